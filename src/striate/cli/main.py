@@ -1,0 +1,57 @@
+"""The `striate` command: finds the verb, runs it, and turns errors into one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+import striate
+from striate.errors import StriateError, unknown
+
+# Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
+VERBS: dict[str, str] = {}
+
+
+class Verbs(click.Group):
+    """The verbs of VERBS, each imported from striate.cli.<verb> when asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of VERBS."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command:
+        """Import one verb; an unknown one is refused with the nearest known name."""
+        if name not in VERBS:
+            raise unknown("verb", name, VERBS)
+        command: click.Command = import_module(f"striate.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs from VERBS alone, so that `striate --help` imports none of them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(
+    cls=Verbs, subcommand_metavar="VERB ...", context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(striate.__version__, prog_name="striate")
+def app() -> None:
+    """The workbench for convolutional networks: design, train, look inside, ship."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (see docs/errors.md)."""
+    try:
+        app.main(args=None if argv is None else list(argv), prog_name="striate", standalone_mode=False)
+    except StriateError as error:
+        print(f"striate: {error}", file=sys.stderr)
+        return error.exit_code
+    except click.ClickException as error:
+        print(f"striate: {error.format_message()}", file=sys.stderr)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        print("striate: interrupted", file=sys.stderr)
+        return 130
+    return 0

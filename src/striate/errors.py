@@ -1,0 +1,63 @@
+"""The exception tree. Every message says what came, what was wanted and what to do.
+
+The exit codes are part of the interface: see docs/errors.md.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class StriateError(Exception):
+    """Base of every error striate raises on purpose; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class UsageError(StriateError):
+    """A wrong flag, name, shape or setting: exit code 1."""
+
+    exit_code = 1
+
+
+class DataError(StriateError):
+    """Bad pictures, or a file that is not what it should be: exit code 2."""
+
+    exit_code = 2
+
+
+class StorageError(StriateError):
+    """No room on disk or in memory: exit code 3."""
+
+    exit_code = 3
+
+
+class LaunchError(StriateError):
+    """A worker died or a launch failed: exit code 4."""
+
+    exit_code = 4
+
+
+class DivergedError(StriateError):
+    """The loss is no longer finite: exit code 5."""
+
+    exit_code = 5
+
+
+class VerificationError(StriateError):
+    """An artifact does not agree with the network it came from: exit code 6."""
+
+    exit_code = 6
+
+
+class Interrupted(StriateError):
+    """Stopped by the user with the run kept resumable: exit code 130."""
+
+    exit_code = 130
+
+
+def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a name that is not in a closed list, with the nearest known name."""
+    names = sorted(known)
+    near = get_close_matches(given, names, n=1, cutoff=0.6)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
+    return UsageError(f"Unknown {kind} '{given}'. {hint}")

@@ -42,8 +42,8 @@ CATALOG: dict[str, Entry] = {
         params=60_000,
         macs=325_680,
         errata=(
-            "The LeNet-5 of most tutorials has 61,706 parameters: a full C3, no trained subsampling, a linear "
-            "output. That one is 'lenet5-tutorial'.",
+            "The LeNet-5 of most tutorials has 61,706 parameters: a full C3, no trained subsampling, "
+            "a linear output. That one is 'lenet5-tutorial'.",
         ),
     ),
     "lenet5-tutorial": Entry(

@@ -1,4 +1,4 @@
-"""Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition", 1998.
+"""LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
 
 http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf, section II.B, figure 2 and table I.
 
@@ -83,7 +83,7 @@ class TableConv2d(nn.Module):
 
 
 class RBF(nn.Module):
-    """Minus the squared distance from each class's fixed code, so that the largest is the best (equation 7)."""
+    """Minus the squared distance from each class's fixed code; the largest is the best (equation 7)."""
 
     codes: Tensor
 

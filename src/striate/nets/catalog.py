@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from striate.nets import lenet
+from striate.nets import lenet, resnet9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,5 +56,15 @@ CATALOG: dict[str, Entry] = {
         params=61_706,
         macs=416_520,
         errata=("The paper's own network has 60,000 parameters: 'lenet5'.",),
+    ),
+    "resnet9": Entry(
+        make=resnet9.ResNet9,
+        year=2018,
+        paper="Page, How to Train Your ResNet",
+        idea="the fewest layers that reach a good answer on small images; the default here",
+        input=(3, 32, 32),
+        num_classes=10,
+        params=412_954,
+        macs=24_036_608,
     ),
 }

@@ -106,6 +106,12 @@ class Window:
                     counts[pixel] += 1
         return tuple(counts)
 
+    def unread(self, size: int, *, ceil: bool = False) -> int:
+        """Return how many input pixels no window reads: those dropped at the end and those stepped over."""
+        if self.dilation == 1 and self.stride <= self.kernel:
+            return self.dropped(size, ceil=ceil)
+        return self.reads(size, ceil=ceil).count(0)
+
     def taps(self, place: int) -> range:
         """Return the pixels the window reads at one place; those below 0 or past the end are padding."""
         first = place * self.stride - self.before

@@ -30,6 +30,12 @@ def test_a_window_wider_than_the_axis_can_be_mended_too() -> None:
     assert told(Window(5), 3) == [("padding", 1, 1), ("kernel", 3, 1), ("size", 5, 1)]
 
 
+def test_a_pooling_is_offered_only_padding_it_takes() -> None:
+    assert told(Window(2, stride=2), 7)[0] == ("padding", (0, 1), 4)
+    assert fixes(Window(2, stride=2), 7, pooling=True)[0].setting == "stride"
+    fixes(Window(5, stride=5), 19, pooling=True)[0].window.check_pooling()
+
+
 def test_a_fix_says_the_window_and_size_to_use() -> None:
     first, *_, last = fixes(Window(3, stride=3), 7)
     assert first == Fix("padding", Window(3, stride=3, padding=1), 7)

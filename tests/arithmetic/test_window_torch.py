@@ -120,6 +120,7 @@ def test_dropped_pixels_are_those_no_gradient_of_a_convolution_reaches() -> None
         assert picture.grad is not None
         reached = [int(times) for times in picture.grad[0, 0]]
         assert list(window.reads(size)) == reached
+        assert window.unread(size) == reached.count(0)
         assert window.dropped(size) == trailing_zeros(reached), (window, size)
 
 
@@ -133,6 +134,7 @@ def test_dropped_pixels_are_those_no_maximum_notices() -> None:
         maps = pool(torch.eye(size)[:, None]).clamp(min=0)
         reached = [int(times) for times in maps.sum((1, 2))]
         assert list(window.reads(size, ceil=True)) == reached
+        assert window.unread(size, ceil=True) == reached.count(0)
         assert window.dropped(size, ceil=True) == trailing_zeros(reached), (window, size)
 
 

@@ -5,6 +5,7 @@ Only ASCII: blocks and boxes are two columns wide in many Korean terminals.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import gcd
 
 from striate.arithmetic.window import Window
 
@@ -65,15 +66,11 @@ class Drawing:
         return self._line(str(place), sign)
 
     def _line(self, label: str, sign: Callable[[int], str]) -> str:
-        cells = self._cells()
-        # Wide enough for the largest number, on the first line or the last.
-        width = 1 + max(len(str(self.size - 1)), len(str(self._most())))
+        cells, width = self._cells(), self._width()
         room = (WIDTH - LABEL) // width
-        signs = [sign(pixel).rjust(width) for pixel in cells] if len(cells) <= room else None
-        if signs is None:
-            half = (room - 1) // 2
-            head, tail = cells[:half], cells[-half:]
-            signs = [*(sign(p).rjust(width) for p in head), ELLIPSIS, *(sign(p).rjust(width) for p in tail)]
+        signs = [sign(pixel).rjust(width) for pixel in _ends(cells, room)]
+        if len(cells) > room:
+            signs.insert(len(signs) // 2, ELLIPSIS)
         return label.rjust(LABEL - 1) + "".join(signs).rstrip()
 
     def _cells(self) -> range:
@@ -89,8 +86,11 @@ class Drawing:
     def _inside(self, pixel: int) -> bool:
         return 0 <= pixel < self.size
 
-    def _most(self) -> int:
-        return -(-self.window.kernel // self.window.stride)
+    def _width(self) -> int:
+        """The columns for a cell: enough for the largest number, on the first line or the last."""
+        window = self.window
+        most = -(-window.kernel * gcd(window.stride, window.dilation) // window.stride)
+        return 1 + max(len(str(self.size - 1)), len(str(most)))
 
     def _count(self, pixel: int) -> int:
         """How many places have a tap on this pixel."""
@@ -99,3 +99,9 @@ class Drawing:
         )
         step = self.window.stride
         return sum(offset % step == 0 and 0 <= offset // step < self.places for offset in offsets)
+
+
+def _ends(cells: range, room: int) -> list[int]:
+    """Return the cells, or their two ends where there is no room for all."""
+    half = (room - 1) // 2
+    return [*cells] if len(cells) <= room else [*cells[:half], *cells[-half:]]

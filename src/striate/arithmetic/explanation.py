@@ -44,7 +44,7 @@ def _axis(layer: Layer, axis: int) -> list[str]:
         drawing = Drawing(window, places, size, transposed=True)
         return [_transposed_formula(layer, axis), *_checkerboard(window), "", *_drawn(drawing)]
     lines = [_formula(window, size), *_verdict(layer, axis), "", *_drawn(Drawing(window, size, places))]
-    if mended := fixes(window, size):
+    if mended := fixes(window, size, pooling=layer.pools):
         lines += ["", "To make it fit, cheapest change first:"]
         lines += [f"  {_word(fix)} {_pair(fix.value)}".ljust(18) + f"output {fix.output}" for fix in mended]
     return lines

@@ -47,20 +47,24 @@ class Fix:
         return self.window.output(self.size)
 
 
-def fixes(window: Window, size: int) -> tuple[Fix, ...]:
-    """Return the changes of one setting that make the window fit, cheapest first; none if it fits."""
+def fixes(window: Window, size: int, *, pooling: bool = False) -> tuple[Fix, ...]:
+    """Return the changes of one setting that make the window fit, cheapest first; none if it fits.
+
+    With `pooling`, only padding that PyTorch's pooling takes: alike at both ends, at most half the kernel.
+    """
     if window.fits(size):
         return ()
-    found: list[tuple[Setting, Pair]] = [("padding", pair) for pair in _paddings(window, size)]
+    paddings = _paddings(window, size, pooling=pooling)
+    found: list[tuple[Setting, Pair]] = [("padding", pair) for pair in paddings]
     found += [("stride", pair) for pair in _strides(window, size)]
     found += [("kernel", pair) for pair in _kernels(window, size)]
     found += [("size", pair) for pair in _sizes(window, size)]
     return tuple(Fix(setting, window, size) for setting, (window, size) in found)
 
 
-def _paddings(window: Window, size: int) -> list[Pair]:
+def _paddings(window: Window, size: int, *, pooling: bool) -> list[Pair]:
     # A window may not lie on padding alone: at most reach - 1 cells an end.
-    most = window.reach - 1
+    most = window.kernel // 2 if pooling else window.reach - 1
 
     def both(change: int) -> Pair:
         return replace(window, padding=(window.before + change, window.after + change)), size
@@ -69,7 +73,8 @@ def _paddings(window: Window, size: int) -> list[Pair]:
         return replace(window, padding=(window.before, window.after + change)), size
 
     larger, smaller = most - max(window.before, window.after), min(window.before, window.after)
-    return _nearest(both, larger, smaller) or _nearest(behind, most - window.after, window.after)
+    found = _nearest(both, larger, smaller)
+    return found if found or pooling else _nearest(behind, most - window.after, window.after)
 
 
 def _strides(window: Window, size: int) -> list[Pair]:

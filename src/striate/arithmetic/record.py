@@ -53,7 +53,7 @@ def _sums(layer: Layer, axes: int, channels: bool) -> Record:
         "output": output,
         "fits": all(w.fits(n) for w, n in zip(layer.windows, layer.shape[1:], strict=True)),
         "dropped": each(lambda window, size: window.dropped(size, ceil=layer.ceil)),
-        "fixes": each(lambda window, size: [_fix(fix) for fix in fixes(window, size)]),
+        "fixes": each(lambda window, size: [_fix(fix) for fix in fixes(window, size, pooling=layer.pools)]),
     }
 
 

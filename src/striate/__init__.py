@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from striate.arithmetic.field import Field as Field
+    from striate.arithmetic.fix import fixes as fixes
+    from striate.arithmetic.window import Window as Window
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
@@ -32,6 +35,9 @@ _HOMES = {
     "resume": "striate.workbench",
     "train": "striate.workbench",
     "write_report": "striate.look.report",
+    "Field": "striate.arithmetic.field",
+    "Window": "striate.arithmetic.window",
+    "fixes": "striate.arithmetic.fix",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from striate.arithmetic.field import Field as Field
+    from striate.arithmetic.window import Window as Window
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
@@ -16,8 +18,10 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it.
 _HOMES = {
     "DataError": "striate.errors",
+    "Field": "striate.arithmetic.field",
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
+    "Window": "striate.arithmetic.window",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class DenseLayer(nn.Module):
     """Layers whose output is concatenated to their input along the channels, the input first.
 
-    Source: Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", 2016, equation 2,
-    https://arxiv.org/abs/1608.06993.
+    Source: Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", 2016,
+    equation 2, https://arxiv.org/abs/1608.06993.
     """
 
     def __init__(self, body: nn.Module) -> None:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 class Residual(nn.Module):
     """Layers whose output is added to their input, or to what `shortcut` makes of it where shapes differ.
 
-    Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2015, figure 2 and equation 2,
+    Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2015, figure 2, equation 2,
     https://arxiv.org/abs/1512.03385. No activation follows the sum: that is a layer of its own.
     """
 

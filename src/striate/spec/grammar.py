@@ -1,8 +1,7 @@
 """The layer language: its words and the reader that turns a text into layers (grammar: docs/spec.md)."""
 
 import re
-from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 from striate.errors import UsageError, unknown
 from striate.spec.pointer import pointed
@@ -22,80 +21,15 @@ from striate.spec.tree import (
     Width,
     size,
 )
+from striate.spec.words import ELSEWHERE, FORMS, SETTINGS, Form
 
 MOST_LAYERS = 10_000
 DEEPEST_NESTING = 32
 LARGEST_NUMBER = 1_000_000
 
-Need = Literal["no", "may", "must"]
-
-
-@dataclass(frozen=True)
-class Form:
-    """What is written after a layer's name: a size, a width, settings. `example` is such a layer."""
-
-    example: str
-    size: Need = "no"
-    size_is: Literal["kernel", "count", "rate"] = "kernel"
-    width: Need = "no"
-    settings: str = ""
-
-
-FORMS: dict[str, Form] = {
-    "conv": Form("conv3-64", size="must", width="must", settings="spdgb"),
-    "dwconv": Form("dwconv3", size="must", width="may", settings="spdb"),
-    "tconv": Form("tconv4-64/s2", size="must", width="must", settings="spdgb"),
-    "maxpool": Form("maxpool2", size="may", settings="spc"),
-    "avgpool": Form("avgpool2", size="may", settings="spc"),
-    "gap": Form("gap"),
-    "flatten": Form("flatten"),
-    "fc": Form("fc-10", width="must", settings="b"),
-    "bn": Form("bn"),
-    "gn": Form("gn8", size="must", size_is="count"),
-    "lrn": Form("lrn", size="may", size_is="count"),
-    "dropout": Form("dropout0.5", size="may", size_is="rate"),
-    "leakyrelu": Form("leakyrelu0.1", size="may", size_is="rate"),
-    **{
-        name: Form(name)
-        for name in (
-            *("relu", "relu6", "prelu", "elu", "selu", "gelu"),
-            *("silu", "mish", "hardswish", "tanh", "sigmoid", "softplus"),
-        )
-    },
-}
-SETTINGS = {
-    "s": "s (stride)",
-    "p": "p (padding)",
-    "d": "d (dilation)",
-    "g": "g (groups)",
-    "b": "b (bias, 0 or 1)",
-    "c": "c (ceil mode, 0 or 1)",
-}
-# What the same thing is called elsewhere -> the word to write here.
-ELSEWHERE = {
-    "avg": "avgpool",
-    "averagepool": "avgpool",
-    "averagepooling": "avgpool",
-    "batchnorm": "bn",
-    "convolution": "conv",
-    "convtranspose": "tconv",
-    "deconv": "tconv",
-    "dense": "fc",
-    "depthwise": "dwconv",
-    "drop": "dropout",
-    "globalavgpool": "gap",
-    "groupnorm": "gn",
-    "leaky": "leakyrelu",
-    "linear": "fc",
-    "lrelu": "leakyrelu",
-    "max": "maxpool",
-    "maxpooling": "maxpool",
-    "pool": "maxpool",
-    "swish": "silu",
-}
-
 _SKIPPED = re.compile(r"(?:[\s,]|->|→|-(?!\d)|#[^\n]*)+")
 _NAME = re.compile(r"relu6(?!\d)|[a-z]+", re.IGNORECASE | re.ASCII)
+_AFTER_NAME = re.compile(r"\.?\d|[-/]|$", re.ASCII)
 _NUMBER = re.compile(r"(\d+)(?:[x×](\d+))?(?![.\d])", re.IGNORECASE | re.ASCII)
 _RATE = re.compile(r"\d*\.\d+|\d+", re.ASCII)
 _WIDTH = re.compile(r"-(\d+|classes(?![a-z]))", re.IGNORECASE | re.ASCII)
@@ -114,12 +48,12 @@ def is_spec(text: str) -> bool:
     """Tell a spec from the name of a network.
 
     A spec is several words, or has a bracket, comma, star or comment, or is one word that begins with a layer
-    (`fc-10`, `conv3-64-relu`). Anything else is a name. A path that exists should be asked for first.
+    (`fc-10`, `conv3-64-relu`). Anything else is a name. Ask for a file of that name first.
     """
     text = text.strip()
     name = _NAME.match(text)
-    alone = name is not None and name[0].lower() in FORMS and not text[name.end() :][:1] == "_"
-    return alone or bool(re.search(r"[\s()\[\],*#]", text))
+    alone = name is not None and name[0].lower() in FORMS and _AFTER_NAME.match(text, name.end())
+    return bool(alone or re.search(r"[\s()\[\],*#]", text))
 
 
 class Reader:
@@ -165,7 +99,9 @@ class Reader:
             return layers
         count = self.number(times[1], times.span(1), "number of repetitions", least=1) if times[1] else None
         if count is None:
-            self.fail("Expected how often to repeat, such as (conv3-64 relu)*2.", (times.start(), times.end()))
+            self.fail(
+                "Expected how often to repeat, such as (conv3-64 relu)*2.", (times.start(), times.end())
+            )
         return layers if count == 1 else (Repeat(layers, count, span=(start, self.at)),)
 
     def enclosed(self, closing: str) -> tuple[Layer, ...]:
@@ -180,7 +116,9 @@ class Reader:
         if self.at == len(self.text):
             self.fail(f"This '{self.text[start]}' is never closed: expected '{closing}'.", here)
         if self.text[self.at] != closing:
-            self.fail(f"Expected '{closing}' to close the '{self.text[start]}', found '{self.text[self.at]}'.")
+            self.fail(
+                f"Expected '{closing}' to close the '{self.text[start]}', found '{self.text[self.at]}'."
+            )
         self.at += 1
         self.depth -= 1
         if not layers:
@@ -221,10 +159,14 @@ class Reader:
             self.fail_at_no_layer()
         name = match[0].lower()
         if name == "softmax" or (name == "soft" and self.text[self.at :].lower().startswith("-max")):
-            why = "Leave out softmax: the loss and the predictions apply it, and the network gives the scores."
+            why = (
+                "Leave out softmax: the loss and the predictions apply it, and the network gives the scores."
+            )
             self.fail(why, (match.start(), match.end() + (4 if name == "soft" else 0)))
         if name in ELSEWHERE:
-            raise pointed(self.text, match.span(), f"Unknown layer '{name}'. Did you mean '{ELSEWHERE[name]}'?")
+            raise pointed(
+                self.text, match.span(), f"Unknown layer '{name}'. Did you mean '{ELSEWHERE[name]}'?"
+            )
         if name not in FORMS:
             raise pointed(self.text, match.span(), str(unknown("layer", name, FORMS)))
         return name
@@ -246,7 +188,9 @@ class Reader:
         if form.size_is == "count":
             if match[2]:
                 self.fail(f"'{name}' takes one number, such as {form.example}.", match.span())
-            return self.number(match[1], match.span(1), "number of groups" if name == "gn" else "number of maps", least=1)
+            return self.number(
+                match[1], match.span(1), "number of groups" if name == "gn" else "number of maps", least=1
+            )
         return self.pair(match, 1, "kernel size", least=1)
 
     def width(self, name: str, form: Form, start: int) -> Width | None:
@@ -257,7 +201,9 @@ class Reader:
             if form.width == "must":
                 here = self.text[start : self.at]
                 example = form.example if name == "fc" else f"{here}-64"
-                self.fail(f"Expected the number of {what} after '{here}', such as {example}.", (start, self.at))
+                self.fail(
+                    f"Expected the number of {what} after '{here}', such as {example}.", (start, self.at)
+                )
             return None
         if form.width == "no":
             self.fail(f"'{name}' has no number of filters: it keeps the channels it is given.", match.span())

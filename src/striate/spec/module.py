@@ -30,8 +30,8 @@ class Module:
             yield from part.walk()
 
 
-def options(**given: tuple[Argument, Argument]) -> tuple[tuple[str, Argument], ...]:
-    """Return the keyword arguments that differ from torch's default: name=(value, default)."""
+def options(given: dict[str, tuple[Argument, Argument]]) -> tuple[tuple[str, Argument], ...]:
+    """Return the keyword arguments that differ from torch's default: {name: (value, default)}."""
     return tuple((name, short(value)) for name, (value, default) in given.items() if value != default)
 
 

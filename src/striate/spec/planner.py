@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import prod
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from striate.arithmetic.plane import output_shape, transposed_shape, windows
 from striate.errors import UsageError
@@ -19,32 +20,20 @@ from striate.spec.tree import (
     Layer,
     Linear,
     Norm,
+    Pair,
     Pool,
     Repeat,
     Reshape,
     Width,
     strides,
 )
+from striate.spec.words import ACTIVATIONS
 
-Result = TypeVar("Result")
-
-ACTIVATIONS = {
-    "elu": "ELU",
-    "gelu": "GELU",
-    "hardswish": "Hardswish",
-    "leakyrelu": "LeakyReLU",
-    "mish": "Mish",
-    "prelu": "PReLU",
-    "relu": "ReLU",
-    "relu6": "ReLU6",
-    "selu": "SELU",
-    "sigmoid": "Sigmoid",
-    "silu": "SiLU",
-    "softplus": "Softplus",
-    "tanh": "Tanh",
-}
 # Krizhevsky, Sutskever, Hinton 2012, section 3.3. torch divides alpha by n, the paper does not.
 LRN_K, LRN_N, LRN_ALPHA, LRN_BETA = 2.0, 5, 1e-4, 0.75
+
+Jump = tuple[Fraction, Fraction]
+UNMOVED = (Fraction(1), Fraction(1))
 
 
 class TooSmall(Exception):
@@ -80,8 +69,6 @@ class Planner:
                 return (self.block(layer, shape),)
         self.done += 1
         match layer:
-            case Conv(name="tconv"):
-                return (self.transposed(layer, shape),)
             case Conv():
                 return (self.convolution(layer, shape),)
             case Pool():
@@ -100,42 +87,30 @@ class Planner:
         raise AssertionError(layer)
 
     def convolution(self, layer: Conv, shape: Shape) -> Module:
-        """Plan a plain or depthwise convolution."""
+        """Plan a plain, depthwise or transposed convolution."""
         self.want_map(layer, shape)
+        grows = layer.name == "tconv"
         channels, groups = self.channels(layer, shape)
-        padding = layer.padding or self.each_axis(layer, same_padding)
+        padding, extra = self.padding(layer)
         axes = windows(layer.kernel, stride=layer.stride, padding=padding, dilation=layer.dilation)
-        out = self.fitted(layer, shape, lambda: output_shape(shape, axes, channels=channels))
+        if grows:
+            work = partial(transposed_shape, shape, axes, channels=channels, output_padding=extra)
+        else:
+            work = partial(output_shape, shape, axes, channels=channels)
         chosen = options(
-            stride=(layer.stride, (1, 1)),
-            padding=(padding, (0, 0)),
-            dilation=(layer.dilation, (1, 1)),
-            groups=(groups, 1),
-            bias=(layer.bias, True),
+            {
+                "stride": (layer.stride, (1, 1)),
+                "padding": (padding, (0, 0)),
+                "output_padding": (extra, (0, 0)),
+                "dilation": (layer.dilation, (1, 1)),
+                "groups": (groups, 1),
+                "bias": (layer.bias, True),
+            }
         )
-        return Module("Conv2d", (shape[0], channels, short(layer.kernel)), out, chosen)
-
-    def transposed(self, layer: Conv, shape: Shape) -> Module:
-        """Plan a transposed convolution."""
-        self.want_map(layer, shape)
-        channels, groups = self.channels(layer, shape)
-        padding, extra = layer.padding, (0, 0)
-        if padding is None:
-            rows, columns = self.each_axis(layer, same_transposed)
-            padding, extra = (rows[0], columns[0]), (rows[1], columns[1])
-        axes = windows(layer.kernel, stride=layer.stride, padding=padding, dilation=layer.dilation)
-        out = self.fitted(
-            layer, shape, lambda: transposed_shape(shape, axes, channels=channels, output_padding=extra)
+        arguments = (shape[0], channels, short(layer.kernel))
+        return Module(
+            "ConvTranspose2d" if grows else "Conv2d", arguments, self.fitted(layer, shape, work), chosen
         )
-        chosen = options(
-            stride=(layer.stride, (1, 1)),
-            padding=(padding, (0, 0)),
-            output_padding=(extra, (0, 0)),
-            dilation=(layer.dilation, (1, 1)),
-            groups=(groups, 1),
-            bias=(layer.bias, True),
-        )
-        return Module("ConvTranspose2d", (shape[0], channels, short(layer.kernel)), out, chosen)
 
     def pool(self, layer: Pool, shape: Shape) -> Module:
         """Plan a pooling layer."""
@@ -144,10 +119,17 @@ class Planner:
         axes = windows(layer.kernel, stride=stride, padding=layer.padding)
         for axis in axes:
             if axis.before > axis.kernel // 2:
-                self.fail(layer, f"'{layer}' pads more than half of its kernel: {axis.before} is over {axis.kernel // 2}.")
+                self.fail(
+                    layer,
+                    f"'{layer}' pads more than half of its kernel: {axis.before} is over {axis.kernel // 2}.",
+                )
         out = self.fitted(layer, shape, lambda: output_shape(shape, axes, ceil=layer.ceil))
         chosen = options(
-            stride=(stride, layer.kernel), padding=(layer.padding, (0, 0)), ceil_mode=(layer.ceil, False)
+            {
+                "stride": (stride, layer.kernel),
+                "padding": (layer.padding, (0, 0)),
+                "ceil_mode": (layer.ceil, False),
+            }
         )
         name = {"maxpool": "MaxPool2d", "avgpool": "AvgPool2d"}[layer.name]
         return Module(name, (short(layer.kernel),), out, chosen)
@@ -157,7 +139,7 @@ class Planner:
         width = self.width(layer, layer.width)
         inputs = prod(shape)
         flat = (Module("Flatten", (), (inputs,)),) if len(shape) > 1 else ()
-        return (*flat, Module("Linear", (inputs, width), (width,), options(bias=(layer.bias, True))))
+        return (*flat, Module("Linear", (inputs, width), (width,), options({"bias": (layer.bias, True)})))
 
     def norm(self, layer: Norm, shape: Shape) -> Module:
         """Plan a norm of the maps or the vector that reaches it."""
@@ -184,47 +166,46 @@ class Planner:
         """Plan a residual or dense block: what it adds or joins must lie over what it was given."""
         body = self.layers(layer.body, shape)
         out, jump = body[-1].shape, strides(layer.body)
-        moved = len(out) != len(shape) or (jump == (1, 1) and out[1:] != shape[1:])
-        if moved or (layer.dense and jump != (1, 1)):
+        if len(out) != len(shape) or ((jump == UNMOVED or layer.dense) and out[1:] != shape[1:]):
             verb = "joined" if layer.dense else "added"
-            what = f"This block makes {named(out)} of {named(shape)}, which cannot be {verb}."
-            self.fail(layer, f"{what} Keep the map's size within it.")
+            what = f"This block makes {named(out)} of {named(shape)}, and the two cannot be {verb}."
+            self.fail(layer, f"{what} Keep the size of the map within it.")
         if layer.dense:
             return Module("DenseLayer", (), (shape[0] + out[0], *shape[1:]), body=body)
-        shortcut = self.shortcut(layer, shape, out, jump) if (jump, out[0]) != ((1, 1), shape[0]) else ()
+        changed = jump != UNMOVED or out[0] != shape[0]
+        shortcut = self.shortcut(layer, shape, out, jump) if changed else ()
         return Module("Residual", (), out, body=body, shortcut=shortcut)
 
-    def shortcut(self, layer: Block, shape: Shape, out: Shape, jump: tuple[Fraction, Fraction]) -> tuple[Module, ...]:
-        """Plan a projection: a 1x1 convolution with the block's stride, and the norm if the block ends in one.
+    def shortcut(self, layer: Block, shape: Shape, out: Shape, jump: Jump) -> tuple[Module, ...]:
+        """Plan a projection: a 1x1 convolution with the block's stride, and the norm the block ends in.
 
         Source: He et al. 2015, section 3.3, option B.
         """
         if len(shape) == 1:
-            projection = Module("Linear", (shape[0], out[0]), out, options(bias=(False, True)))
+            projection = Module("Linear", (shape[0], out[0]), out, options({"bias": (False, True)}))
         else:
-            rows, columns = (int(j) for j in jump)
-            reached = tuple((n - 1) // s + 1 if s else 0 for n, s in zip(shape[1:], (rows, columns), strict=True))
-            if (rows, columns) != jump or reached != out[1:]:
-                self.fail(
-                    layer,
-                    f"This block makes {named(out)} of {named(shape)}, which no 1x1 shortcut with its stride does. "
-                    "Pad 'same' within it.",
-                )
-            chosen = options(stride=((rows, columns), (1, 1)), bias=(False, True))
+            rows, columns = (max(1, int(j)) for j in jump)
+            made = output_shape(shape, windows(1, stride=(rows, columns)), channels=out[0])
+            if made != out:
+                what = f"This block makes {named(out)} of {named(shape)}, but its shortcut {named(made)}."
+                self.fail(layer, f"{what} Pad 'same' within it, and do not enlarge the map.")
+            chosen = options({"stride": ((rows, columns), (1, 1)), "bias": (False, True)})
             projection = Module("Conv2d", (shape[0], out[0], 1), out, chosen)
         last = layer.body[-1]
         norm = (self.norm(last, out),) if isinstance(last, Norm) and last.name != "lrn" else ()
         return (projection, *norm)
 
     def channels(self, layer: Conv, shape: Shape) -> tuple[int, int]:
-        """Return a convolution's output channels and its groups, which must divide the channels in and out."""
+        """Return a convolution's output channels and its groups, which must divide both channels."""
         if layer.name == "dwconv":
             groups, channels = shape[0], shape[0] if layer.width is None else self.width(layer, layer.width)
         else:
             groups, channels = layer.groups, self.width(layer, layer.width)
         if shape[0] % groups or channels % groups:
             whose = "one for each channel" if layer.name == "dwconv" else "which must divide both"
-            self.fail(layer, f"'{layer}' has {groups} groups, {whose}: {shape[0]} channels in and {channels} out.")
+            self.fail(
+                layer, f"'{layer}' has {groups} groups, {whose}: {shape[0]} channels in and {channels} out."
+            )
         return channels, groups
 
     def width(self, layer: Layer, width: Width | None) -> int:
@@ -235,18 +216,20 @@ class Planner:
             self.fail(layer, f"'{layer}' takes its width from the data: say num_classes, or write a number.")
         return self.num_classes
 
-    def each_axis(self, layer: Conv, rule: Callable[[int, int, int], Result | None]) -> tuple[Result, Result]:
-        """Return what a rule of "same" padding gives for the rows and for the columns."""
-        settings = zip(layer.kernel, layer.stride, layer.dilation, strict=True)
-        found = [rule(*setting) for setting in settings]
-        if found[0] is None or found[1] is None:
-            even = layer.kernel[0] if found[0] is None else layer.kernel[1]
+    def padding(self, layer: Conv) -> tuple[Pair, Pair]:
+        """Return the padding of the rows and columns, and the output padding of a transposed convolution."""
+        if layer.padding is not None:
+            return layer.padding, (0, 0)
+        rule = same_transposed if layer.name == "tconv" else same_padding
+        rows, columns = map(rule, layer.kernel, layer.stride, layer.dilation)
+        if rows is None or columns is None:
+            even = layer.kernel[0] if rows is None else layer.kernel[1]
             self.fail(
                 layer,
                 f"'{layer}' has no middle, so that no padding keeps the size of the map. "
                 f"Take an odd kernel, or say the padding, such as /p{even // 2}.",
             )
-        return found[0], found[1]
+        return (rows[0], columns[0]), (rows[1], columns[1])
 
     def fitted(self, layer: Layer, shape: Shape, make: Callable[[], Shape]) -> Shape:
         """Return the shape a window makes of a map; a map too small for it is refused."""
@@ -259,7 +242,7 @@ class Planner:
     def want_map(self, layer: Layer, shape: Shape) -> None:
         """Refuse a vector where a map is needed."""
         if len(shape) == 1:
-            why = "and 'gap', 'flatten' and 'fc' make vectors of maps."
+            why = "it belongs before 'gap', 'flatten' and 'fc'."
             self.fail(layer, f"'{layer}' needs a map, but {named(shape)} reaches it: {why}")
 
     def fail(self, layer: Layer, message: str) -> NoReturn:

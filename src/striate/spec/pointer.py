@@ -12,6 +12,7 @@ def pointed(text: str, span: Span, message: str) -> UsageError:
     """Return the error `message` with carets under `span` of `text`, cut to a line that fits a terminal."""
     start, end = span
     line_start = text.rfind("\n", 0, start) + 1
+    line_start += len(text[line_start:start]) - len(text[line_start:start].lstrip())
     line_end = text.find("\n", start)
     line = text[line_start : line_end if line_end >= 0 else len(text)].replace("\t", " ").rstrip()
     left = start - line_start

@@ -11,6 +11,7 @@ INDENT = "    "
 # The two classes of striate.layers, so that the source runs where striate is not installed.
 CLASSES = {
     "Residual": '''
+
 class Residual(nn.Module):
     """Layers whose output is added to their input, or to a projection of it."""
 
@@ -21,9 +22,9 @@ class Residual(nn.Module):
 
     def forward(self, x):
         return self.body(x) + self.shortcut(x)
-
 ''',
     "DenseLayer": '''
+
 class DenseLayer(nn.Module):
     """Layers whose output is put beside their input."""
 
@@ -33,7 +34,6 @@ class DenseLayer(nn.Module):
 
     def forward(self, x):
         return torch.cat((x, self.body(x)), dim=1)
-
 ''',
 }
 
@@ -52,7 +52,7 @@ def to_python(text: str, *, input: Shape = (3, 32, 32), num_classes: int | None 
         *(["import torch"] if "DenseLayer" in used else []),
         "from torch import nn",
         *(line for name, source in CLASSES.items() if name in used for line in source.splitlines()),
-        "",
+        *(["", ""] if used & CLASSES.keys() else [""]),
         *_sequence(modules, tuple(input), prefix="net = ", depth=0),
     ]
     return "\n".join(lines).removesuffix(",") + "\n"
@@ -71,13 +71,12 @@ def _sequence(modules: tuple[Module, ...], shape: Shape, *, prefix: str, depth: 
 
 def _written(module: Module, shape: Shape, depth: int) -> list[str]:
     if not module.body:
-        arguments = [*map(_number, module.args), *(f"{name}={_number(value)}" for name, value in module.options)]
+        arguments = [
+            *map(repr, module.args),
+            *(f"{name}={value!r}" for name, value in module.options),
+        ]
         return [f"{INDENT * depth}nn.{module.name}({', '.join(arguments)}),"]
     lines = _sequence(module.body, shape, prefix="", depth=depth + 1)
     if module.shortcut:
         lines += _sequence(module.shortcut, shape, prefix="shortcut=", depth=depth + 1)
     return [f"{INDENT * depth}{module.name}(", *lines, f"{INDENT * depth}),"]
-
-
-def _number(value: object) -> str:
-    return repr(value)

@@ -19,7 +19,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """A convolution: plain, depthwise (`dwconv`, which may leave its width to its input) or transposed (`tconv`).
+    """A convolution: plain, depthwise (`dwconv`, whose width None is that of its input) or transposed.
 
     `padding` None is "same": the map's size divided by the stride, or times the stride when transposed.
     """
@@ -77,7 +77,7 @@ class Linear(Layer):
 
 @dataclass(frozen=True)
 class Norm(Layer):
-    """Batch normalisation, group normalisation of `size` groups, or response normalisation over `size` maps."""
+    """Batch normalisation, that of `size` groups of channels, or response normalisation over `size` maps."""
 
     name: Literal["bn", "gn", "lrn"]
     size: int | None = None
@@ -158,7 +158,7 @@ def _size(layer: Layer) -> int:
 
 def strides(layers: tuple[Layer, ...]) -> tuple[Fraction, Fraction]:
     """Return how many input rows and columns lie between two neighbouring outputs of these layers."""
-    rows, columns = Fraction(1), Fraction(1)
+    rows = columns = Fraction(1)
     for layer in layers:
         down, across = _strides(layer)
         rows, columns = rows * down, columns * across
@@ -177,8 +177,8 @@ def _strides(layer: Layer) -> tuple[Fraction, Fraction]:
         case Conv():
             return Fraction(layer.stride[0]), Fraction(layer.stride[1])
         case Pool():
-            down, across = layer.stride or layer.kernel
-            return Fraction(down), Fraction(across)
+            stride = layer.stride or layer.kernel
+            return Fraction(stride[0]), Fraction(stride[1])
     return Fraction(1), Fraction(1)
 
 

@@ -47,13 +47,14 @@ def parse(text: str) -> tuple[Layer, ...]:
 def is_spec(text: str) -> bool:
     """Tell a spec from the name of a network.
 
-    A spec is several words, or has a bracket, comma, star or comment, or is one word that begins with a layer
-    (`fc-10`, `conv3-64-relu`). Anything else is a name. Ask for a file of that name first.
+    A spec is several words, or has a bracket, comma, star or comment, or is one word without an underscore
+    that begins with a layer (`fc-10`, `conv3-64-relu`). Anything else is a name. A text that is the path of a
+    file is for the caller to know: ask only about what is none.
     """
     text = text.strip()
     name = _NAME.match(text)
-    alone = name is not None and name[0].lower() in FORMS and _AFTER_NAME.match(text, name.end())
-    return bool(alone or re.search(r"[\s()\[\],*#]", text))
+    begins = name is not None and name[0].lower() in FORMS and _AFTER_NAME.match(text, name.end())
+    return bool((begins and "_" not in text) or re.search(r"[\s()\[\],*#]", text))
 
 
 class Reader:

@@ -1,7 +1,7 @@
 """The walk over a spec's layers that works out each module and the shape it makes, without torch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from math import prod
@@ -224,11 +224,9 @@ class Planner:
         rows, columns = map(rule, layer.kernel, layer.stride, layer.dilation)
         if rows is None or columns is None:
             even = layer.kernel[0] if rows is None else layer.kernel[1]
-            self.fail(
-                layer,
-                f"'{layer}' has no middle, so that no padding keeps the size of the map. "
-                f"Take an odd kernel, or say the padding, such as /p{even // 2}.",
-            )
+            stated = replace(layer, padding=(even // 2, even // 2))
+            what = f"'{layer}' has an even kernel, and no padding of both ends keeps the size of the map."
+            self.fail(layer, f"{what} Take an odd kernel, or say the padding, such as {stated}.")
         return (rows[0], columns[0]), (rows[1], columns[1])
 
     def fitted(self, layer: Layer, shape: Shape, make: Callable[[], Shape]) -> Shape:

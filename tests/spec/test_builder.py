@@ -107,6 +107,7 @@ def test_a_residual_block_that_keeps_its_shape_adds_its_input_itself() -> None:
         ("[bn relu conv3-8/b0]+", [nn.Conv2d(3, 8, 1, bias=False)]),
         ("[(conv3-8/s2 relu)*2]+", [nn.Conv2d(3, 8, 1, stride=4, bias=False)]),
         ("[conv3-3 maxpool2x1]+", [nn.Conv2d(3, 3, 1, stride=(2, 1), bias=False)]),
+        ("[(conv3-8 bn)*2]+", [nn.Conv2d(3, 8, 1, bias=False), nn.BatchNorm2d(8)]),
         ("[conv3-8 gn4]+", [nn.Conv2d(3, 8, 1, bias=False), nn.GroupNorm(4, 8)]),
     ],
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -25,6 +25,9 @@ from striate.spec.tree import (
     Reshape,
 )
 from striate.spec.words import ACTIVATIONS
+
+# A machine at work on other things is no reason to fail.
+unhurried = settings(deadline=None)
 
 numbers = st.integers(1, 1_000_000)
 pairs = st.tuples(numbers, numbers) | numbers.map(lambda n: (n, n))
@@ -70,6 +73,7 @@ def nested(layers: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 trees = st.lists(st.recursive(leaves, nested, max_leaves=6), min_size=1, max_size=6).map(tuple)
 
 
+@unhurried
 @given(trees)
 def test_what_is_printed_is_read_back(layers: tuple[Layer, ...]) -> None:
     text = spec.format(layers)
@@ -80,12 +84,14 @@ def test_what_is_printed_is_read_back(layers: tuple[Layer, ...]) -> None:
 separators = st.sampled_from([" ", "  ", "\n", ", ", " - ", " -> ", "\t", " # note ( [ *\n"])
 
 
+@unhurried
 @given(trees, separators, st.booleans())
 def test_separators_and_case_do_not_matter(layers: tuple[Layer, ...], between: str, upper: bool) -> None:
     text = spec.format(layers).replace(" ", between)
     assert spec.parse(text.upper() if upper else text) == layers
 
 
+@unhurried
 @given(st.text(alphabet="convrelufcmaxpdt0123456789-/*x.()[]+& #\n,한", max_size=40))
 def test_any_text_is_read_or_refused_with_carets_under_it(text: str) -> None:
     try:
@@ -133,6 +139,7 @@ heads = st.lists(
 SHAPE = (4, 17, 14)
 
 
+@unhurried
 @given(maps, heads)
 def test_what_is_planned_is_what_torch_makes(maps: list[str], heads: list[str]) -> None:
     text = " ".join([*maps, *heads])
@@ -149,6 +156,7 @@ def test_what_is_planned_is_what_torch_makes(maps: list[str], heads: list[str]) 
         assert tuple(x.shape[1:]) == planned.shape
 
 
+@unhurried
 @given(maps, heads)
 def test_what_is_printed_as_python_is_what_is_built(maps: list[str], heads: list[str]) -> None:
     text = " ".join([*maps, *heads, "fc-classes"])

@@ -26,6 +26,7 @@ from striate.spec.words import ELSEWHERE, FORMS, SETTINGS, Form
 MOST_LAYERS = 10_000
 DEEPEST_NESTING = 32
 LARGEST_NUMBER = 1_000_000
+NO_SOFTMAX = "Leave out softmax: the loss and the predictions apply it, and the network gives the scores."
 
 _SKIPPED = re.compile(r"(?:[\s,]|->|→|-(?!\d)|#[^\n]*)+")
 _NAME = re.compile(r"relu6(?!\d)|[a-z]+", re.IGNORECASE | re.ASCII)
@@ -36,6 +37,7 @@ _WIDTH = re.compile(r"-(\d+|classes(?![a-z]))", re.IGNORECASE | re.ASCII)
 _SETTING = re.compile(r"([a-z]?)(\d+)(?:[x×](\d+))?", re.IGNORECASE | re.ASCII)
 _COUNT = re.compile(r"\s*[*×]\s*(\d*)", re.ASCII)
 _SIGN = re.compile(r"\s*([+&])")
+_SOFTMAX = re.compile(r"soft-?max(?![a-z])", re.IGNORECASE | re.ASCII)
 _ANYTHING = re.compile(r"-?[\w.]+|.")
 
 
@@ -48,8 +50,8 @@ def is_spec(text: str) -> bool:
     """Tell a spec from the name of a network.
 
     A spec is several words, or has a bracket, comma, star or comment, or is one word without an underscore
-    that begins with a layer (`fc-10`, `conv3-64-relu`). Anything else is a name. A text that is the path of a
-    file is for the caller to know: ask only about what is none.
+    that begins with a layer (`fc-10`, `conv3-64-relu`). Anything else is a name. Look for a file of that path
+    first, since a path may have spaces.
     """
     text = text.strip()
     name = _NAME.match(text)
@@ -159,17 +161,12 @@ class Reader:
         if match is None:
             self.fail_at_no_layer()
         name = match[0].lower()
-        if name == "softmax" or (name == "soft" and self.text[self.at :].lower().startswith("-max")):
-            why = (
-                "Leave out softmax: the loss and the predictions apply it, and the network gives the scores."
-            )
-            self.fail(why, (match.start(), match.end() + (4 if name == "soft" else 0)))
+        if softmax := _SOFTMAX.match(self.text, match.start()):
+            self.fail(NO_SOFTMAX, softmax.span())
         if name in ELSEWHERE:
-            raise pointed(
-                self.text, match.span(), f"Unknown layer '{name}'. Did you mean '{ELSEWHERE[name]}'?"
-            )
+            self.fail(f"Unknown layer '{name}'. Did you mean '{ELSEWHERE[name]}'?", match.span())
         if name not in FORMS:
-            raise pointed(self.text, match.span(), str(unknown("layer", name, FORMS)))
+            self.fail(str(unknown("layer", name, FORMS)), match.span())
         return name
 
     def size(self, name: str, form: Form, start: int) -> Pair | int | float | None:
@@ -189,9 +186,8 @@ class Reader:
         if form.size_is == "count":
             if match[2]:
                 self.fail(f"'{name}' takes one number, such as {form.example}.", match.span())
-            return self.number(
-                match[1], match.span(1), "number of groups" if name == "gn" else "number of maps", least=1
-            )
+            what = "number of groups" if name == "gn" else "number of maps"
+            return self.number(match[1], match.span(1), what, least=1)
         return self.pair(match, 1, "kernel size", least=1)
 
     def width(self, name: str, form: Form, start: int) -> Width | None:
@@ -201,10 +197,9 @@ class Reader:
         if match is None:
             if form.width == "must":
                 here = self.text[start : self.at]
-                example = form.example if name == "fc" else f"{here}-64"
-                self.fail(
-                    f"Expected the number of {what} after '{here}', such as {example}.", (start, self.at)
-                )
+                example = "fc-10" if name == "fc" else f"{here}-64"
+                wanted = f"Expected the number of {what} after '{here}', such as {example}."
+                self.fail(wanted, (start, self.at))
             return None
         if form.width == "no":
             self.fail(f"'{name}' has no number of filters: it keeps the channels it is given.", match.span())

@@ -25,6 +25,7 @@ from striate.spec.tree import (
     Repeat,
     Reshape,
     Width,
+    ending,
     strides,
 )
 from striate.spec.words import ACTIVATIONS
@@ -191,7 +192,7 @@ class Planner:
                 self.fail(layer, f"{what} Pad 'same' within it, and do not enlarge the map.")
             chosen = options({"stride": ((rows, columns), (1, 1)), "bias": (False, True)})
             projection = Module("Conv2d", (shape[0], out[0], 1), out, chosen)
-        last = layer.body[-1]
+        last = ending(layer.body)
         norm = (self.norm(last, out),) if isinstance(last, Norm) and last.name != "lrn" else ()
         return (projection, *norm)
 

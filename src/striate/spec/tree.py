@@ -156,6 +156,12 @@ def _size(layer: Layer) -> int:
     return size(layer.body) if isinstance(layer, Block) else 1
 
 
+def ending(layers: tuple[Layer, ...]) -> Layer:
+    """Return the layer that these layers end in, looked for within repetitions but not within blocks."""
+    last = layers[-1]
+    return ending(last.body) if isinstance(last, Repeat) else last
+
+
 def strides(layers: tuple[Layer, ...]) -> tuple[Fraction, Fraction]:
     """Return how many input rows and columns lie between two neighbouring outputs of these layers."""
     rows = columns = Fraction(1)

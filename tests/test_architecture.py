@@ -21,9 +21,10 @@ MAY_IMPORT = {
     "tracing": {"arithmetic"},
     "tasks": {"layers", "arithmetic"},
     "training": {"data", "tasks"},
-    "run": BELOW_RUN,
-    "look": {"run", "data", "tracing"},
-    "workbench": {*BELOW_RUN, "training", "tracing", "run", "look"},
+    "network": {"nets", "spec"},
+    "run": {"network", "data", "tasks", "training"},
+    "look": {"run", "data", "tasks", "tracing"},
+    "workbench": {*BELOW_RUN, "network", "training", "tracing", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

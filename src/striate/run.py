@@ -69,8 +69,17 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """Return the run in short: folder, network, classes, and the result's split, accuracy and loss."""
         result = next((line for line in reversed(self.metrics) if line["kind"] == "result"), None)
-        kept = None if result is None else {name: result[name] for name in ("split", "accuracy", "loss", "images")}
-        return {"run": str(self.folder), "net": self.recipe.net, "classes": list(self.classes), "result": kept}
+        kept = (
+            None
+            if result is None
+            else {name: result[name] for name in ("split", "accuracy", "loss", "images")}
+        )
+        return {
+            "run": str(self.folder),
+            "net": self.recipe.net,
+            "classes": list(self.classes),
+            "result": kept,
+        }
 
     @property
     def preprocess(self) -> Preprocess:
@@ -117,7 +126,10 @@ class Run:
 
         Raises DataError where the data have a class the network does not know.
         """
-        store = self.load(data, split=split, progress=progress)
+        return self.score(self.load(data, split=split, progress=progress))
+
+    def score(self, store: Store) -> Scores:
+        """Return the scores on decoded pictures, such as `load` returns."""
         loader = Loader(store, self.preprocess, EVALUATED_AT_ONCE)
         return evaluate(self.model, loader.evaluation(), num_classes=len(self.classes))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from striate.arithmetic.field import Field as Field
+    from striate.arithmetic.fix import fixes as fixes
     from striate.arithmetic.window import Window as Window
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
@@ -22,6 +23,7 @@ _HOMES = {
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
     "Window": "striate.arithmetic.window",
+    "fixes": "striate.arithmetic.fix",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -2,6 +2,8 @@ import random
 from fractions import Fraction
 
 import pytest
+import torch
+from torch import nn
 
 from striate.arithmetic.field import Field
 from striate.arithmetic.window import Window
@@ -139,3 +141,31 @@ def by_hand(stack: list[Window], flips: list[bool], output: int) -> tuple[int, i
         else:
             pixels = {p for place in pixels for p in window.taps(place)}
     return (min(pixels), max(pixels)) if pixels else None
+
+
+def test_fields_are_what_the_gradient_of_real_layers_reaches() -> None:
+    torch.set_num_threads(1)
+    draw = random.Random(13)
+    for _ in range(120):
+        stack = [random_window(draw) for _ in range(draw.randint(1, 3))]
+        flips = [draw.random() < 0.4 for _ in stack]
+        picture = torch.zeros(1, 1, 600, dtype=torch.float64, requires_grad=True)
+        field, output = Field(), picture
+        for window, flipped in zip(stack, flips, strict=True):
+            field = field.through_transposed(window) if flipped else field.through(window)
+            output = layer(window, flipped)(output)
+        middle = output.shape[-1] // 2
+        for place in range(middle, middle + 6):
+            (reached,) = torch.autograd.grad(output[0, 0, place], picture, retain_graph=True)
+            pixels = reached[0, 0].nonzero().flatten().tolist()
+            assert field.span(place) == ((pixels[0], pixels[-1]) if pixels else None), (stack, flips, place)
+
+
+def layer(window: Window, flipped: bool) -> nn.Module:
+    """Return a layer of torch with weights of 1, its two ends padded or cut apart."""
+    kind = nn.ConvTranspose1d if flipped else nn.Conv1d
+    slide = kind(1, 1, window.kernel, window.stride, dilation=window.dilation, bias=False).double()
+    nn.init.ones_(slide.weight)
+    sign = -1 if flipped else 1
+    pad = nn.ConstantPad1d((sign * window.before, sign * window.after), 0.0)
+    return nn.Sequential(slide, pad) if flipped else nn.Sequential(pad, slide)

@@ -106,6 +106,20 @@ class Window:
                     counts[pixel] += 1
         return tuple(counts)
 
+    def unread(self, size: int, *, ceil: bool = False) -> int:
+        """Return how many input pixels no window reads: those dropped at the end and those stepped over."""
+        if self.dilation == 1 and self.stride <= self.kernel:
+            return self.dropped(size, ceil=ceil)
+        marks, places = bytearray(size), self.output(size, ceil=ceil)
+        for tap in range(self.kernel):
+            offset = tap * self.dilation - self.before
+            first = max(0, -(offset // self.stride))
+            last = min(places - 1, (size - 1 - offset) // self.stride)
+            if first <= last:
+                pixels = slice(first * self.stride + offset, last * self.stride + offset + 1, self.stride)
+                marks[pixels] = b"\1" * (last - first + 1)
+        return marks.count(0)
+
     def taps(self, place: int) -> range:
         """Return the pixels the window reads at one place; those below 0 or past the end are padding."""
         first = place * self.stride - self.before

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
+    from striate.nets.build import build as build
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ _HOMES = {
     "UsageError": "striate.errors",
     "Window": "striate.arithmetic.window",
     "fixes": "striate.arithmetic.fix",
+    "build": "striate.nets.build",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

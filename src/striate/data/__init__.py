@@ -1,0 +1,1 @@
+"""From files to batches: source, decode, preprocess, store, augment, loader."""

@@ -1,0 +1,41 @@
+"""Counted randomness: every draw is a function of (seed, epoch, sample, purpose), never of what was drawn before.
+
+So order, augmentation and dropout do not depend on worker count, on a crash or on skipped files.
+"""
+
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.uint64]
+
+
+def sample_id(name: str) -> int:
+    """Return the 64-bit identity of a sample, which its name within the data set decides."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest())
+
+
+def key(purpose: str, *, seed: int, epoch: int = 0, step: int = 0) -> int:
+    """Return the 63-bit key of one purpose at one place in a run, fit to seed a generator."""
+    text = f"{purpose}/{seed}/{epoch}/{step}".encode()
+    return int.from_bytes(blake2b(text, digest_size=8).digest()) >> 1
+
+
+def uniform(purpose: str, ids: Ids, *, seed: int, epoch: int = 0) -> NDArray[np.float64]:
+    """Return one number in [0, 1) for each sample."""
+    mixed = _mix(_mix(ids) ^ np.uint64(key(purpose, seed=seed, epoch=epoch)))
+    return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def order(purpose: str, ids: Ids, *, seed: int, epoch: int = 0) -> NDArray[np.int64]:
+    """Return a shuffle of range(len(ids)); leaving a sample out does not change the order of the others."""
+    return np.argsort(uniform(purpose, ids, seed=seed, epoch=epoch), kind="stable")
+
+
+def _mix(x: Ids) -> Ids:
+    """Return the finaliser of splitmix64 (Steele, Lea, Flood 2014), a bijection on 64 bits."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

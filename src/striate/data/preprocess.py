@@ -1,0 +1,58 @@
+"""The one way from a picture to a tensor, the same in train, eval, predict and every export."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from striate.data.decode import Channels, Pixels, decode
+from striate.data.pictures import Encoded
+
+Fit = Literal["crop", "squash"]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Decode, resize to `size` (height, width) and normalise.
+
+    `fit="crop"` scales the shorter side and cuts the middle, `"squash"` scales both sides. Resizing is bilinear and
+    antialiased. `mean` and `std` are per channel, of values in 0..1.
+    """
+
+    size: tuple[int, int]
+    channels: Channels
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fit: Fit = "crop"
+
+    def pixels(self, picture: Encoded | Image.Image) -> NDArray[np.uint8]:
+        """Return the resized pixels (C, H, W) as uint8; raises BadPicture."""
+        pixels = resize(decode(picture, channels=self.channels), size=self.size, fit=self.fit)
+        return pixels[None] if self.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+    def normalise(self, batch: Tensor) -> Tensor:
+        """Return uint8 (B, C, H, W) as float32: ((x / 255) - mean) / std."""
+        mean = torch.tensor(self.mean, device=batch.device).view(-1, 1, 1)
+        std = torch.tensor(self.std, device=batch.device).view(-1, 1, 1)
+        return batch.float().sub_(mean * 255).mul_(1 / (std * 255))
+
+
+def resize(pixels: Pixels, *, size: tuple[int, int], fit: Fit) -> Pixels:
+    """Return pixels (H, W[, 3]) at another size, by Pillow's antialiased bilinear filter."""
+    if pixels.shape[:2] == size:
+        return pixels
+    box = _middle(pixels.shape[:2], size) if fit == "crop" else None
+    image = Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(image)
+
+
+def _middle(have: tuple[int, ...], want: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the largest centred box (left, top, right, bottom) with the proportions of `want`."""
+    scale = min(have[0] / want[0], have[1] / want[1])
+    height, width = want[0] * scale, want[1] * scale
+    top, left = (have[0] - height) / 2, (have[1] - width) / 2
+    return left, top, left + width, top + height

@@ -1,0 +1,35 @@
+"""How long work tells the outside what it is doing: the command line draws it, a script may ignore it."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A listener of work that takes longer than a moment."""
+
+    def say(self, line: str) -> None:
+        """Tell the user one finished sentence."""
+
+    def begin(self, phase: str, total: int) -> None:
+        """Start a phase of `total` pictures; the phase before it has ended."""
+
+    def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
+        """Count pictures done, with the loss and accuracy so far where the phase has them."""
+
+    def end(self) -> None:
+        """End the last phase."""
+
+
+class Silent:
+    """A listener that does nothing."""
+
+    def say(self, line: str) -> None:
+        """Ignore the sentence."""
+
+    def begin(self, phase: str, total: int) -> None:
+        """Ignore the phase."""
+
+    def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
+        """Ignore the count."""
+
+    def end(self) -> None:
+        """Ignore the end."""

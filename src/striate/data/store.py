@@ -1,0 +1,111 @@
+"""The decoded pictures of one split, in memory as uint8: each file is read and decoded once, before training."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from striate.data.decode import BadPicture
+from striate.data.draw import Ids, sample_id
+from striate.data.pictures import Encoded, Pictures
+from striate.data.preprocess import Preprocess
+from striate.data.progress import Progress
+
+# Pictures handed to the threads at a time, so that a large set is not queued whole.
+CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A picture that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Store:
+    """Pixels (N, C, H, W) uint8, labels (N,) int64, and for each picture its name, id and content digest."""
+
+    images: Tensor
+    labels: Tensor
+    names: tuple[str, ...]
+    digests: tuple[str, ...]
+    bad: tuple[Bad, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def ids(self) -> Ids:
+        """The identity of each picture for counted randomness."""
+        return ids_of(self.names)
+
+
+def ids_of(names: tuple[str, ...]) -> Ids:
+    """Return the 64-bit identity of each name."""
+    return np.fromiter((sample_id(name) for name in names), np.uint64, count=len(names))
+
+
+def fill(pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress) -> Store:
+    """Read and decode every picture with a pool of threads; those that cannot be decoded are listed in `bad`."""
+    images = torch.empty((len(pictures), preprocess.channels, *preprocess.size), dtype=torch.uint8)
+    target = images.numpy()
+    digests: list[str] = []
+    kept: list[int] = []
+    bad: list[Bad] = []
+
+    def load(index: int) -> tuple[str, str]:
+        """Decode one picture into its place; return its digest and the reason it failed, or nothing."""
+        digest = ""
+        try:
+            encoded = pictures.read(index)
+            digest = digest_of(encoded)
+            target[index] = preprocess.pixels(encoded)
+        except (BadPicture, OSError) as error:
+            return digest, str(error) or type(error).__name__
+        return digest, ""
+
+    for index, (digest, reason) in enumerate(_in_order(load, len(pictures), threads)):
+        if reason:
+            bad.append(Bad(pictures.name(index), reason))
+        else:
+            kept.append(index)
+            digests.append(digest)
+        progress.advance(1)
+    labels = torch.from_numpy(pictures.labels[kept])
+    names = tuple(pictures.name(i) for i in kept)
+    return Store(images if not bad else images[kept], labels, names, tuple(digests), tuple(bad))
+
+
+def digest_of(encoded: Encoded) -> str:
+    """Return the 128-bit digest, in hexadecimal, by which a picture is known again."""
+    content = encoded if isinstance(encoded, bytes) else np.ascontiguousarray(encoded).data
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return each channel's mean and standard deviation of pixels (N, C, H, W), scaled to 0..1 and rounded."""
+    means, stds = [], []
+    for channel in range(images.shape[1]):
+        counts = np.bincount(images[:, channel].ravel(), minlength=256) / images[:, channel].size
+        values = np.arange(256) / 255
+        mean = float(counts @ values)
+        means.append(round(mean, 4))
+        stds.append(max(round(float(counts @ (values - mean) ** 2) ** 0.5, 4), 0.01))
+    return tuple(means), tuple(stds)
+
+
+def _in_order(load: Callable[[int], tuple[str, str]], total: int, threads: int) -> Iterator[tuple[str, str]]:
+    """Yield load(0), load(1), ... as computed by a pool of threads."""
+    indices = iter(range(total))
+    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
+        while chunk := list(islice(indices, CHUNK)):
+            yield from pool.map(load, chunk)

@@ -22,6 +22,8 @@ MAY_IMPORT = {
     "tasks": {"layers", "arithmetic"},
     "training": {"data", "tasks"},
     "run": BELOW_RUN,
+    # From what a user writes to a network; the file a user names is run from here alone.
+    "resolve": {"nets", "spec", "run"},
     "look": {"run", "data", "tracing"},
     "workbench": {*BELOW_RUN, "training", "tracing", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
     from striate.nets.build import build as build
+    from striate.resolve import find_network as find_network
+    from striate.resolve import load_module as load_module
+    from striate.tracing.summary import Summary as Summary
+    from striate.tracing.summary import summary as summary
 
 __version__ = "0.1.0"
 
@@ -26,6 +30,10 @@ _HOMES = {
     "Window": "striate.arithmetic.window",
     "fixes": "striate.arithmetic.fix",
     "build": "striate.nets.build",
+    "Summary": "striate.tracing.summary",
+    "find_network": "striate.resolve",
+    "load_module": "striate.resolve",
+    "summary": "striate.tracing.summary",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

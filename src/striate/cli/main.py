@@ -11,6 +11,7 @@ from striate.errors import StriateError, unknown
 
 # Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
 VERBS: dict[str, str] = {
+    "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
 }
 

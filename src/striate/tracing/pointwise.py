@@ -137,7 +137,7 @@ def _broadcast(tracer: Tracer, name: str, shapes: list[Shape]) -> Shape:
     if all(shape == shapes[0] for shape in shapes):
         return shapes[0]
     try:
-        return tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
+        return tuple(torch.broadcast_shapes(*shapes))
     except RuntimeError as error:
         listed = " and ".join(str(shape) for shape in shapes)
         raise tracer.fail(

@@ -38,7 +38,7 @@ def matmul(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
     left, right = tuple(a.shape), tuple(b.shape)
     if left[-1] != right[-2]:
         raise tracer.fail(f"{name} cannot multiply the shapes {left} and {right}.")
-    lead = tuple(torch.broadcast_shapes(left[:-2], right[:-2]))  # type: ignore[no-untyped-call]
+    lead = tuple(torch.broadcast_shapes(left[:-2], right[:-2]))
     out = (*lead, left[-2], right[-1])
     marks = tracer.mark(a), tracer.mark(b)
     if marks[0].data and not marks[1].data and len(right) == 2:

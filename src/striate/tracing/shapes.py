@@ -63,12 +63,15 @@ def split(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
 
 
 def index(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
-    """Answer x[...] with numbers, slices, None and Ellipsis; tensors as indices are left to torch."""
+    """Answer x[...] with numbers, slices, None, Ellipsis and one list of places; the rest is left to torch."""
     x, key = args
-    keys = list(key) if isinstance(key, tuple) else [key]
-    if any(not isinstance(k, int | slice | None | type(Ellipsis)) for k in keys):
+    keys = [_places(tracer, k) for k in key] if isinstance(key, tuple) else [_places(tracer, key)]
+    listed = [k for k in keys if isinstance(k, Tensor)]
+    if len(listed) > 1 or any(not isinstance(k, int | slice | Tensor | None | type(Ellipsis)) for k in keys):
         return tracer.unruled(torch.Tensor.__getitem__, args, kwargs)
-    out: Tensor = x[key]
+    if any(isinstance(k, int | None) for k in keys) and listed:
+        return tracer.unruled(torch.Tensor.__getitem__, args, kwargs)
+    out: Tensor = x[tuple(keys)]
     return _moved(tracer, "getitem", x, out, _sliced(tracer, x, keys, tuple(out.shape)))
 
 
@@ -172,6 +175,10 @@ def _sliced(tracer: Tracer, x: Tensor, keys: list[Any], out: Shape) -> Sight | N
     for key in _filled(keys, x.dim()):
         if key is None:
             new += 1
+        elif isinstance(key, Tensor):
+            if any(axis.dim == dim for axis in sight):
+                return None
+            dim, new = dim + 1, new + 1
         elif isinstance(key, int):
             where[dim] = (None, key % x.shape[dim], 1)
             dim += 1
@@ -193,6 +200,15 @@ def _sliced(tracer: Tracer, x: Tensor, keys: list[Any], out: Shape) -> Sight | N
         places = 1 if place is None else out[place]
         axes.append(axis._replace(field=field, dim=place, places=places))
     return tuple(axes)
+
+
+def _places(tracer: Tracer, key: Any) -> Any:
+    """Return a list of places, or a tensor of them, as a tensor on the meta device; other keys as they are."""
+    if isinstance(key, list) and all(type(place) is int for place in key):
+        return torch.empty(len(key), dtype=torch.int64, device="meta")
+    if isinstance(key, Tensor) and key.dim() == 1 and key.dtype != torch.bool:
+        return torch.empty(key.shape, dtype=torch.int64, device="meta")
+    return key
 
 
 def _filled(keys: list[Any], rank: int) -> list[Any]:

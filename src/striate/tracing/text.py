@@ -9,7 +9,7 @@ from rich.text import Text
 from striate.tracing.arguments import names
 from striate.tracing.table import Layer, Table
 
-_HEADINGS = ("layer", "operation", "output", "params", "MACs", "field", "jump", "memory")
+_HEADINGS = ("layer", "operation", "output", "params", "MACs", "field", "jump", "memory", "time")
 _LEFT = 3  # the first columns are flush left, the numbers flush right
 # Rows that only look at the same memory otherwise; they are in the JSON.
 _VIEWS = names(
@@ -108,7 +108,9 @@ def _summed(both: Sequence[Layer], path: str) -> Layer:
 def _lines(table: Table, depth: int | None) -> list[tuple[str, str]]:
     layers = [x for x in folded(table.layers, depth) if x.op not in _VIEWS or x.params]
     rows = [_HEADINGS, *(cells(layer) for layer in layers)]
-    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    if table.total.seconds is None:
+        rows = [row[:-1] for row in rows]
+    widths = [max(cell_len(row[column]) for row in rows) for column in range(len(rows[0]))]
     size = "x".join(map(str, table.input))
     title = f"{table.name}, input {size}" + (f", batch {table.batch}" if table.batch > 1 else "")
     lines = [
@@ -129,7 +131,6 @@ def _lines(table: Table, depth: int | None) -> list[tuple[str, str]]:
 
 def cells(layer: Layer) -> tuple[str, ...]:
     """Return one row of the table, as text."""
-    time = f"  {layer.seconds * 1e6:,.0f} us" if layer.seconds is not None else ""
     return (
         layer.path + (" (train only)" if layer.train_only else ""),
         layer.title,
@@ -138,7 +139,8 @@ def cells(layer: Layer) -> tuple[str, ...]:
         count(layer.macs) if layer.macs != 0 else "",
         field(layer),
         pixels(layer.jump),
-        (memory(layer.activation_bytes) if layer.activation_bytes else "") + time,
+        memory(layer.activation_bytes) if layer.activation_bytes else "",
+        f"{layer.seconds * 1e6:,.0f} us" if layer.seconds else "",
     )
 
 

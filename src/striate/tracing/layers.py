@@ -86,7 +86,9 @@ def rows(ops: Sequence[Op], account: Owners, notes: Notes, seconds: Sequence[flo
         share, shared = account.claim(group)
         inputs = {row_of[at] for op in group for at in op.inputs} - {len(layers)}
         time = sum(seconds[number : number + len(group)]) if seconds else None
-        layers.append(_layer(group, share, notes.of(group, shared), tuple(sorted(inputs)), time))
+        layers.append(
+            _layer(group, share, notes.of(group, share.weight, shared), tuple(sorted(inputs)), time)
+        )
         number += len(group)
     return layers
 

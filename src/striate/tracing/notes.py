@@ -26,9 +26,11 @@ class Notes:
                 self._readers.setdefault(producer, []).append(op)
         self._last_map = self._find_last_map()
 
-    def of(self, group: Sequence[Op], shared: Sequence[str]) -> tuple[str, ...]:
-        """Return the remarks on one row; `shared` are the paths whose parameters it uses again."""
+    def of(self, group: Sequence[Op], weight: int, shared: Sequence[str]) -> tuple[str, ...]:
+        """Return the remarks on one row with its own weights; `shared` are the paths whose it uses again."""
         found = [note for op in group for note in self._on(op)]
+        if weight > _HEAVY * self.parameters and any(op.name == "linear" for op in group):
+            found.append(f"holds {weight / self.parameters:.0%} of all parameters")
         path = group[0].call.path
         if shared:
             others = [other for other in shared if other != path]
@@ -47,9 +49,6 @@ class Notes:
             )
         if self._bias_is_removed(op):
             found.append("the bias has no effect: the norm after it subtracts it again")
-        weight = sum(p.numel() for p, role in op.claims if role == "weight")
-        if op.name == "linear" and weight > _HEAVY * self.parameters:
-            found.append(f"holds {weight / self.parameters:.0%} of all parameters")
         if op is self._last_map and op.sight:
             short = [(axis.size, axis.extent) for axis in op.sight if axis.size < axis.extent]
             if short:

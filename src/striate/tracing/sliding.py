@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
-from math import gcd, prod
+from math import gcd, lcm, prod
 from typing import Any
 
 import torch
@@ -186,17 +186,21 @@ def _taps(old: int, new: int, taps: int) -> list[tuple[int, int]]:
 
 def _irregular(field: Field, old: int, reads: Sequence[tuple[int, int]]) -> Field:
     """Return the field whose outputs read the given places, and then again `old` places further on."""
-    from_field = [(field.span(first), field.span(last)) for first, last in reads]
-    spans = tuple((a[0], b[1]) for a, b in from_field if a and b)
-    size = max(last - first + 1 for first, last in spans)
+    # A field that itself repeats only after several places makes the pattern as much longer.
+    turns = lcm(old, max(1, len(field.phases))) // old
+    spans = []
+    for turn in range(turns):
+        for first, last in reads:
+            seen = [field.span(place + turn * old) for place in range(first, last + 1)]
+            known = [span for span in seen if span]
+            spans.append((min(a for a, _ in known), max(b for _, b in known)))
     jump = Fraction(field.jump * old, len(reads))
-    narrowest = field.narrowest and _irregular(field.narrowest, old, reads)
     return Field(
-        size,
-        int(jump) if jump == int(jump) else jump,
-        spans[0][0],
-        spans if len(spans) > 1 else (),
-        narrowest,
+        size=max(last - first + 1 for first, last in spans),
+        jump=int(jump) if jump == int(jump) else jump,
+        start=spans[0][0],
+        phases=tuple(spans) if len(spans) > 1 else (),
+        narrowest=field.narrowest and _irregular(field.narrowest, old, reads),
     )
 
 

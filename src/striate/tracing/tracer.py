@@ -80,7 +80,7 @@ class Tracer(TorchFunctionMode):
         """Return what is known of a tensor; one the trace did not make belongs to the module."""
         mark = getattr(tensor, "_striate", None)
         if mark is not None and (mark.storage is None or mark.storage.ledger is self.ledger):
-            return mark  # type: ignore[no-any-return]
+            return mark
         known = self._given.get(id(tensor))
         if known is not None:
             return known[1]

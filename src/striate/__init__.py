@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
+    from striate.look.report import write_report as write_report
     from striate.nets.build import build as build
+    from striate.run import Run as Run
+    from striate.run import open_run as open_run
+    from striate.training.choice import Settings as Settings
+    from striate.workbench import resume as resume
+    from striate.workbench import train as train
     from striate.resolve import find_network as find_network
     from striate.resolve import load_module as load_module
     from striate.tracing.summary import Summary as Summary
@@ -24,12 +30,18 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it.
 _HOMES = {
     "DataError": "striate.errors",
-    "Field": "striate.arithmetic.field",
+    "Run": "striate.run",
+    "Settings": "striate.training.choice",
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
+    "build": "striate.nets.build",
+    "open_run": "striate.run",
+    "resume": "striate.workbench",
+    "train": "striate.workbench",
+    "write_report": "striate.look.report",
+    "Field": "striate.arithmetic.field",
     "Window": "striate.arithmetic.window",
     "fixes": "striate.arithmetic.fix",
-    "build": "striate.nets.build",
     "Summary": "striate.tracing.summary",
     "find_network": "striate.resolve",
     "load_module": "striate.resolve",

@@ -1,4 +1,9 @@
+import random
+
 import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from striate.arithmetic.cost import (
     Cost,
@@ -100,3 +105,29 @@ def test_groups_that_do_not_divide_the_channels_are_refused() -> None:
     with pytest.raises(UsageError) as error:
         convolution((3, 8, 8), (6, 8, 8), (3, 3), groups=2)
     assert str(error.value) == "groups must divide the channels in and out; got 2 groups for 3 in and 6 out."
+
+
+def test_costs_are_what_pytorch_counts() -> None:
+    draw = random.Random(21)
+    for _ in range(150):
+        groups = draw.choice([1, 1, 2, 3])
+        before, after = groups * draw.randint(1, 4), groups * draw.randint(1, 4)
+        kernel = (draw.randint(1, 4), draw.randint(1, 4))
+        bias, stride = draw.random() < 0.5, draw.randint(1, 3)
+        for kind, count in ((nn.Conv2d, convolution), (nn.ConvTranspose2d, transposed_convolution)):
+            layer = kind(before, after, kernel, stride, groups=groups, bias=bias, device="meta")
+            picture = torch.empty(1, before, 9, 8, device="meta")
+            with FlopCounterMode(display=False) as counter:
+                output = layer(picture)
+            cost = count(picture.shape[1:], output.shape[1:], kernel, groups=groups, bias=bias)
+            assert cost.macs * 2 == counter.get_total_flops()
+            assert cost.parameters == sum(parameter.numel() for parameter in layer.parameters())
+            assert (cost.inputs, cost.outputs) == (picture.numel(), output.numel())
+
+
+def test_a_linear_layer_costs_what_pytorch_counts() -> None:
+    layer = nn.Linear(768, 10, device="meta")
+    with FlopCounterMode(display=False) as counter:
+        layer(torch.empty(197, 768, device="meta"))
+    assert linear((197, 768), 10).macs * 2 == counter.get_total_flops()
+    assert linear((197, 768), 10).parameters == 7690

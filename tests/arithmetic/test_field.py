@@ -68,6 +68,12 @@ def test_branches_of_different_jumps_are_refused() -> None:
     )
 
 
+def test_a_broken_jump_cannot_be_made_by_hand() -> None:
+    with pytest.raises(UsageError) as error:
+        Field(jump=Fraction(1, 2))
+    assert str(error.value) == "A jump of 1/2 comes of through_transposed; it has phases."
+
+
 def test_upsampling_by_two_makes_the_jump_a_half() -> None:
     field = Field().through_transposed(Window(2, stride=2))
     assert field.jump == Fraction(1, 2)

@@ -52,7 +52,8 @@ def _axis(layer: Layer, axis: int) -> list[str]:
 
 def _stack(layers: tuple[Layer, ...]) -> list[str]:
     """Return what windows over each other see and weigh, against one window that sees as much."""
-    sizes = " -> ".join(_cross(shape[1:]) for shape in (layers[0].shape, *(layer.output for layer in layers)))
+    shapes = [_cross(shape[1:]) for shape in (layers[0].shape, *(layer.output for layer in layers))]
+    sizes = " -> ".join(shapes if len(shapes) < 6 else [*shapes[:3], "...", *shapes[-2:]])
     rows, columns = fields(layers)
     jump = _pair((rows.jump, columns.jump), "x")
     lines = [

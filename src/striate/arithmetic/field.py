@@ -35,6 +35,10 @@ class Field:
     phases: tuple[Span, ...] = ()
     narrowest: Self | None = None
 
+    def __post_init__(self) -> None:
+        if not self.phases and self.jump != int(self.jump):
+            raise UsageError(f"A jump of {self.jump} comes of through_transposed; it has phases.")
+
     @property
     def range(self) -> tuple[int, int]:
         """The sizes from the narrowest output along the narrowest branch to the widest."""

@@ -71,3 +71,5 @@ def _check(shape: Shape, windows: Sequence[Window]) -> None:
         raise UsageError(
             f"A shape for {len(windows)} windows has {len(windows) + 1} numbers, channels first; got {shape}."
         )
+    if min(shape) < 1:
+        raise UsageError(f"A shape has whole numbers of at least 1; got {shape}.")

@@ -11,6 +11,11 @@ from striate.errors import StriateError, unknown
 
 # Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
 VERBS: dict[str, str] = {
+    "train": "Train a network on a folder of pictures.",
+    "resume": "Go on with a run that was stopped.",
+    "eval": "Score a run on its own or on other data.",
+    "predict": "Name what is in pictures.",
+    "report": "Write a run's report anew.",
     "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
 }

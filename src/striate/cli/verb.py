@@ -3,9 +3,16 @@
 import json
 import re
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
+
+import striate
+
+if TYPE_CHECKING:
+    from striate.cli.progress import TerminalProgress
 
 _ASSIGNMENT = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
 
@@ -32,3 +39,20 @@ def print_json(value: Any) -> None:
     """Print one JSON document to standard output."""
     json.dump(value, sys.stdout, ensure_ascii=False, indent=2, allow_nan=False)
     sys.stdout.write("\n")
+
+
+@contextmanager
+def showing() -> Iterator["TerminalProgress"]:
+    """Draw progress while the work inside goes on, and leave the terminal clean whatever happens."""
+    from striate.cli.progress import TerminalProgress  # noqa: PLC0415  rich costs 70 ms, which --help need not pay
+
+    progress = TerminalProgress()
+    try:
+        yield progress
+    finally:
+        progress.end()
+
+
+def run_line(run: "striate.Run") -> str:
+    """Return the last lines of a training: the run folder and its report."""
+    return f"run     {run.folder}\nreport  {run.folder / 'report.html'}"

@@ -63,7 +63,9 @@ class Flags:
 @click.option("--transposed", is_flag=True, help="A transposed convolution, which enlarges.")
 @click.option("--output-padding", default=0, metavar="P", help="With --transposed: more at the end.")
 @click.option("--weights", metavar="MATRIX", help="The filter's numbers, for an INPUT of numbers.")
-@click.option("--repeat", default=1, type=click.IntRange(1), metavar="N", help="N of them over each other.")
+@click.option(
+    "--repeat", default=1, type=click.IntRange(1, 100), metavar="N", help="N of them over each other."
+)
 @json_flag
 def command(**flags: Any) -> None:
     """Work out a sliding window: sizes, fit, dropped pixels, parameters.

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isnan
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +47,14 @@ class Scores:
         confusion = self.confusion
         return confusion.diagonal() / confusion.sum(0)
 
+    def per_class(self, classes: tuple[str, ...]) -> list[dict[str, Any]]:
+        """Return class, images, precision and recall of each class; None where there is nothing to divide by."""
+        columns = zip(classes, self.confusion.sum(1).tolist(), self.precision.tolist(), self.recall.tolist(), strict=True)
+        return [
+            {"class": name, "images": images, "precision": _or_none(precision), "recall": _or_none(recall)}
+            for name, images, precision, recall in columns
+        ]
+
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, num_classes: int) -> Scores:
     """Run a network in eval mode over batches of (images, labels); its training flag is put back afterwards."""
@@ -67,3 +77,7 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, num_
         confidences=torch.cat(confidences),
         num_classes=num_classes,
     )
+
+
+def _or_none(value: float) -> float | None:
+    return None if isnan(value) else value

@@ -29,12 +29,16 @@ LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is trained on what, and the run folder it is written to. `watched` names the split looked at each epoch."""
+    """What is trained on what, and the run folder it is written to.
+
+    `watched` is the split looked at after each epoch, `final` the one scored at the end; nothing is chosen by either.
+    """
 
     recipe: Recipe
     task: Classification
     train: Loader
     watched: tuple[str, Loader] | None
+    final: tuple[str, Loader] | None
     folder: Path
     progress: Progress
 
@@ -56,14 +60,15 @@ def fit(model: nn.Module, job: Job) -> None:
     Raises Interrupted after a checkpoint on Ctrl-C, DivergedError on a loss that is not finite, StorageError where
     the disk is full.
     """
-    recipe = job.recipe
-    hyper = Hyper(recipe.lr, recipe.momentum, recipe.weight_decay)
-    optimizer = make_optimizer(recipe.optimizer, model, hyper)
+    plan = job.recipe.train
+    hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
+    optimizer = make_optimizer(plan.optimizer, model, hyper)
     position = _restore(model, optimizer, job.folder)
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, StopSignal() as stop:
         trainer = _Trainer(model, optimizer, job, record, stop)
-        while position.step < recipe.epochs * job.train.steps:
+        while position.step < plan.epochs * job.train.steps:
             position = trainer.epoch(position)
+        trainer.finish()
 
 
 class _Trainer:
@@ -77,22 +82,23 @@ class _Trainer:
         self.job = job
         self.record = record
         self.stop = stop
-        self.total = job.recipe.epochs * job.train.steps
+        self.plan = job.recipe.train
+        self.total = self.plan.epochs * job.train.steps
 
     def epoch(self, position: Position) -> Position:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
         job, steps = self.job, self.job.train.steps
         epoch, done = divmod(position.step, steps)
-        job.progress.begin(f"epoch {epoch + 1}/{job.recipe.epochs}", len(job.train.store))
+        job.progress.begin(f"epoch {epoch + 1}/{self.plan.epochs}", len(job.train.store))
         job.progress.advance(position.seen)
         started = time.perf_counter()
         self.model.train()
-        for batch in job.train.training(epoch, augment=PRESETS[job.recipe.augment], start=done):
+        for batch in job.train.training(epoch, augment=PRESETS[self.plan.augment], start=done):
             position = self.step(batch, position)
             if self.stop.asked:
                 self.save(position)
                 raise Interrupted(f"stopped at step {position.step}. Go on with: striate resume {job.folder}")
-            every = job.recipe.checkpoint_every
+            every = self.plan.checkpoint_every
             if every and position.step % every == 0 and position.step % steps:
                 self.save(position)
         self._end_epoch(epoch, position, time.perf_counter() - started)
@@ -104,7 +110,7 @@ class _Trainer:
         """Make one step of the optimizer and return the position after it."""
         job = self.job
         torch.manual_seed(key("step", seed=job.recipe.seed, step=position.step))
-        rate = job.recipe.lr * SCHEDULES[job.recipe.schedule](position.step / self.total)
+        rate = self.plan.lr * SCHEDULES[self.plan.schedule](position.step / self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         outputs = self.model(batch.images)
@@ -125,6 +131,16 @@ class _Trainer:
         )
         self._log_step(position, value, rate, count)
         return position
+
+    def finish(self) -> None:
+        """Score the final split and record it."""
+        if self.job.final:
+            split, loader = self.job.final
+            scores = evaluate(self.model, loader.evaluation(), num_classes=len(self.job.task.classes))
+            self.record.write(
+                "result", split=split, loss=scores.loss, accuracy=scores.accuracy, images=len(loader.store)
+            )
+            self.job.progress.say(f"{split} accuracy {scores.accuracy:.2%} on {len(loader.store):,} pictures")
 
     def save(self, position: Position) -> None:
         """Write a checkpoint of this position."""
@@ -158,10 +174,10 @@ class _Trainer:
         self.job.progress.say(line)
 
     def _diverged(self, loss: float, step: int) -> DivergedError:
-        folder, rate = self.job.folder, self.job.recipe.lr
+        folder, rate = self.job.folder, self.plan.lr
         return DivergedError(
             f"the loss became {loss} at step {step + 1}; nothing of it was saved. "
-            f"Train again with a lower rate, such as --lr {rate / 10:g}. The run up to its last checkpoint is in {folder}"
+            f"Train again with a lower rate, such as --lr {rate / 10:g}. The run up to its last checkpoint: {folder}"
         )
 
 

@@ -1,6 +1,7 @@
 """The recipe: everything that decides the result of a run, resolved, with no default left out."""
 
 import tomllib
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -8,56 +9,53 @@ from typing import Any
 import tomli_w
 
 from striate.data.augment import PRESETS
+from striate.data.preprocess import Preprocess
 from striate.errors import DataError, UsageError, unknown
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 1
+# Setting -> the least value it may have.
+LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """The resolved settings of a run, as recipe.toml holds them.
+class Plan:
+    """How a network is trained. `lr` is the peak of the schedule; `checkpoint_every` counts steps, 0 an epoch's."""
 
-    `net` is a name of the catalogue or a spec; `size` is (height, width); `mean` and `std` are per channel in 0..1;
-    `lr` is the peak of the schedule; `checkpoint_every` counts steps, 0 means at the end of each epoch.
-    """
-
-    data: str
-    net: str
-    size: tuple[int, int]
-    channels: int
-    fit: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    augment: str
     epochs: int
     batch: int
+    augment: str
     optimizer: str
     lr: float
     momentum: float
     weight_decay: float
     label_smoothing: float
     schedule: str
-    seed: int
     checkpoint_every: int
 
     def __post_init__(self) -> None:
-        check(self.augment, "augmentation", PRESETS)
-        check(self.optimizer, "optimizer", OPTIMIZERS)
-        check(self.schedule, "schedule", SCHEDULES)
-        for name, least in {
-            "epochs": 1,
-            "batch": 1,
-            "lr": 0,
-            "weight_decay": 0,
-            "checkpoint_every": 0,
-        }.items():
-            if getattr(self, name) < least:
+        _check(self.augment, "augmentation", PRESETS)
+        _check(self.optimizer, "optimizer", OPTIMIZERS)
+        _check(self.schedule, "schedule", SCHEDULES)
+        for name, least in LEAST.items():
+            if not getattr(self, name) >= least:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
-        if min(self.size) < 1:
-            raise UsageError(f"size is {self.size[0]}x{self.size[1]}; both sides must be at least 1.")
+        for name in ("momentum", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A run's settings as recipe.toml holds them. `net` is a name of the catalogue or a spec."""
+
+    data: str
+    net: str
+    seed: int
+    preprocess: Preprocess
+    train: Plan
 
     def save(self, path: Path) -> None:
         """Write recipe.toml."""
@@ -66,31 +64,40 @@ class Recipe:
 
 def load_recipe(path: Path) -> Recipe:
     """Read recipe.toml; raises DataError where it is missing, broken or from a newer version."""
-    values = read_toml(path)
-    known = {field.name for field in fields(Recipe)}
-    if missing := sorted(known - values.keys()):
-        raise DataError(f"{path}: '{missing[0]}' is missing. The file is not whole; restore it from a copy.")
-    settings: dict[str, Any] = {name: values[name] for name in known}
-    return Recipe(**{name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()})
+    values = _read(path)
+    try:
+        return Recipe(
+            data=values["data"],
+            net=values["net"],
+            seed=values["seed"],
+            preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
+            train=Plan(**_known(Plan, values["train"])),
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path}: not whole ({error}). Restore it from a copy.") from error
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return the values of recipe.toml; raises DataError where this version cannot read it."""
+def _read(path: Path) -> dict[str, Any]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path.parent}: not a run folder (it has no {path.name}).") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as TOML ({error}).") from error
+        raise DataError(f"{path}: not readable as TOML ({error}). Restore it from a copy.") from error
     if values.get("format", 0) > FORMAT:
         raise DataError(
-            f"{path.parent}: written by a newer striate (run format {values['format']}; this version reads up to "
+            f"{path.parent}: written by a newer striate (run format {values['format']}, this version reads up to "
             f"{FORMAT}). Upgrade with: pip install -U striate"
         )
     return values
 
 
-def check(name: str, kind: str, known: Any) -> None:
-    """Raise UsageError where a name is not among those known."""
+def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values a dataclass has fields for, lists as tuples."""
+    names = {field.name for field in fields(kind)}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in names}
+
+
+def _check(name: str, kind: str, known: Collection[str]) -> None:
     if name not in known:
         raise unknown(kind, name, known)

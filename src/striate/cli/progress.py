@@ -1,0 +1,52 @@
+"""Progress on the terminal: a bar with rate and time left, and finished lines above it."""
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+
+class RateColumn(ProgressColumn):
+    """Pictures per second, over the last half minute."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate, or nothing before it is known."""
+        return Text(f"{task.speed:,.0f} images/s" if task.speed else "")
+
+
+class TerminalProgress:
+    """Draws on standard error, so that standard output stays what was asked for."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bars = Progress(
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            RateColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[scores]}"),
+            console=self._console,
+            transient=True,
+        )
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._console.print(line, markup=False)
+
+    def begin(self, phase: str, total: int) -> None:
+        """Start a new bar; the one before it disappears."""
+        self.end()
+        self._bars.start()
+        self._bars.add_task(phase, total=total, scores="")
+
+    def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
+        """Move the bar, with the loss and accuracy so far."""
+        scores = "" if loss is None or accuracy is None else f"loss {loss:.3f}  accuracy {accuracy:.1%}"
+        for task in self._bars.task_ids:
+            self._bars.update(task, advance=count, scores=scores)
+
+    def end(self) -> None:
+        """Take the bar away."""
+        for task in self._bars.task_ids:
+            self._bars.remove_task(task)
+        self._bars.stop()

@@ -1,0 +1,114 @@
+"""Choosing what the user left open, each choice with its reason."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from striate.data.preprocess import Fit
+from striate.training.recipe import Plan
+
+# The network of a run for which none was named; docs/log.md has the measurement behind it.
+DEFAULT_NET = "resnet9"
+# Pictures seen in a run of chosen length, and the fewest and most epochs that may take.
+PICTURES_SEEN = 80_000
+EPOCHS = (5, 40)
+SMALLEST_SIDE, LARGEST_SIDE = 24, 96
+STEPS_PER_EPOCH = 20
+BATCHES = (16, 32, 64, 128)
+DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
+
+    `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
+    pictures cannot be read; `threads` decode pictures and do not change the result.
+    """
+
+    net: str | None = None
+    size: int | None = None
+    fit: Fit = "crop"
+    augment: str | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    optimizer: str | None = None
+    lr: float | None = None
+    momentum: float = 0.9
+    weight_decay: float | None = None
+    label_smoothing: float = 0.1
+    schedule: str = "one-cycle"
+    seed: int = 0
+    checkpoint_every: int = 0
+    threads: int = 4
+    allow_bad: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the choices rest on: how many training pictures, whether grey, and whether the network has norms."""
+
+    pictures: int
+    grey: bool
+    normed: bool
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A value chosen for the user, and why."""
+
+    name: str
+    value: int | float | str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}: {self.reason}"
+
+
+def choose_side(*, size: int | None, median: int, own: int | None) -> Chosen:
+    """Return the side of the square the network sees: as asked, its own, or the pictures' median shorter side."""
+    if size is not None:
+        return Chosen("size", size, "as asked")
+    if own is not None:
+        return Chosen("size", own, "what the network was made for")
+    side = max(SMALLEST_SIDE, min(LARGEST_SIDE, median) // 4 * 4)
+    return Chosen("size", side, f"the pictures' median shorter side is {median}")
+
+
+def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
+    """Return how to train, as asked or chosen, and the choices made for the user."""
+    batch = settings.batch or _batch(facts.pictures)
+    optimizer = settings.optimizer or ("nesterov" if facts.normed else "adamw")
+    choices = [
+        Chosen("epochs", _epochs(facts.pictures), f"about {PICTURES_SEEN:,} pictures seen in all"),
+        Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
+        Chosen(
+            "augment",
+            "digits" if facts.grey else "photos",
+            "grey pictures" if facts.grey else "colour pictures",
+        ),
+        Chosen("optimizer", optimizer, "a network with norms" if facts.normed else "a network without norms"),
+        Chosen("lr", _rate(optimizer, batch), f"for {optimizer} at batch {batch}"),
+        Chosen("weight_decay", DECAY.get(optimizer, 0.0), f"for {optimizer}"),
+    ]
+    asked = {choice.name: getattr(settings, choice.name) for choice in choices}
+    values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
+    kept = ("momentum", "label_smoothing", "schedule", "checkpoint_every")
+    values |= {name: getattr(settings, name) for name in kept}
+    return Plan(**values), [choice for choice in choices if asked[choice.name] is None]
+
+
+def _epochs(pictures: int) -> int:
+    fewest, most = EPOCHS
+    return min(max(math.ceil(PICTURES_SEEN / pictures), fewest), most)
+
+
+def _batch(pictures: int) -> int:
+    """Return the largest usual batch that still leaves STEPS_PER_EPOCH."""
+    return max(b for b in BATCHES if b == BATCHES[0] or b * STEPS_PER_EPOCH <= pictures)
+
+
+def _rate(optimizer: str, batch: int) -> float:
+    """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam."""
+    share = batch / BATCHES[-1]
+    return 0.002 * share**0.5 if optimizer == "adamw" else 0.1 * share

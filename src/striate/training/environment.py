@@ -1,0 +1,46 @@
+"""env.json: the machine and the versions a run was made with."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("striate", "torch", "numpy", "pillow", "simplejpeg", "safetensors")
+
+
+def environment(*, seed: int) -> dict[str, Any]:
+    """Return what of the surroundings can change a result: versions, processor, threads, seed, source revision."""
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "system": f"{platform.system()} {platform.release()}",
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "seed": seed,
+        "revision": _revision(),
+    }
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def _revision() -> str | None:
+    """Return the commit of the source tree this package runs from, or None where it is an installed copy."""
+    root = Path(__file__).parents[3]
+    if not (root / ".git").exists():
+        return None
+    done = subprocess.run(
+        ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or None

@@ -23,6 +23,8 @@ MAY_IMPORT = {
     "training": {"data", "tasks"},
     "network": {"nets", "spec"},
     "run": {"network", "data", "tasks", "training"},
+    # From what a user writes to a network; the file a user names is run from here alone.
+    "resolve": {"nets", "spec", "run"},
     "look": {"run", "data", "tasks", "tracing"},
     "workbench": {*BELOW_RUN, "network", "training", "tracing", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.

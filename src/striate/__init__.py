@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from striate.training.choice import Settings as Settings
     from striate.workbench import resume as resume
     from striate.workbench import train as train
+    from striate.resolve import find_network as find_network
+    from striate.resolve import load_module as load_module
+    from striate.tracing.summary import Summary as Summary
+    from striate.tracing.summary import summary as summary
 
 __version__ = "0.1.0"
 
@@ -38,6 +42,10 @@ _HOMES = {
     "Field": "striate.arithmetic.field",
     "Window": "striate.arithmetic.window",
     "fixes": "striate.arithmetic.fix",
+    "Summary": "striate.tracing.summary",
+    "find_network": "striate.resolve",
+    "load_module": "striate.resolve",
+    "summary": "striate.tracing.summary",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -2,9 +2,15 @@
 
 from torch import nn
 
+from striate import spec
 from striate.nets.build import build
 
 
 def make_network(net: str, *, num_classes: int, input: tuple[int, int, int]) -> nn.Module:
-    """Return a network with fresh weights for images of `input` (CHW); raises UsageError for an unknown name."""
+    """Return a network with fresh weights for pictures of `input` (C, H, W).
+
+    Raises UsageError for a name that is not in the catalogue, or a spec that cannot be read or does not fit.
+    """
+    if spec.is_spec(net):
+        return spec.build(net, input=input, num_classes=num_classes)
     return build(net, num_classes=num_classes, in_channels=input[0])

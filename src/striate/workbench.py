@@ -29,7 +29,7 @@ from striate.training.choice import DEFAULT_NET, Facts, Settings, choose_plan, c
 from striate.training.environment import environment
 from striate.training.guard import only_writer
 from striate.training.loop import Job, fit
-from striate.training.recipe import LAYOUTS, Recipe
+from striate.training.recipe import Recipe
 from striate.training.result import save_result
 
 # Pictures whose headers are read to choose the input, and the share of unreadable ones a run goes on with.
@@ -243,7 +243,7 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:
         progress=progress,
     )
     with only_writer(folder):
-        model = run.fresh_model().to(memory_format=LAYOUTS[recipe.train.layout])
+        model = run.fresh_model()
         fit(model, job)
         save_result(folder, model, recipe, prepared.classes)
     write_report(run, progress=progress)

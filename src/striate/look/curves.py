@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # The colour of each curve; the page's legend uses the same.
 COLOURS = {"train": "#4269d0", "held out": "#c2410c", "step": "#b8c4e6"}
@@ -57,7 +58,7 @@ def draw(lines: Sequence[Line]) -> str:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25)
         axes.set_axisbelow(True)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     return out.getvalue().decode()

@@ -1,0 +1,1 @@
+"""The summary of any network, from its shapes alone: nothing is run."""

@@ -1,0 +1,69 @@
+"""The machine this runs on: its peak and its memory bandwidth, measured once and kept in the user's cache."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from striate.arithmetic.cost import Cost
+from striate.arithmetic.roofline import Machine, roofline
+from striate.tracing.record import Op
+
+_SIDE = 2048
+_BYTES = 256 * 2**20
+_REPEATS = 7
+
+
+def measured(*, fresh: bool = False) -> Machine:
+    """Return the machine's float32 peak and bandwidth with torch's present number of threads.
+
+    They are measured in about a second, and kept per number of threads until `fresh` asks anew.
+    """
+    path = cache_folder() / "machine.json"
+    key = f"{torch.get_num_threads()} threads, torch {torch.__version__}"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if fresh or key not in known:
+        known[key] = {"flops": _peak(), "bandwidth": _bandwidth()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(known, indent=2), encoding="utf-8")
+    return Machine(flops=known[key]["flops"], bandwidth=known[key]["bandwidth"])
+
+
+def cache_folder() -> Path:
+    """Return the folder for what can be measured again: $XDG_CACHE_HOME/striate, else ~/.cache/striate."""
+    root = os.environ.get("XDG_CACHE_HOME")
+    return (Path(root) if root else Path.home() / ".cache") / "striate"
+
+
+def least_seconds(op: Op, machine: Machine) -> float:
+    """Return the least time one operation can take: the longer of its arithmetic and its memory traffic."""
+    cost = Cost(macs=op.macs or 0, inputs=op.read, outputs=op.written)
+    return roofline(cost, machine, element=1).seconds
+
+
+def _peak() -> float:
+    a, b = torch.randn(_SIDE, _SIDE), torch.randn(_SIDE, _SIDE)
+    out = torch.empty(_SIDE, _SIDE)
+    return 2 * _SIDE**3 / _fastest(lambda: torch.mm(a, b, out=out))
+
+
+def _bandwidth() -> float:
+    source = torch.ones(_BYTES // 4)
+    target = torch.empty_like(source)
+    return 2 * _BYTES / _fastest(lambda: target.copy_(source))
+
+
+def _fastest(work: Callable[[], object]) -> float:
+    work()
+    times = []
+    for _ in range(_REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)

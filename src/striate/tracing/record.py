@@ -1,0 +1,105 @@
+"""What a trace writes down: the operations in order, and the memory that lives between them."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torch import nn
+
+from striate.arithmetic.window import Window
+from striate.tracing.sight import Shape, Sight
+
+# The tensors an operation keeps for its backward pass: storage number -> bytes.
+Saved = dict[int, int]
+
+
+class Ledger:
+    """The bytes of the tensors alive in a forward pass, now and at the most."""
+
+    def __init__(self) -> None:
+        self.live = 0
+        self.peak = 0
+        self.numbers = 0
+
+
+class Storage:
+    """The memory of one tensor and its views: counted from its making until the last of them is gone."""
+
+    __slots__ = ("bytes", "ledger", "number")
+
+    def __init__(self, size: int, ledger: Ledger) -> None:
+        self.bytes = size
+        self.ledger = ledger
+        self.number = ledger.numbers
+        ledger.numbers += 1
+        ledger.live += size
+        ledger.peak = max(ledger.peak, ledger.live)
+
+    def __del__(self) -> None:
+        self.ledger.live -= self.bytes
+
+
+class Mark:
+    """What the trace knows of one tensor.
+
+    producer: number of the operation that made it; -1 for the picture and for weights.
+    data: it depends on the picture. params: the parameters it was made from, where it is a function of them.
+    grad: a backward pass reaches it. real: it holds values, being made in the trace, of nothing traced.
+    stale: it was overwritten, so the values it holds are not those the network would see.
+    """
+
+    __slots__ = ("data", "grad", "params", "producer", "real", "sight", "stale", "storage")
+
+    def __init__(self, storage: Storage | None = None, sight: Sight | None = ()) -> None:
+        self.storage = storage
+        self.sight = sight
+        self.producer = -1
+        self.data = False
+        self.params: tuple[nn.Parameter, ...] = ()
+        self.grad = False
+        self.real = False
+        self.stale = False
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call of a module: its path in the whole, and whether it has modules inside."""
+
+    path: str
+    module: nn.Module
+    leaf: bool
+    number: int
+    parent: "Call | None" = None
+
+
+class Claim(NamedTuple):
+    """A parameter in the part it plays in an operation: weight, bias or norm."""
+
+    parameter: nn.Parameter
+    role: str
+
+
+@dataclass(slots=True)
+class Op:
+    """One operation of the trace.
+
+    inputs: producers of what it reads. shape: of its first output, with the batch. macs: None where they
+    cannot be known. written, read: bytes. in_place: its output has the storage of an input.
+    saved: kept for the backward pass. window_input: shape of the map its windows slide over.
+    """
+
+    name: str
+    call: Call
+    inputs: tuple[int, ...]
+    shape: Shape
+    element: int
+    sight: Sight | None
+    macs: int | None = 0
+    written: int = 0
+    read: int = 0
+    storage: int = -1
+    windows: tuple[Window, ...] = ()
+    ceil: bool = False
+    window_input: Shape = ()
+    claims: tuple[Claim, ...] = ()
+    saved: Saved = field(default_factory=dict)
+    grad: bool = False

@@ -64,7 +64,7 @@ def render(run: Run, *, progress: Progress) -> str:
 
 def percent(share: float | None) -> str:
     """Return a share as a percentage with one decimal, or a dash."""
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return "–" if share is None else f"{100 * share:.1f}\u00a0%"
 
 
 def _curves(run: Run) -> dict[str, str]:

@@ -43,7 +43,7 @@ class Run(NamedTuple):
     macs: int | None
 
 
-class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Products(TorchDispatchMode):
     """Counts the multiply-adds of every operator below a function, and the operators it cannot count."""
 
     def __init__(self) -> None:

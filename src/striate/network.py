@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from striate import spec
 from striate.nets.build import build
+from striate.spec import build as build_spec
+from striate.spec import is_spec
 
 
 def make_network(net: str, *, num_classes: int, input: tuple[int, int, int]) -> nn.Module:
@@ -11,6 +12,6 @@ def make_network(net: str, *, num_classes: int, input: tuple[int, int, int]) -> 
 
     Raises UsageError for a name that is not in the catalogue, or a spec that cannot be read or does not fit.
     """
-    if spec.is_spec(net):
-        return spec.build(net, input=input, num_classes=num_classes)
+    if is_spec(net):
+        return build_spec(net, input=input, num_classes=num_classes)
     return build(net, num_classes=num_classes, in_channels=input[0])

@@ -5,7 +5,9 @@ http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf, section II.B, figure 2 and t
 Local receptive fields, shared weights and subsampling, learned end to end: the form of every ConvNet since.
 
 Departures: none in layers or counts. The ten output codes are drawn here on the paper's 7x12 grid, not copied
-from its figure 3. For another number of classes the codes are random signs, which section II.B allows.
+from its figure 3. For another number of classes the codes are random signs, which section II.B allows. Weights
+start with a deviation of 1 / sqrt(fan-in), as the same authors' "Efficient BackProp" (1998, section 4.6) has it:
+appendix A's uniform +-2.4 / fan-in counts on its own rate for each weight, and learns slowly without.
 """
 
 from collections.abc import Sequence
@@ -83,7 +85,10 @@ class TableConv2d(nn.Module):
 
 
 class RBF(nn.Module):
-    """Minus the squared distance from each class's fixed code; the largest is the best (equation 7)."""
+    """The log-likelihood of each class's fixed code, from the squared distance to it (equation 7).
+
+    The code is the mean of a Gaussian of variance 4: with a narrower one a softmax over the classes saturates.
+    """
 
     codes: Tensor
 
@@ -93,7 +98,7 @@ class RBF(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 84) -> (B, num_classes)."""
-        return -(x[:, None, :] - self.codes).square().sum(2)
+        return (x[:, None, :] - self.codes).square().sum(2) / -8
 
 
 class LeNet5(nn.Module):
@@ -162,10 +167,9 @@ class LeNet5Tutorial(nn.Module):
 
 
 def init(module: nn.Module) -> None:
-    """Draw weights uniformly within +-2.4 / fan-in, as appendix A says; biases start at zero."""
+    """Draw weights with a deviation of 1 / sqrt(fan-in); biases start at zero."""
     if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-        bound = 2.4 / module.weight[0].numel()
-        nn.init.uniform_(module.weight, -bound, bound)
+        nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
         nn.init.zeros_(module.bias)
 
 

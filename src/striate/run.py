@@ -69,8 +69,17 @@ class Run:
     def summary(self) -> dict[str, Any]:
         """Return the run in short: folder, network, classes, and the result's split, accuracy and loss."""
         result = next((line for line in reversed(self.metrics) if line["kind"] == "result"), None)
-        kept = None if result is None else {name: result[name] for name in ("split", "accuracy", "loss", "images")}
-        return {"run": str(self.folder), "net": self.recipe.net, "classes": list(self.classes), "result": kept}
+        kept = (
+            None
+            if result is None
+            else {name: result[name] for name in ("split", "accuracy", "loss", "images")}
+        )
+        return {
+            "run": str(self.folder),
+            "net": self.recipe.net,
+            "classes": list(self.classes),
+            "result": kept,
+        }
 
     @property
     def preprocess(self) -> Preprocess:

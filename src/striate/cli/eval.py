@@ -21,11 +21,15 @@ def command(run: str, data: str | None, split: str | None, as_json: bool) -> Non
         scores = opened.evaluate(data, split=split, progress=progress)
     rows = scores.per_class(opened.classes)
     if as_json:
-        print_json({"images": len(scores.labels), "loss": scores.loss, "accuracy": scores.accuracy, "classes": rows})
+        print_json(
+            {"images": len(scores.labels), "loss": scores.loss, "accuracy": scores.accuracy, "classes": rows}
+        )
         return
     print(f"accuracy {scores.accuracy:.2%}, loss {scores.loss:.4f}, {len(scores.labels):,} pictures")
     for row in rows:
-        print(f"{percent(row['precision'])} precision  {percent(row['recall'])} recall  {row['images']:6,}  {row['class']}")
+        print(
+            f"{percent(row['precision'])} precision  {percent(row['recall'])} recall  {row['images']:6,}  {row['class']}"
+        )
 
 
 def percent(share: float | None) -> str:

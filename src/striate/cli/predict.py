@@ -18,7 +18,10 @@ def command(run: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
     if as_json:
         print_json(
             [
-                {"image": image, "predictions": [{"class": g.label, "probability": g.probability} for g in guesses]}
+                {
+                    "image": image,
+                    "predictions": [{"class": g.label, "probability": g.probability} for g in guesses],
+                }
                 for image, guesses in answers
             ]
         )

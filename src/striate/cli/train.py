@@ -12,24 +12,58 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 @click.argument("data")
 @click.option("--net", help="Name of the catalogue. Default: resnet9, small and quick.")
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
-@click.option("--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures.")
-@click.option("--fit", type=click.Choice(["crop", "squash"]), default="crop", show_default=True,
-              help="How a picture becomes square.")
-@click.option("--augment", type=click.Choice(["none", "digits", "photos"]),
-              help="digits: shifts; photos: shifts and mirroring. Default: digits for grey pictures, else photos.")
+@click.option(
+    "--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures."
+)
+@click.option(
+    "--fit",
+    type=click.Choice(["crop", "squash"]),
+    default="crop",
+    show_default=True,
+    help="How a picture becomes square.",
+)
+@click.option(
+    "--augment",
+    type=click.Choice(["none", "digits", "photos"]),
+    help="digits: shifts; photos: shifts and mirroring. Default: digits for grey pictures, else photos.",
+)
 @click.option("--batch", type=int, help="Pictures a step. Default: by the number of pictures.")
-@click.option("--optimizer", type=click.Choice(["sgd", "nesterov", "adamw"]),
-              help="Default: nesterov for a network with norms, else adamw.")
+@click.option(
+    "--optimizer",
+    type=click.Choice(["sgd", "nesterov", "adamw"]),
+    help="Default: nesterov for a network with norms, else adamw.",
+)
 @click.option("--lr", type=float, help="Peak learning rate. Default: by optimizer and batch.")
 @click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum, or beta 1 of adamw.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
-@click.option("--label-smoothing", type=float, default=0.1, show_default=True, help="Share of the target spread over all classes.")
-@click.option("--schedule", type=click.Choice(["one-cycle", "cosine", "constant"]), default="one-cycle",
-              show_default=True, help="How the learning rate goes.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation and split.")
-@click.option("--checkpoint-every", type=int, default=0, show_default=True, help="Steps between checkpoints; 0: at each epoch's end.")
+@click.option(
+    "--label-smoothing",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Share of the target spread over all classes.",
+)
+@click.option(
+    "--schedule",
+    type=click.Choice(["one-cycle", "cosine", "constant"]),
+    default="one-cycle",
+    show_default=True,
+    help="How the learning rate goes.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation and split."
+)
+@click.option(
+    "--checkpoint-every",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Steps between checkpoints; 0: at each epoch's end.",
+)
 @click.option("--threads", type=int, default=4, show_default=True, help="Threads that decode pictures.")
-@click.option("--allow-bad", is_flag=True, help="Train on although more than 1 % of the pictures cannot be read.")
+@click.option(
+    "--allow-bad", is_flag=True, help="Train on although more than 1 % of the pictures cannot be read."
+)
 @click.option("--out", type=click.Path(), help="Run folder. Default: runs/<date>-<net>-<data>.")
 @json_flag
 def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:

@@ -49,7 +49,13 @@ class Scores:
 
     def per_class(self, classes: tuple[str, ...]) -> list[dict[str, Any]]:
         """Return class, images, precision and recall of each class; None where there is nothing to divide by."""
-        columns = zip(classes, self.confusion.sum(1).tolist(), self.precision.tolist(), self.recall.tolist(), strict=True)
+        columns = zip(
+            classes,
+            self.confusion.sum(1).tolist(),
+            self.precision.tolist(),
+            self.recall.tolist(),
+            strict=True,
+        )
         return [
             {"class": name, "images": images, "precision": _or_none(precision), "recall": _or_none(recall)}
             for name, images, precision, recall in columns

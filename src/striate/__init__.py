@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from striate.errors import UsageError as UsageError
     from striate.look.report import write_report as write_report
     from striate.nets.build import build as build
+    from striate.resolve import find_network as find_network
+    from striate.resolve import load_module as load_module
     from striate.run import Run as Run
     from striate.run import open_run as open_run
+    from striate.tracing.summary import Summary as Summary
+    from striate.tracing.summary import summary as summary
     from striate.training.choice import Settings as Settings
     from striate.workbench import resume as resume
     from striate.workbench import train as train
-    from striate.resolve import find_network as find_network
-    from striate.resolve import load_module as load_module
-    from striate.tracing.summary import Summary as Summary
-    from striate.tracing.summary import summary as summary
 
 __version__ = "0.1.0"
 

@@ -96,7 +96,8 @@ def test_shapes_that_do_not_join_are_named() -> None:
             return x + x[:, :, 1:]
 
     assert refusal(Joins(), (3, 8, 8)) == (
-        "Joins (Joins): add cannot join the shapes (1, 3, 8, 8) and (1, 3, 7, 8): they must be equal or 1 in each place."
+        "Joins (Joins): add cannot join the shapes (1, 3, 8, 8) and (1, 3, 7, 8): "
+        "they must be equal or 1 in each place."
     )
 
 

@@ -47,7 +47,7 @@ class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the multiply-adds of every operator below a function, and the operators it cannot count."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.flops = 0
         self.opaque: set[str] = set()
 

@@ -44,7 +44,8 @@ def materialised(module: nn.Module, shape: Shape) -> nn.Module:
 
 def _twin(tensor: Tensor) -> Tensor:
     if is_lazy(tensor):
-        return type(tensor)(requires_grad=tensor.requires_grad, device="meta", dtype=tensor.dtype)
+        made: Callable[..., Tensor] = type(tensor)
+        return made(requires_grad=tensor.requires_grad, device="meta", dtype=tensor.dtype)
     shape_only = torch.empty_like(tensor, device="meta")
     return nn.Parameter(shape_only, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else shape_only
 

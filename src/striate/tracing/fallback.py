@@ -43,11 +43,11 @@ class Run(NamedTuple):
     macs: int | None
 
 
-class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Products(TorchDispatchMode):
     """Counts the multiply-adds of every operator below a function, and the operators it cannot count."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
         self.opaque: set[str] = set()
 

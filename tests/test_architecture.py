@@ -21,11 +21,12 @@ MAY_IMPORT = {
     "tracing": {"arithmetic"},
     "tasks": {"layers", "arithmetic"},
     "training": {"data", "tasks"},
-    "run": BELOW_RUN,
+    "network": {"nets", "spec"},
+    "run": {"network", "data", "tasks", "training"},
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "run"},
-    "look": {"run", "data", "tracing"},
-    "workbench": {*BELOW_RUN, "training", "tracing", "run", "look"},
+    "look": {"run", "data", "tasks", "tracing"},
+    "workbench": {*BELOW_RUN, "network", "training", "tracing", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

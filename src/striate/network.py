@@ -3,8 +3,15 @@
 from torch import nn
 
 from striate.nets.build import build
+from striate.spec import build as build_spec
+from striate.spec import is_spec
 
 
 def make_network(net: str, *, num_classes: int, input: tuple[int, int, int]) -> nn.Module:
-    """Return a network with fresh weights for images of `input` (CHW); raises UsageError for an unknown name."""
+    """Return a network with fresh weights for pictures of `input` (C, H, W).
+
+    Raises UsageError for a name that is not in the catalogue, or a spec that cannot be read or does not fit.
+    """
+    if is_spec(net):
+        return build_spec(net, input=input, num_classes=num_classes)
     return build(net, num_classes=num_classes, in_channels=input[0])

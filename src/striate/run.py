@@ -126,7 +126,10 @@ class Run:
 
         Raises DataError where the data have a class the network does not know.
         """
-        store = self.load(data, split=split, progress=progress)
+        return self.score(self.load(data, split=split, progress=progress))
+
+    def score(self, store: Store) -> Scores:
+        """Return the scores on decoded pictures, such as `load` returns."""
         loader = Loader(store, self.preprocess, EVALUATED_AT_ONCE)
         return evaluate(self.model, loader.evaluation(), num_classes=len(self.classes))
 

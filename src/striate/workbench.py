@@ -8,14 +8,13 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import nn
 
 from striate.data.decode import is_grey, size_of
 from striate.data.loader import Loader
 from striate.data.manifest import listed_pictures, load_manifest, manifest_of, refuse_changed
 from striate.data.pictures import Pictures, Source
-from striate.data.preprocess import Fit, Preprocess
+from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress, Silent
 from striate.data.source import BUNDLED, open_source
 from striate.data.split import stratified_split
@@ -187,7 +186,9 @@ def _recipe(data: str, net: str, store: Store, settings: Settings, progress: Pro
     )
     model = make_network(net, num_classes=2, input=(channels, height, width))
     normed = any(isinstance(module, NORMS) for module in model.modules())
-    plan, choices = choose_plan(settings, Facts(pictures=len(store), grey=channels == 1, normed=normed))
+    plan, choices = choose_plan(
+        settings, Facts(pictures=len(store), grey=channels == 1, net=net, normed=normed)
+    )
     for choice in choices:
         progress.say(str(choice))
     place = data if data in BUNDLED and not Path(data).exists() else str(Path(data).resolve())

@@ -28,7 +28,8 @@ def command(run: str, data: str | None, split: str | None, as_json: bool) -> Non
     print(f"accuracy {scores.accuracy:.2%}, loss {scores.loss:.4f}, {len(scores.labels):,} pictures")
     for row in rows:
         print(
-            f"{percent(row['precision'])} precision  {percent(row['recall'])} recall  {row['images']:6,}  {row['class']}"
+            f"{percent(row['precision'])} precision  {percent(row['recall'])} recall  "
+            f"{row['images']:6,}  {row['class']}"
         )
 
 

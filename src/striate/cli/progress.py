@@ -35,6 +35,7 @@ class TerminalProgress:
             TextColumn("{task.fields[scores]}"),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
 
     def say(self, line: str) -> None:

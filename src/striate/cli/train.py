@@ -10,7 +10,9 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 
 @click.command(cls=Verb)
 @click.argument("data")
-@click.option("--net", help="Name of the catalogue. Default: resnet9, small and quick.")
+@click.option(
+    "--net", help="Name of the catalogue, or a spec: 'conv3-8 relu gap fc-classes'. Default: resnet9."
+)
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
 @click.option(
     "--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures."
@@ -49,6 +51,11 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     default="one-cycle",
     show_default=True,
     help="How the learning rate goes.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["channels_last", "contiguous"]),
+    help="Memory order of the weights. Default: the one measured to be quicker for the network.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation and split."

@@ -20,7 +20,7 @@ from striate.tasks.scores import evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from striate.training.guard import StopSignal
 from striate.training.optim import Hyper, make_optimizer
-from striate.training.recipe import Recipe
+from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
 from striate.training.schedule import SCHEDULES
 
@@ -64,6 +64,7 @@ def fit(model: nn.Module, job: Job) -> None:
     hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
     optimizer = make_optimizer(plan.optimizer, model, hyper)
     position = _restore(model, optimizer, job.folder)
+    model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs leave it out
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, StopSignal() as stop:
         trainer = _Trainer(model, optimizer, job, record, stop)
         while position.step < plan.epochs * job.train.steps:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+import torch
 
 from striate.data.augment import PRESETS
 from striate.data.preprocess import Preprocess
@@ -16,13 +17,19 @@ from striate.training.schedule import SCHEDULES
 
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 1
+# Layout -> torch's name of it.
+LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 # Setting -> the least value it may have.
 LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a network is trained. `lr` is the peak of the schedule; `checkpoint_every` counts steps, 0 an epoch's."""
+    """How a network is trained.
+
+    `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
+    `checkpoint_every` counts steps, 0 meaning an epoch.
+    """
 
     epochs: int
     batch: int
@@ -33,12 +40,14 @@ class Plan:
     weight_decay: float
     label_smoothing: float
     schedule: str
+    layout: str
     checkpoint_every: int
 
     def __post_init__(self) -> None:
         _check(self.augment, "augmentation", PRESETS)
         _check(self.optimizer, "optimizer", OPTIMIZERS)
         _check(self.schedule, "schedule", SCHEDULES)
+        _check(self.layout, "layout", LAYOUTS)
         for name, least in LEAST.items():
             if not getattr(self, name) >= least:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least {least}.")

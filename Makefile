@@ -1,0 +1,43 @@
+# Two commands for everybody: `make demo` and `make test`. The environment is made in .venv when it is not there.
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: demo test test-all lint golden bench clean
+
+demo: .venv/installed
+	$(BIN)/striate train fashion
+
+test: .venv/installed-dev
+	$(BIN)/pytest -n 2
+
+test-all: .venv/installed-dev
+	$(BIN)/pytest -n 2 -m "not gpu"
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Rewrites what tests compare against; read the diff before committing it.
+golden: .venv/installed-dev
+	$(BIN)/python tools/write_cli_page.py
+
+bench: .venv/installed
+	$(BIN)/python bench/startup.py
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# torch goes first and pinned: an open range would fetch the largest build there is.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "striate needs Python 3.11 or newer; set PYTHON=")'
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/installed-dev: .venv/installed tests/oracles.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/oracles.txt
+	touch $@

@@ -52,7 +52,9 @@ def resize(pixels: Pixels, *, size: tuple[int, int], fit: Fit) -> Pixels:
 
 def _middle(have: tuple[int, ...], want: tuple[int, int]) -> tuple[float, float, float, float]:
     """Return the largest centred box (left, top, right, bottom) with the proportions of `want`."""
-    scale = min(have[0] / want[0], have[1] / want[1])
-    height, width = want[0] * scale, want[1] * scale
+    if have[0] * want[1] <= have[1] * want[0]:
+        height, width = float(have[0]), have[0] * want[1] / want[0]
+    else:
+        height, width = have[1] * want[0] / want[1], float(have[1])
     top, left = (have[0] - height) / 2, (have[1] - width) / 2
     return left, top, left + width, top + height

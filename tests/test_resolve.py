@@ -1,12 +1,15 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import striate
 
 NET = """
+from PIL import Image
 from torch import nn
 from neighbour import WIDTH
 
@@ -100,3 +103,17 @@ def test_no_file_and_a_file_that_fails_are_refused(tmp_path: Path) -> None:
 def test_a_spec_takes_three_axes() -> None:
     with pytest.raises(striate.UsageError, match=r"^A spec takes pictures of three axes, CxHxW; got 784\.$"):
         striate.load_module("conv3-8 fc-10", input=(784,))
+
+
+def test_a_run_is_found_with_its_own_network_and_loaded_with_its_own_weights(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 20, 20), dtype=np.uint8)
+    for number, picture in enumerate(pixels):
+        folder = tmp_path / "data" / "ab"[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(folder / f"{number}.png")
+    run = striate.train(tmp_path / "data", net="lenet5-tutorial", epochs=1, out=tmp_path / "run")
+    target = striate.find_network(str(run.folder))
+    assert (target.name, target.input) == ("lenet5-tutorial", (1, *run.preprocess.size))
+    assert striate.summary(target.make, target.input).layers[-1].output == (2,)
+    loaded, own = striate.load_module(str(run.folder)).state_dict(), run.model.state_dict()
+    assert all(torch.equal(loaded[key], own[key]) for key in own)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from striate.tracing.parts import taken_apart
 from striate.tracing.rules import PLAIN, TABLE
 from striate.tracing.tracer import Tracer
 from striate.tracing.visit import visiting
@@ -103,7 +104,7 @@ class Does(nn.Module):
 
 def traced(work: Callable[[Tensor], Any], *, training: bool = False) -> tuple[Any, Tracer]:
     tracer, module = Tracer(TABLE, PLAIN), Does(work)
-    with torch.no_grad(), visiting(module, tracer, training=training):
+    with torch.no_grad(), visiting(taken_apart(module), tracer, training=training):
         picture = tracer.picture((2, 4, 10, 12), torch.float32)
         with tracer:
             return module(picture), tracer
@@ -141,6 +142,6 @@ def test_memory_is_freed_when_the_last_view_of_it_is() -> None:
     tracer_of: list[Tracer] = []
     tracer, module = Tracer(TABLE, PLAIN), Does(work)
     tracer_of.append(tracer)
-    with torch.no_grad(), visiting(module, tracer, training=False), tracer:
+    with torch.no_grad(), visiting(taken_apart(module), tracer, training=False), tracer:
         module(tracer.picture((2, 4, 10, 12), torch.float32))
     assert sizes == [2 * 3840, 2 * 3840, 3840]

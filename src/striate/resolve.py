@@ -14,6 +14,7 @@ from torch import nn
 from striate.errors import UsageError, unknown
 from striate.nets.build import build
 from striate.nets.catalog import CATALOG
+from striate.run import open_run
 from striate.spec import build as build_spec
 from striate.spec import is_spec
 
@@ -35,11 +36,13 @@ class Target:
 
 def load_module(text: str, *, input: Shape | None = None) -> nn.Module:
     """Return the network that `text` names, made with fresh weights, or a run's with its own."""
+    if _is_run(text):
+        return open_run(text).model
     return find_network(text, input=input).make()
 
 
 def find_network(text: str, *, input: Shape | None = None) -> Target:
-    """Return the network that `text` names: `resnet9`, `"conv3-8 relu gap fc-10"` or `net.py:Net`.
+    """Return the network that `text` names: `resnet9`, `"conv3-8 relu gap fc-10"`, `net.py:Net` or a run's folder.
 
     `input` is the shape of one picture; None: the network's own, 3x32x32 for a spec, 3x224x224 for a class.
     Naming a class in a file runs that file. Raises UsageError for what is none of these.
@@ -47,6 +50,10 @@ def find_network(text: str, *, input: Shape | None = None) -> Target:
     if text in CATALOG:
         shape = input or CATALOG[text].input
         return Target(text, shape, lambda: build(text, in_channels=shape[0]))
+    if _is_run(text):
+        run = open_run(text)
+        own = (run.preprocess.channels, *run.preprocess.size)
+        return Target(run.recipe.net, input or own, run.fresh_model)
     in_file = _IN_FILE.fullmatch(text)
     if in_file:
         return _from_file(Path(in_file["file"]), in_file["name"], input or _USUAL_INPUT)
@@ -54,6 +61,10 @@ def find_network(text: str, *, input: Shape | None = None) -> Target:
         shape = input or _SPEC_INPUT
         return Target(text, shape, lambda: build_spec(text, input=_picture(shape)))
     raise unknown("network", text, CATALOG)
+
+
+def _is_run(text: str) -> bool:
+    return (Path(text) / "recipe.toml").is_file()
 
 
 def _from_file(path: Path, name: str, input: Shape) -> Target:

@@ -38,7 +38,7 @@ class Flags:
 
 
 @click.command(cls=Verb, epilog=EPILOG)
-@click.argument("network", metavar="NET|SPEC|FILE.py:CLASS")
+@click.argument("network", metavar="NET|SPEC|FILE.py:CLASS|RUN")
 @click.option("--input", "size", metavar="CxHxW", help="Shape of one picture. Default: the network's own.")
 @click.option("--batch", default=1, type=click.IntRange(1), metavar="N", help="Pictures at once.")
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="Sum up what lies deeper than N modules.")

@@ -36,13 +36,16 @@ def materialised(module: nn.Module, shape: Shape) -> nn.Module:
     if not any(is_lazy(p) for p in module.parameters()):
         return module
     # Weights there are already need no second copy: the twin gets shapes in their place.
-    memo = {id(t): _twin(t) for t in (*module.parameters(), *module.buffers()) if not is_lazy(t)}
+    memo = {id(t): _twin(t) for t in (*module.parameters(), *module.buffers())}
     twin = copy.deepcopy(module, memo).to("meta")
     twin.eval()(torch.empty(shape, device="meta"))
     return twin
 
 
 def _twin(tensor: Tensor) -> Tensor:
+    if is_lazy(tensor):
+        made: Callable[..., Tensor] = type(tensor)
+        return made(requires_grad=tensor.requires_grad, device="meta", dtype=tensor.dtype)
     shape_only = torch.empty_like(tensor, device="meta")
     return nn.Parameter(shape_only, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else shape_only
 

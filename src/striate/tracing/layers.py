@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from torch import nn
-
 from striate.tracing.notes import Notes
+from striate.tracing.parts import Parts
 from striate.tracing.record import Call, Op
 from striate.tracing.sight import Sight
 from striate.tracing.table import Layer, Pixels, Steps
@@ -71,9 +70,9 @@ class Owners:
         return count
 
 
-def owners(module: nn.Module) -> Owners:
+def owners(parts: Parts) -> Owners:
     """Return a fresh account of a module's parameters."""
-    return Owners({id(p): name for name, p in module.named_parameters()})
+    return Owners({id(p): name for name, p in parts.parameters.items()})
 
 
 def rows(ops: Sequence[Op], account: Owners, notes: Notes, seconds: Sequence[float] = ()) -> list[Layer]:

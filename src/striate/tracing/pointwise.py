@@ -113,6 +113,8 @@ def cast(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
 
 def _pointwise(tracer: Tracer, name: str, args: Args, kwargs: Kwargs, *, into: Tensor | None) -> Tensor:
     tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+    if into is None and tensors[0].numel() == 1 and all(tracer.holds(t) for t in tensors):
+        return tracer.run_real(getattr(torch, name), args, kwargs)
     shape = tuple(tensors[0].shape)
     if len(tensors) > 1:
         shape = shape if into is not None else _broadcast(tracer, name, [tuple(t.shape) for t in tensors])
@@ -188,7 +190,7 @@ def _affine(name: str, args: Args, kwargs: Kwargs) -> tuple[Any, Any]:
 def _statistics(name: str, args: Args, kwargs: Kwargs, shape: Shape) -> int:
     """Return how many statistics the backward pass keeps."""
     if name == "batch_norm":
-        return 2 * shape[1] if argument(args, kwargs, 5, "training", False) else 0
+        return 2 * shape[1]
     if name == "instance_norm":
         return 2 * shape[0] * shape[1]
     if name == "group_norm":

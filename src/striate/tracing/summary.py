@@ -18,6 +18,7 @@ from striate.tracing.layers import Owners, owners, rows
 from striate.tracing.machine import least_seconds, measured
 from striate.tracing.memory import backward_peak, saved_bytes
 from striate.tracing.notes import Notes
+from striate.tracing.parts import Parts, taken_apart
 from striate.tracing.record import Op
 from striate.tracing.rules import PLAIN, TABLE
 from striate.tracing.sight import Shape
@@ -78,37 +79,38 @@ def summary(
     with torch.no_grad(), _undisturbed():
         net = materialised(_built(module), shape)
         _check_forward(net)
+        parts = taken_apart(net)
         title = name or type(net).__name__
         machine = measured() if time else None
         try:
-            traces = _traces(net, shape)
+            traces = _traces(parts, shape)
         except TooSmallError as error:
-            raise TooSmallError(f"{error}{_smallest(net, shape)}") from error
-        return _summarised(net, title, shape, traces, machine)
+            raise TooSmallError(f"{error}{_smallest(parts, shape)}") from error
+        return _summarised(parts, title, shape, traces, machine)
 
 
-def _traces(net: nn.Module, shape: Shape) -> tuple[Tracer, Tracer | None]:
+def _traces(parts: Parts, shape: Shape) -> tuple[Tracer, Tracer | None]:
     """Return the trace in inference, and the one in training where the two may differ."""
-    inference = _trace(net, shape, training=False)
+    inference = _trace(parts, shape, training=False)
     used = {id(claim.parameter) for op in inference.ops for claim in op.claims}
     skipped = any("dropout" in op.name for op in inference.ops)
-    if not skipped and all(id(p) in used for p in net.parameters()):
+    if not skipped and all(id(p) in used for p in parts.parameters.values()):
         return inference, None
     try:
-        return inference, _trace(net, shape, training=True)
+        return inference, _trace(parts, shape, training=True)
     except UsageError as error:
         inference.warn(f"In training mode the network cannot be traced: {error}")
         return inference, None
 
 
-def _trace(net: nn.Module, shape: Shape, *, training: bool) -> Tracer:
+def _trace(parts: Parts, shape: Shape, *, training: bool) -> Tracer:
     tracer = Tracer(TABLE, PLAIN)
-    dtype = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
+    dtype = next((p.dtype for p in parts.parameters.values() if p.is_floating_point()), torch.float32)
     picture = tracer.picture(shape, dtype)
-    with visiting(net, tracer, training=training):
+    with visiting(parts, tracer, training=training):
         try:
             with tracer:
-                net(picture)
+                parts.net(picture)
         except UsageError:
             raise
         except Exception as error:
@@ -118,38 +120,38 @@ def _trace(net: nn.Module, shape: Shape, *, training: bool) -> Tracer:
 
 
 def _summarised(
-    net: nn.Module, name: str, shape: Shape, traces: tuple[Tracer, Tracer | None], machine: Machine | None
+    parts: Parts, name: str, shape: Shape, traces: tuple[Tracer, Tracer | None], machine: Machine | None
 ) -> Summary:
     inference, training = traces
-    parameters = {id(p): p for p in net.parameters()}
+    parameters = {id(p): p for p in parts.parameters.values()}
     claimed = {id(claim.parameter) for op in inference.ops for claim in op.claims}
     late = (
         {id(claim.parameter) for op in training.ops for claim in op.claims} - claimed if training else set()
     )
     train_only = sum(parameters[key].numel() for key in late & parameters.keys())
     count = sum(p.numel() for p in parameters.values())
-    account = owners(net)
+    account = owners(parts)
     seconds = [least_seconds(op, machine) for op in inference.ops] if machine else []
     layers = rows(inference.ops, account, Notes(inference.ops, count - train_only), seconds)
     warnings = [*inference.warnings]
     if training:
         layers += _train_only_rows(training.ops, layers, account)
         warnings += [w for w in training.warnings if w not in inference.warnings]
-    unused = [n for n, p in net.named_parameters() if id(p) not in claimed | late]
+    unused = [n for n, p in parts.parameters.items() if id(p) not in claimed | late]
     if unused:
         listed = ", ".join(unused[:3]) + (f" and {len(unused) - 3} more" if len(unused) > 3 else "")
         warnings.append(f"No operation uses {listed}.")
-    total = _total(net, (inference, training or inference), layers, late, seconds)
+    total = _total(parts, (inference, training or inference), layers, late, seconds)
     return Summary(name, shape[1:], shape[0], tuple(layers), total, tuple(warnings))
 
 
 def _total(
-    net: nn.Module, traces: tuple[Tracer, Tracer], layers: list[Layer], late: set[int], seconds: list[float]
+    parts: Parts, traces: tuple[Tracer, Tracer], layers: list[Layer], late: set[int], seconds: list[float]
 ) -> Total:
     inference, training = traces
-    parameters = list(net.parameters())
+    parameters = list(parts.parameters.values())
     kept = [p for p in parameters if id(p) not in late]
-    buffer_bytes = sum(b.nbytes for b in net.buffers())
+    buffer_bytes = sum(b.nbytes for b in parts.buffers.values())
     trained = sum(p.nbytes for p in parameters if p.requires_grad)
     weight_bytes = sum(p.nbytes for p in kept) + buffer_bytes
     picture = PICTURE
@@ -161,7 +163,7 @@ def _total(
         trainable=sum(p.numel() for p in kept if p.requires_grad),
         train_only=sum(p.numel() for p in parameters if id(p) in late),
         unused=sum(p.numel() for p in parameters if id(p) not in claimed),
-        buffers=sum(b.numel() for b in net.buffers()),
+        buffers=sum(b.numel() for b in parts.buffers.values()),
         macs=macs,
         activation_bytes=sum(layer.activation_bytes for layer in layers if not layer.train_only),
         weight_bytes=weight_bytes,
@@ -192,12 +194,12 @@ def _train_only_rows(ops: list[Op], layers: list[Layer], account: Owners) -> lis
     return added
 
 
-def _smallest(net: nn.Module, shape: Shape) -> str:
+def _smallest(parts: Parts, shape: Shape) -> str:
     """Return a sentence with the smallest square picture whose maps stay as large as their windows."""
 
     def fits(size: int) -> bool:
         try:
-            _trace(net, (*shape[:2], *[size] * len(shape[2:])), training=False)
+            _trace(parts, (*shape[:2], *[size] * len(shape[2:])), training=False)
         except TooSmallError:
             return False
         except UsageError:

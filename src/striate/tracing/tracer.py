@@ -166,7 +166,7 @@ class Tracer(TorchFunctionMode):
         """Answer one call of torch from inside the module."""
         kwargs = kwargs or {}
         if self._any_real and self._all_real(args, kwargs):
-            return self._run_real(func, args, kwargs)
+            return self.run_real(func, args, kwargs)
         entry = self.rules.get(func)
         if entry is not None:
             return entry[0](self, entry[1], args, kwargs)
@@ -178,7 +178,7 @@ class Tracer(TorchFunctionMode):
         """Run a function that has no rule on meta tensors, and record what is known of it."""
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         if not tensors:
-            return self._run_real(func, args, kwargs)
+            return self.run_real(func, args, kwargs)
         name = fallback.name_of(func)
         if name in fallback.VALUES:
             return self._values(name, func, args, kwargs)
@@ -231,13 +231,21 @@ class Tracer(TorchFunctionMode):
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         return bool(tensors) and all(self.mark(t).real for t in tensors)
 
-    def _run_real(self, func: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
-        """Run a function of no tensors, or of tensors the trace itself made (an arange): it is cheap."""
+    def holds(self, tensor: Tensor) -> bool:
+        """Return whether a tensor is a single number of the module's own that can simply be read."""
+        mark = self.mark(tensor)
+        return tensor.numel() == 1 and not (tensor.is_meta or mark.data or mark.stale)
+
+    def run_real(self, func: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        """Run a function of no tensors, of tensors the trace itself made (an arange), or of single numbers."""
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        made_of = [self.mark(tensor) for tensor in given]
         out = func(*args, **kwargs)
         for leaf in tree_leaves(out):
-            if isinstance(leaf, Tensor) and getattr(leaf, "_striate", None) is None:
-                mark = Mark(Storage(leaf.numel() * leaf.element_size(), self.ledger))
+            if isinstance(leaf, Tensor) and not any(leaf is tensor for tensor in given):
+                mark = Mark(Storage(leaf.nbytes, self.ledger))
                 mark.real = not leaf.is_meta
+                mark.params, mark.grad = _params(made_of), any(m.grad for m in made_of)
                 self._any_real |= mark.real
                 leaf._striate = mark  # type: ignore[attr-defined]
         return out
@@ -250,7 +258,7 @@ class Tracer(TorchFunctionMode):
                 f"asks for the values of a tensor ({name}), and a trace has shapes only. "
                 f"{user_line()}Let the path through the network depend on shapes, not on values."
             )
-        return self._run_real(func, args, kwargs)
+        return self.run_real(func, args, kwargs)
 
     def _saved(self, effect: Effect, result: Mark) -> dict[int, int]:
         kept = [m.storage for t in effect.saves if (m := self.mark(t)).storage]

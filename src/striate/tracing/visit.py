@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from striate.errors import UsageError
+from striate.tracing.parts import Parts
 from striate.tracing.record import Call
 from striate.tracing.tracer import Tracer
 
@@ -20,9 +21,9 @@ _HOOK = -1  # torch numbers hooks from 0
 
 
 @contextmanager
-def visiting(module: nn.Module, tracer: Tracer, *, training: bool) -> Iterator[None]:
-    """Prepare every module inside for a trace in the given mode; put all back at the end."""
-    modules = dict(module.named_modules())
+def visiting(parts: Parts, tracer: Tracer, *, training: bool) -> Iterator[None]:
+    """Prepare every module of `parts` for a trace in the given mode; put all back at the end."""
+    modules = parts.modules
     for path, inner in modules.items():
         if isinstance(inner, torch.jit.ScriptModule):
             raise UsageError(
@@ -31,7 +32,7 @@ def visiting(module: nn.Module, tracer: Tracer, *, training: bool) -> Iterator[N
             )
     kept = [_Kept(inner) for inner in modules.values()]
     try:
-        tracer.registered = {id(p) for p in module.parameters()}
+        tracer.registered = {id(p) for p in parts.parameters.values()}
         for path, inner in modules.items():
             _prepare(inner, path, tracer, training)
         yield

@@ -1,0 +1,1 @@
+"""What torch.nn lacks and two networks or more share."""

@@ -20,7 +20,7 @@ Pool = partial(nn.MaxPool2d, 3, stride=2, ceil_mode=True)
 class ZFNet(nn.Module):
     """ZFNet as figure 3 draws it: 62,357,608 parameters at 1,000 classes.
 
-    Takes (B, in_channels, H, W), made for 224x224; any size from 32 up works, since the last map is pooled to
+    Takes (B, in_channels, H, W), made for 224x224; any size from 47 up works, since the last map is pooled to
     6x6. Weights start from N(0, 0.01), biases at 0 (section 3).
     """
 

@@ -131,11 +131,11 @@ class GoogLeNet(nn.Module):
         self.maxpool4 = Pool() if paper else nn.MaxPool2d(2, ceil_mode=True)
         self.inception5a = inception(832, "5a")
         self.inception5b = inception(832, "5b")
+        self.aux1 = AuxiliaryHead(512, num_classes, form=form) if auxiliary else None
+        self.aux2 = AuxiliaryHead(528, num_classes, form=form) if auxiliary else None
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(0.4 if paper else 0.2)
         self.fc = nn.Linear(1024, num_classes)
-        self.aux1 = AuxiliaryHead(512, num_classes, form=form) if auxiliary else None
-        self.aux2 = AuxiliaryHead(528, num_classes, form=form) if auxiliary else None
         self.apply(init_paper if paper else init_torchvision)
 
     def taps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""torchvision and timm as oracles: installed without their dependencies (see constraints.txt), used only here."""
+"""torchvision and timm as oracles: installed without their dependencies (constraints.txt), only for tests."""
 
 import importlib
 import importlib.util
@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 import torch
 
-# torchvision's wheels are built against one CUDA build of torch. Beside the CPU build its own operators do not
-# load, and its import fails on these two unless someone has declared them.
+# torchvision's wheels are built against one CUDA build of torch. Beside the CPU build its own operators do
+# not load, and its import fails on these two unless someone has declared them.
 OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

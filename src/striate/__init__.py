@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
     from striate.nets.build import build as build
+    from striate.nets.catalog import CATALOG as CATALOG
+    from striate.nets.contract import check_network as check_network
+    from striate.nets.entry import Entry as Entry
 
 __version__ = "0.1.0"
 
 # Public name -> the module that defines it.
 _HOMES = {
+    "CATALOG": "striate.nets.catalog",
     "DataError": "striate.errors",
+    "Entry": "striate.nets.entry",
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
     "build": "striate.nets.build",
+    "check_network": "striate.nets.contract",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

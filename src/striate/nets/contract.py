@@ -52,6 +52,8 @@ def check_network(
                 check(subject)
             except VerificationError as error:
                 broken.append(f"{name}: {error}")
+            except Exception as error:  # a network of the user's may raise anything
+                broken.append(f"{name}: {type(error).__name__}: {error}")
     if broken:
         count = f"{len(broken)} of {len(CHECKS) - len(set(skip))}"
         raise VerificationError("\n".join([f"The network breaks {count} promises.", *broken]))
@@ -116,8 +118,8 @@ def takes_any_classes(subject: Subject) -> None:
 def takes_other_channels(subject: Subject) -> None:
     """`in_channels` is obeyed."""
     for channels in (1, 12):
-        net = subject.ghost_of(FEW, channels)
-        expect_shape(net, 1, (channels, subject.smallest, subject.smallest), FEW)
+        net = subject.ghost_of(subject.num_classes, channels)
+        expect_shape(net, 1, (channels, subject.smallest, subject.smallest), subject.num_classes)
 
 
 def takes_other_sizes(subject: Subject) -> None:
@@ -229,16 +231,16 @@ def outputs(result: Any) -> tuple[Tensor, ...]:
 
 def expect_shape(net: nn.Module, batch: int, image: tuple[int, ...], num_classes: int) -> None:
     """Run `net` in eval mode on meta images and compare its output's shape."""
-    what = f"In eval mode {batch} images of {'x'.join(map(str, image))}"
+    what = f"In eval mode a batch of {'x'.join(map(str, (batch, *image)))}"
     try:
         with torch.no_grad():
             logits = net.eval()(torch.empty(batch, *image, device="meta"))
     except RuntimeError as error:
-        raise VerificationError(f"{what} are refused: {error}") from error
+        raise VerificationError(f"{what} is refused: {error}") from error
     if not isinstance(logits, Tensor):
-        raise VerificationError(f"{what} give a {type(logits).__name__}, not a tensor.")
+        raise VerificationError(f"{what} gives a {type(logits).__name__}, not a tensor.")
     if logits.shape != (batch, num_classes):
-        raise VerificationError(f"{what} give {tuple(logits.shape)}, not {(batch, num_classes)}.")
+        raise VerificationError(f"{what} gives {tuple(logits.shape)}, not {(batch, num_classes)}.")
 
 
 @contextmanager

@@ -39,7 +39,8 @@ GOOGLENET = (
     "114,688.",
     "Table 1's operations agree with arithmetic except for conv1 (34M; exact 118.0 M) and 5a (54M; exact "
     "51.1 M).",
-    "Table 1's parameters disagree with its own layer sizes for conv1, 4c, 4d, 4e, 5a and 5b.",
+    "Table 1's parameters are over 1 % off its own layer sizes, in the same units, for conv1 (2.7K; exact "
+    "9.2K), 4c (463K; 497.5K), 4d (580K; 590.5K), 5a (1072K; 1018K) and 5b (1388K; 1409K).",
     "7.0 M parameters without the two auxiliary heads, which only training uses; 13.4 M with them.",
     "torchvision's googlenet has 3x3 filters where the paper has 5x5: 'googlenet-torchvision', 6,624,904 "
     "parameters.",

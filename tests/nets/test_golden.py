@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from golden import GOLDEN, logits
+from write_golden import PAGE, logits
 
 from striate.nets import CATALOG
 
@@ -15,7 +15,7 @@ QUICK = {
 
 
 def golden() -> dict[str, dict[str, object]]:
-    return json.loads(GOLDEN.read_text(encoding="utf-8"))
+    return json.loads(PAGE.read_text(encoding="utf-8"))
 
 
 def test_the_golden_file_has_the_networks_and_counts_of_the_catalogue() -> None:

@@ -10,7 +10,9 @@ import striate
 from striate.errors import StriateError, unknown
 
 # Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "nets": "List the networks, or show one with its errata.",
+}
 
 
 class Verbs(click.Group):

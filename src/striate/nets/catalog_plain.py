@@ -55,7 +55,6 @@ GOOGLENET = Entry(
     params=6_998_552,
     macs=1_582_671_872,
     auxiliary=6_379_728,
-    auxiliary_weight=0.3,
     errata=errata.GOOGLENET,
 )
 

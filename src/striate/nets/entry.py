@@ -1,7 +1,7 @@
 """What the catalogue knows of a network."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from torch import nn
 
@@ -15,9 +15,8 @@ class Entry:
     that still makes sense to it. `errata` says where paper, arithmetic and common code disagree.
 
     `auxiliary` is the number of parameters that only training uses. Where it is not 0 the network returns a
-    tuple in training mode, the logits first and those of each auxiliary head after them, and the training
-    loss is that of the logits plus `auxiliary_weight` times that of each head. In eval mode it returns the
-    logits.
+    tuple in training mode, the logits first and those of each auxiliary head after them; in eval mode it
+    returns the logits.
     """
 
     make: Callable[..., nn.Module]
@@ -32,5 +31,10 @@ class Entry:
     url: str = ""
     smallest: int = 32
     auxiliary: int = 0
-    auxiliary_weight: float = 0.0
     errata: tuple[str, ...] = ()
+
+    def facts(self) -> dict[str, object]:
+        """Return what JSON can hold of it: `make` becomes `class`, the class's dotted name."""
+        facts = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "make"}
+        made_by = f"{self.make.__module__}.{getattr(self.make, '__name__', type(self.make).__name__)}"
+        return {**facts, "settings": dict(self.settings), "class": made_by}

@@ -1,4 +1,4 @@
-"""Writes golden.json: what each network of the catalogue counts and computes. Run by `make golden` alone.
+"""Write tests/nets/golden.json: what each network counts and computes. `make golden` runs this.
 
 Weights are set by a rule that is the same on every machine, statistics of batch norms are those of the
 images, and all is computed in float64, so that another machine differs only in the last digits.
@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from striate.nets import CATALOG
 from striate.nets.contract import count
 
-GOLDEN = Path(__file__).with_name("golden.json")
+PAGE = Path(__file__).parent.parent / "tests" / "nets" / "golden.json"
 CLASSES = 7
 BATCH = 4
 TABLE = 65_537  # a prime, so that repeats of the table do not line up with a layer's rows
@@ -73,7 +73,7 @@ def measure(name: str) -> dict[str, object]:
 def main() -> None:
     """Write the file, one network a line."""
     lines = [f"  {json.dumps(name)}: {json.dumps(measure(name))}" for name in CATALOG]
-    GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    PAGE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -38,10 +38,11 @@ def test_one_network_is_shown_with_its_errata(capsys: pytest.CaptureFixture[str]
         "  MACs     1,498,376,192\n"
         "  made by  striate.nets.googlenet.GoogLeNet(num_classes, in_channels=..., form='torchvision')\n"
         "  errata\n"
-        "  - This is not the paper's network ('googlenet'): 3x3 in place of 5x5 filters, batch norms in place\n"
-        "    of response norms, 2x2 in place of 3x3 in the last pooling, auxiliary heads that pool to 4x4\n"
-        "    without the 5x5 window.\n"
-        "  - 6.6 M parameters without the two auxiliary heads, which only training uses; 13.0 M with them.\n"
+        "  - This is not the paper's network ('googlenet'): 3x3 in place of 5x5 filters, batch norms in\n"
+        "    place of response norms, 2x2 in place of 3x3 in the last pooling, auxiliary heads that pool\n"
+        "    to 4x4 without the 5x5 window.\n"
+        "  - 6.6 M parameters without the two auxiliary heads, which only training uses; 13.0 M with\n"
+        "    them.\n"
     )
 
 

@@ -71,7 +71,7 @@ def details(name: str) -> str:
 
 def wrap(text: str) -> list[str]:
     """Return an erratum as lines behind a dash; names with hyphens stay whole."""
-    return textwrap.wrap(text, 100, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
+    return textwrap.wrap(text, 96, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def short(number: int) -> str:

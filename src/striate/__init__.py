@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from striate.errors import UsageError as UsageError
     from striate.look.report import write_report as write_report
     from striate.nets.build import build as build
+    from striate.nets.catalog import CATALOG as CATALOG
+    from striate.nets.contract import check_network as check_network
+    from striate.nets.entry import Entry as Entry
     from striate.resolve import find_network as find_network
     from striate.resolve import load_module as load_module
     from striate.run import Run as Run
@@ -29,6 +32,7 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it.
 _HOMES = {
+    "CATALOG": "striate.nets.catalog",
     "DataError": "striate.errors",
     "Run": "striate.run",
     "Settings": "striate.training.choice",
@@ -46,6 +50,8 @@ _HOMES = {
     "find_network": "striate.resolve",
     "load_module": "striate.resolve",
     "summary": "striate.tracing.summary",
+    "Entry": "striate.nets.entry",
+    "check_network": "striate.nets.contract",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

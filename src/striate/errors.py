@@ -4,7 +4,7 @@ The exit codes are part of the interface: see docs/errors.md.
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 
 class StriateError(Exception):
@@ -58,6 +58,8 @@ class Interrupted(StriateError):
 def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not in a closed list, with the nearest known name."""
     names = sorted(known)
-    near = get_close_matches(given, names, n=1, cutoff=0.6)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
+    near = sorted(get_close_matches(given, names, n=len(names) or 1, cutoff=0.6))
+    # Of names equally near the first in the alphabet: 'resnet50', not 'resnet56', for 'resnet5O'.
+    best = max(near, key=lambda name: SequenceMatcher(None, name, given).ratio(), default="")
+    hint = f"Did you mean '{best}'?" if near else f"Known: {', '.join(names)}."
     return UsageError(f"Unknown {kind} '{given}'. {hint}")

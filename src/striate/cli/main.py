@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "report": "Write a run's report anew.",
     "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
+    "nets": "List the networks, or show one with its errata.",
 }
 
 

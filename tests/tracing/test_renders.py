@@ -120,6 +120,27 @@ def test_a_chain_is_drawn_box_by_box_with_repeats_together() -> None:
     ]
 
 
+def test_lenet_is_drawn_with_its_subsampling_and_its_output() -> None:
+    target = striate.find_network("lenet5")
+    drawn = [(box.kind, box.path, box.shape) for box in boxes(striate.summary(target.make, target.input))[1:]]
+    assert drawn == [
+        ("conv", "c1", (6, 28, 28)),
+        ("pool", "s2", (6, 14, 14)),
+        ("block", "c3", (16, 10, 10)),
+        ("pool", "s4", (16, 5, 5)),
+        ("conv", "c5", (120, 1, 1)),
+        ("pool", "", (120,)),
+        ("dense", "f6", (84,)),
+        ("other", "output", (10,)),
+    ]
+
+
+def test_a_page_has_a_cell_for_each_heading() -> None:
+    page = striate.summary(small(), (1, 28, 28)).html()
+    row = page.split("<tbody>")[1].split("</tr>")[0]
+    assert page.count("<th>") == row.count("<td") == 9
+
+
 def test_branches_are_drawn_as_blocks_and_training_heads_below() -> None:
     class Block(nn.Module):
         def __init__(self) -> None:

@@ -45,13 +45,12 @@ def boxes(table: Table) -> list[Box]:
             pending.append(number)
             continue
         box = _block(layers, [*pending, number]) if pending else _single(layer, number)
+        box = box or _other(layer, number, found[-1].shape)
         pending = []
         if box is not None:
             found.append(box)
         else:
-            # A map that is flattened is drawn as the map it was.
-            shape = _shape(layer) if len(_shape(layer)) == len(found[-1].shape) else found[-1].shape
-            found[-1] = replace(found[-1], shape=shape, rows=(*found[-1].rows, number))
+            found[-1] = replace(found[-1], rows=(*found[-1].rows, number))
     if len(found) - 1 < _FEWEST and len([x for x in layers if x.macs]) > _FEWEST:
         singles = (_single(layer, number) for number, layer in enumerate(layers))
         found = [found[0], *(box for box in singles if box)]
@@ -76,13 +75,21 @@ def _trunk(layers: Sequence[Layer]) -> list[bool]:
 def _single(layer: Layer, number: int) -> Box | None:
     if "conv" in layer.op or (layer.macs and len(layer.output) > 1):
         kind = "conv"
-    elif any(word in layer.op for word in _SLIDES) or layer.op in ("mean", "amax"):
+    elif layer.kernel or any(word in layer.op for word in _SLIDES) or layer.op in ("mean", "amax"):
         kind = "pool"
     elif layer.macs:
         kind = "dense"
     else:
         return None
     return Box(kind, _title(layer), layer.path, _shape(layer), (number,))
+
+
+def _other(layer: Layer, number: int, before: tuple[int, ...]) -> Box | None:
+    """Return a box for what changes the shape by itself; a flattened map is drawn as the map it was."""
+    shape = _shape(layer)
+    if shape == before or len(shape) != len(before) or layer.op == "pad":
+        return None
+    return Box("other", _title(layer), layer.path, shape, (number,))
 
 
 def _title(layer: Layer) -> str:

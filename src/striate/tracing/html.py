@@ -18,23 +18,15 @@ _STYLE = """
 .striate pre { font-size: 12px; margin: 8px 0; }
 .striate .warning { color: #b91c1c; }
 """
-_HEADINGS = (
-    "layer",
-    "operation",
-    "output",
-    "parameters",
-    "MACs",
-    "receptive field",
-    "jump",
-    "memory",
-    "remarks",
-)
+_HEADINGS = ("layer", "operation", "output", "parameters", "MACs", "receptive field", "jump", "memory")
 
 
 def fragment(table: Table) -> str:
     """Return what a notebook shows."""
-    head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
-    rows = "\n".join(_row(layer) for layer in table.layers)
+    timed = table.total.seconds is not None
+    headings = (*_HEADINGS, *(["least time"] if timed else []), "remarks")
+    head = "".join(f"<th>{heading}</th>" for heading in headings)
+    rows = "\n".join(_row(layer, len(headings) - 1) for layer in table.layers)
     warnings = "".join(f'<p class="warning">{escape(warning)}</p>' for warning in table.warnings)
     return (
         f'<div class="striate"><style>{_STYLE}</style>\n<div class="scroll">{svg(table)}</div>\n'
@@ -52,7 +44,7 @@ def page(table: Table) -> str:
     )
 
 
-def _row(layer: Layer) -> str:
-    cells = "".join(f"<td>{escape(cell)}</td>" for cell in text.cells(layer))
+def _row(layer: Layer, columns: int) -> str:
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in text.cells(layer)[:columns])
     kind = ' class="train"' if layer.train_only else ""
     return f'<tr{kind}>{cells}<td class="notes">{escape("; ".join(layer.notes))}</td></tr>'

@@ -167,7 +167,7 @@ def test_names_that_are_not_utf_8_can_be_shown_and_their_files_open(tmp_path: Pa
     source = open_source(fill(tmp_path, "cat/1.png"))
     shown = r"\udcb0\udced\udcbe\udce7\udcc0\udccc"
     assert source.classes == ("cat", shown)
-    assert names(source)[1] == shown + r"/\udcc7\udccf\udcb3\udcaa.png"
+    assert names(source)[1] == shown + r"/\udcc7ϳ\udcaa.png"  # two of the bytes are UTF-8 by chance
     assert source.splits["all"].read(1).startswith(b"\x89PNG")
 
 

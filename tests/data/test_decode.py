@@ -329,6 +329,10 @@ def test_a_truncated_jpeg_says_so(kept: float) -> None:
     assert reason(data[: int(len(data) * kept)]) == "Premature end of JPEG file"
 
 
+def test_a_jpeg_cut_in_its_header_says_so() -> None:
+    assert reason(encoded(blobs(), "JPEG")[:200]) == "damaged or cut short"
+
+
 def test_a_truncated_cmyk_jpeg_says_so() -> None:
     data = encoded(blobs(200, 300).convert("CMYK"), "JPEG", quality=95)
     assert reason(data[: len(data) // 2]).startswith("image file is truncated")

@@ -31,6 +31,8 @@ UPRIGHT = {
     8: (True, True, False),
 }
 GREY_MODES = {"1", "L", "LA", "I", "F"}
+# The errors of decoders that say what is wrong; others, such as a KeyError, stumbled over it.
+SPEAKING = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning)
 # What libjpeg says of files whose every pixel is there.
 HARMLESS = re.compile("unknown JFIF revision|extraneous bytes before marker 0xd9")
 
@@ -211,4 +213,4 @@ def _reason(picture: Encoded | Image.Image, error: Exception) -> str:
         return "not a picture of a known format"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
-    return str(error).strip() or type(error).__name__
+    return (str(error).strip() if isinstance(error, SPEAKING) else "") or "damaged or cut short"

@@ -1,7 +1,8 @@
 """The pixels a network is trained on, evaluated on and asked about are the same bits, whatever the file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from striate.data.store import digest_of
 
 COUNT = 300
 SPEC = "conv3-8 relu gap fc-classes"
+Kind = tuple[str, str, dict[str, Any]]
 # What people have in their folders: format, mode, and how it is saved.
-KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+KINDS: tuple[Kind, ...] = (
     ("jpeg", "RGB", {"quality": 85}),
     ("jpeg", "RGB", {"quality": 70, "progressive": True, "subsampling": 0}),
     ("jpeg", "L", {}),
@@ -45,7 +47,7 @@ def picture(index: int, mode: str) -> Image.Image:
     return image.convert("RGB").quantize(32) if mode == "P" else image.convert(mode)
 
 
-def write(root: Path, *, kinds: Any = KINDS) -> Path:
+def write(root: Path, kinds: Sequence[Kind]) -> Path:
     """Write COUNT pictures, every third of them with an EXIF orientation."""
     for index in range(COUNT):
         form, mode, options = kinds[index % len(kinds)]
@@ -72,10 +74,41 @@ def watched() -> Iterator[set[bytes]]:
     hook.remove()
 
 
-def train(root: Path, out: Path) -> striate.Run:
-    """Train one epoch of eight whole batches."""
+@dataclass(frozen=True)
+class Trained:
+    """A folder, a run of one epoch on it, and every input its network had."""
+
+    root: Path
+    run: striate.Run
+    inputs: set[bytes]
+
+
+def trained(place: Path, kinds: Sequence[Kind]) -> Trained:
     settings = striate.Settings(net=SPEC, size=32, epochs=1, batch=30, augment="none", threads=3)
-    return striate.train(root, settings=settings, out=out)
+    root = write(place / "photos", kinds)
+    with watched() as seen:
+        run = striate.train(root, settings=settings, out=place / "run")
+    return Trained(root, run, seen)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A network of three channels."""
+    return trained(tmp_path_factory.mktemp("mixed"), KINDS)
+
+
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A network of one channel."""
+    return trained(tmp_path_factory.mktemp("grey"), [k for k in KINDS if k[1] in ("L", "LA", "I;16")])
 
 
 def inputs(run: striate.Run, pixels: Tensor) -> list[bytes]:
@@ -83,17 +116,15 @@ def inputs(run: striate.Run, pixels: Tensor) -> list[bytes]:
     return [row.numpy().tobytes() for row in run.preprocess.normalise(pixels)]
 
 
-def test_a_mixed_folder_has_the_same_pixels_in_training_evaluation_and_prediction(tmp_path: Path) -> None:
-    root = write(tmp_path / "photos")
-    with watched() as trained:
-        run = train(root, tmp_path / "run")
+def test_a_mixed_folder_has_the_same_pixels_in_training_evaluation_and_prediction(mixed: Trained) -> None:
+    root, run = mixed.root, mixed.run
     assert (run.preprocess.channels, run.classes) == (3, ("cold", "따뜻함"))
     pixels = {
         path.relative_to(root).as_posix(): torch.from_numpy(run.preprocess.pixels(path.read_bytes()))
         for path in sorted(root.rglob("*.*"))
     }
     assert len(set(inputs(run, torch.stack(list(pixels.values()))))) == COUNT
-    assert trained == set(inputs(run, torch.stack(list(pixels.values()))))
+    assert mixed.inputs == set(inputs(run, torch.stack(list(pixels.values()))))
     for store in [run.load(split=split) for split in ("train", "val", "test")] + [run.load(root)]:
         for name, image, digest in zip(store.names, store.images, store.digests, strict=True):
             assert digest == digest_of((root / name).read_bytes())
@@ -115,16 +146,14 @@ def forms(path: Path, *, mode: str) -> list[Image.Image | NDArray[np.uint8]]:
     return [Image.open(path), np.asarray(image.convert(mode))]
 
 
-@pytest.mark.parametrize(
-    ("kinds", "mode"), [(KINDS, "RGB"), ([kind for kind in KINDS if kind[1] in ("L", "LA", "I;16")], "L")]
-)
+@pytest.mark.parametrize(("name", "mode"), [("mixed", "RGB"), ("grey", "L")])
 def test_a_path_a_pillow_image_and_an_array_are_predicted_alike(
-    tmp_path: Path, kinds: Any, mode: str
+    name: str, mode: str, request: pytest.FixtureRequest
 ) -> None:
-    root = write(tmp_path / "photos", kinds=kinds)
-    run = train(root, tmp_path / "run")
+    given: Trained = request.getfixturevalue(name)
+    run = given.run
     assert run.preprocess.channels == len(mode)
-    for path in sorted(root.rglob("*.*"))[:: COUNT // 60]:
+    for path in sorted(given.root.rglob("*.*"))[:: COUNT // 60]:
         expected, pixels = run.predict(path), run.preprocess.pixels(path.read_bytes())
         assert run.predict(str(path)) == expected
         for form in forms(path, mode=mode):
@@ -132,12 +161,12 @@ def test_a_path_a_pillow_image_and_an_array_are_predicted_alike(
             assert run.predict(form) == expected
 
 
-def test_a_grey_network_sees_a_colour_picture_alike_as_path_image_and_array(tmp_path: Path) -> None:
-    run = train(write(tmp_path / "scans", kinds=[("png", "L", {})]), tmp_path / "run")
-    assert run.preprocess.channels == 1
+def test_a_grey_network_sees_a_colour_picture_alike_as_path_image_and_array(
+    grey: Trained, tmp_path: Path
+) -> None:
     path = tmp_path / "colour.jpg"
     picture(4, "RGB").save(path, "JPEG", quality=60)
-    expected = run.preprocess.pixels(path.read_bytes())
+    expected = grey.run.preprocess.pixels(path.read_bytes())
     for form in (Image.open(path), np.asarray(Image.open(path))):
-        np.testing.assert_array_equal(run.preprocess.pixels(form), expected)
-        assert run.predict(form) == run.predict(path)
+        np.testing.assert_array_equal(grey.run.preprocess.pixels(form), expected)
+        assert grey.run.predict(form) == grey.run.predict(path)

@@ -9,10 +9,9 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from striate.data.decode import MAX_PIXELS, BadPicture, decode, is_animated, is_grey, size_of
+from striate.data.decode import BadPicture, decode, is_animated, is_grey, size_of
 
-WHITE, RED = (255, 255, 255), (255, 0, 0)
-JPEG_START = b"\xff\xd8\xff"
+RED = (255, 0, 0)
 
 
 def blobs(height: int = 23, width: int = 31, *, mode: str = "RGB") -> Image.Image:
@@ -57,9 +56,6 @@ def png(*, size: tuple[int, int], depth: int, colour: int, rows: bytes, extra: b
         + png_chunk(b"IDAT", zlib.compress(rows))
         + png_chunk(b"IEND", b"")
     )
-
-
-# --- JPEG
 
 
 @pytest.mark.parametrize("subsampling", [0, 1, 2])
@@ -237,7 +233,7 @@ def test_a_palette_with_a_transparent_colour_is_laid_on_white(form: str) -> None
     image.putpalette([*RED, 0, 0, 255])
     image.putpixel((1, 0), 1)
     data = encoded(image, form, transparency=1)
-    assert decode(data, channels=3).tolist() == [[list(RED), list(WHITE)]]
+    assert decode(data, channels=3).tolist() == [[list(RED), [255] * 3]]
 
 
 def test_a_palette_with_half_transparent_colours_is_laid_on_white() -> None:
@@ -316,9 +312,7 @@ def test_an_empty_file_says_so() -> None:
     assert reason(b"") == "the file is empty"
 
 
-@pytest.mark.parametrize(
-    "content", [b"<!DOCTYPE html><title>404</title>", b"\0" * 500, JPEG_START + b"what?"]
-)
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>404</title>", b"\0" * 500, b"\xff\xd8\xffwhat?"])
 def test_a_file_that_is_no_picture_says_so(content: bytes) -> None:
     assert reason(content) == "not a picture of a known format"
 
@@ -358,8 +352,7 @@ def test_a_jpeg_bomb_is_refused_from_its_header() -> None:
     small = encoded(Image.new("L", (8, 8)), "JPEG")
     place = small.index(b"\xff\xc0") + 5
     bomb = small[:place] + struct.pack(">HH", 20_000, 30_000) + small[place + 4 :]
-    assert reason(bomb) == f"30000 x 20000 pixels are more than the {MAX_PIXELS:,} a picture may have"
-    assert reason(bomb).count("178,956,970") == 1
+    assert reason(bomb) == "30000 x 20000 pixels are more than the 178,956,970 a picture may have"
 
 
 # --- headers

@@ -1,6 +1,7 @@
 """The `striate` command: finds the verb, runs it, and turns errors into one line and an exit code."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -52,6 +53,8 @@ def app() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see docs/errors.md)."""
+    # Pillow warns of odd tags without naming the file; what matters of a file is said by striate, with its name.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
         app.main(args=None if argv is None else list(argv), prog_name="striate", standalone_mode=False)
     except StriateError as error:

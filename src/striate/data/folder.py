@@ -1,10 +1,9 @@
 """Folders of pictures: one folder a class, flat or below train/, val/ and test/."""
 
-import os
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.pictures import Pictures, Source
+from striate.data.walk import Walk, some
 from striate.errors import DataError
 
 # The folder names that mean a split, in lower case.
@@ -24,38 +24,29 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
-# What a picture's file may be called. What the file really is, its content decides.
-SUFFIXES = {
-    ".jpg",
-    ".jpeg",
-    ".jpe",
-    ".jfif",
-    ".png",
-    ".bmp",
-    ".gif",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".ppm",
-    ".pgm",
-    "",
-}
+WANTED = (
+    "Wanted: one folder a class, with JPEG or PNG files in each, or the same below train/, val/ and test/."
+)
+
+# Split -> class name -> files below the root.
+Found = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True)
 class FolderPictures:
-    """Pictures that are files below a root."""
+    """Pictures that are files below a root, each with the name it is known by."""
 
     root: Path
     files: Sequence[str]
+    names: Sequence[str]
     labels: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.files)
 
     def name(self, index: int) -> str:
-        """Return the path below the root, with slashes."""
-        return self.files[index]
+        """Return the path below the root, with slashes, in the Unicode form that is the same on every system."""
+        return self.names[index]
 
     def read(self, index: int) -> bytes:
         """Return the file's bytes."""
@@ -63,106 +54,121 @@ class FolderPictures:
 
     def subset(self, indices: NDArray[np.int64]) -> "FolderPictures":
         """Return the pictures at these positions."""
-        return FolderPictures(self.root, [self.files[i] for i in indices], self.labels[indices])
+        files, names = [self.files[i] for i in indices], [self.names[i] for i in indices]
+        return FolderPictures(self.root, files, names, self.labels[indices])
 
 
 def open_folder(root: Path) -> Source:
     """List a folder of class folders without opening a picture.
 
-    Raises DataError where there is no class folder, no picture, or only one class.
+    Raises DataError where there is no class folder, no picture to learn from, only one class, a class that train/
+    lacks, two folders for one split, or a link without an end.
     """
-    splits = _split_folders(root)
-    found = {split: _pictures_by_class(root, folder) for split, folder in splits.items()}
-    ignored = sum(skipped for _, skipped in found.values())
-    names = _class_names(root, {split: set(by_class) for split, (by_class, _) in found.items()})
-    _refuse_too_little(
-        root, names, sum(len(files) for by_class, _ in found.values() for files in by_class.values())
-    )
-    notes = [f"{ignored} files that are not pictures by their names were left out"] if ignored else []
-    notes += [
-        f"class '{name}' has no pictures"
-        for name in names
-        if not any(by_class.get(name) for by_class, _ in found.values())
-    ]
-    pictures = {split: _folder_pictures(root, names, by_class) for split, (by_class, _) in found.items()}
-    return Source(root, "class folders", names, pictures, notes)
+    walk = Walk(root)
+    splits = _split_folders(walk)
+    found = {split: _by_class(walk, folder) for split, folder in splits.items()}
+    learned = "train" if "train" in found else "all"
+    loose = {file for folder in ("", *splits.values()) for file in walk.pictures_in(folder)}
+    _refuse_unlearned_classes(root, found, learned)
+    _refuse_too_little(walk, splits[learned], found[learned])
+    classes = tuple(sorted(found[learned], key=natural))
+    notes = [*walk.notes(), *_notes(walk, splits, found, sorted(loose))]
+    kept = {split: by_class for split, by_class in found.items() if any(by_class.values())}
+    if set(kept) == {"train"}:
+        notes.append("there is only train/: what is held out is taken from it")
+        kept = {"all": kept["train"]}
+    pictures = {split: _folder_pictures(root, classes, by_class) for split, by_class in kept.items()}
+    return Source(root, "class folders", tuple(printable(name) for name in classes), pictures, notes)
 
 
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a sort key by which '2' comes before '10'."""
-    return [(0, int(t), "") if t.isdecimal() else (1, 0, t) for t in re.findall(r"[0-9]+|[^0-9]+", name)]
+def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
+    """Return a sort key by which '2' comes before '10'; names of one number, such as '1' and '01', go by their text."""
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], name
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
-    """Return the folder of each split, or the root itself as 'all' where there is no train folder."""
-    folders = _subfolders(root)
-    splits = {SPLIT_NAMES[f.name.lower()]: f for f in folders if f.name.lower() in SPLIT_NAMES}
-    if "train" in splits and len(splits) > 1:
-        return splits
-    return {"all": root}
+def printable(name: str) -> str:
+    """Return a name with its bytes that are not UTF-8 written out, so that it can be shown and stored."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _subfolders(folder: Path) -> list[Path]:
-    """Return the visible folders inside a folder."""
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
+def _split_folders(walk: Walk) -> dict[str, str]:
+    """Return the folder of each split, or the root itself as 'all' where the class folders stand in it."""
+    folders = walk.folders("")
+    splits: dict[str, list[str]] = defaultdict(list)
+    for folder in folders:
+        if folder.lower() in SPLIT_NAMES:
+            splits[SPLIT_NAMES[folder.lower()]].append(folder)
+    if "train" not in splits or (len(splits) == 1 and (len(folders) > 1 or not walk.folders(folders[0]))):
+        return {"all": ""}
+    for split, names in splits.items():
+        if len(names) > 1:
+            raise DataError(f"{walk.root}: {names[0]}/ and {names[1]}/ both mean {split}. Keep one of them.")
+    return {split: names[0] for split, names in splits.items()}
 
 
-def _pictures_by_class(root: Path, folder: Path) -> tuple[dict[str, list[str]], int]:
-    """Return class name -> picture files below root, and how many other files were left out.
+def _by_class(walk: Walk, folder: str) -> dict[str, list[str]]:
+    """Return class name -> picture files below root.
 
     The identity of a class name is its NFC form, so that one class written in two Unicode forms is one class;
     files keep the form the disk has.
     """
     by_class: dict[str, list[str]] = defaultdict(list)
-    left_out = 0
-    for class_folder in _subfolders(folder):
-        files, skipped = _walk(root, class_folder)
-        by_class[unicodedata.normalize("NFC", class_folder.name)] += files
-        left_out += skipped
-    return dict(by_class), left_out
+    for name in walk.folders(folder):
+        files = walk.pictures_below(f"{folder}/{name}" if folder else name)
+        by_class[unicodedata.normalize("NFC", name)] += files
+    return dict(by_class)
 
 
-def _walk(root: Path, folder: Path) -> tuple[list[str], int]:
-    """Return the picture files below a folder, links followed once, and how many other files there are."""
-    files: list[str] = []
-    skipped = 0
-    seen: set[str] = set()
-    for here, folders, names in os.walk(folder, followlinks=True):
-        real = os.path.realpath(here)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        pictures = [n for n in names if not n.startswith(".") and os.path.splitext(n)[1].lower() in SUFFIXES]
-        skipped += sum(not n.startswith(".") for n in names) - len(pictures)
-        files += [Path(here, name).relative_to(root).as_posix() for name in sorted(pictures)]
-    return files, skipped
-
-
-def _class_names(root: Path, found: dict[str, set[str]]) -> tuple[str, ...]:
-    """Return the classes in natural order; a class that is only outside train/ is refused."""
-    learned = found.get("train", found.get("all", set()))
-    for split, names in found.items():
-        if extra := sorted(names - learned):
+def _refuse_unlearned_classes(root: Path, found: Found, learned: str) -> None:
+    for split, by_class in found.items():
+        if extra := sorted(by_class.keys() - found[learned].keys()):
             raise DataError(
                 f"{root}: {split}/ has class '{extra[0]}', which train/ has not. "
                 "Every class must have a folder in train/."
             )
-    return tuple(sorted(learned, key=natural))
 
 
-def _refuse_too_little(root: Path, names: tuple[str, ...], pictures: int) -> None:
+def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[str]]) -> None:
     """Raise DataError where there is nothing to learn to tell apart."""
-    wanted = "Wanted: one folder a class, with JPEG or PNG files in each, or the same below train/, val/ and test/."
-    if pictures == 0:
-        raise DataError(f"{root}: no pictures in it. {wanted}")
-    if len(names) == 1:
-        raise DataError(f"{root}: only one class, '{names[0]}'; a classifier needs two or more. {wanted}")
+    place = walk.root / folder
+    full = [name for name, files in by_class.items() if files]
+    if not full and (loose := walk.pictures_in(folder)):
+        raise DataError(f"{place}: {len(loose)} pictures, but none in a class folder. {WANTED}")
+    if not full:
+        raise DataError(f"{place}: no pictures in it. {WANTED}")
+    if len(full) == 1:
+        raise DataError(
+            f"{place}: only one class with pictures, '{full[0]}'; a classifier needs two or more. {WANTED}"
+        )
 
 
-def _folder_pictures(root: Path, names: tuple[str, ...], by_class: dict[str, list[str]]) -> Pictures:
+def _notes(walk: Walk, splits: Mapping[str, str], found: Found, loose: list[str]) -> list[str]:
+    """Return what a user may not expect of how the folder was read."""
+    notes = []
+    if "all" not in splits and (others := sorted(set(walk.folders("")) - set(splits.values()))):
+        notes.append(f"left out as neither train/, val/ nor test/: {some(others)}")
+    if loose:
+        notes.append(f"left out as in no class folder: {some(loose)}")
+    for split, by_class in found.items():
+        if not any(by_class.values()):
+            notes.append(f"{splits[split]}/ has no pictures in class folders")
+        elif split in ("train", "all"):
+            notes += [
+                f"class '{name}' has no pictures to learn from" for name in by_class if not by_class[name]
+            ]
+    return [printable(note) for note in notes]
+
+
+def _folder_pictures(root: Path, classes: Sequence[str], by_class: Mapping[str, Sequence[str]]) -> Pictures:
     """Return one split's pictures, class after class."""
-    files = [file for name in names for file in by_class.get(name, [])]
-    counts = [len(by_class.get(name, [])) for name in names]
-    return FolderPictures(root, files, np.repeat(np.arange(len(names)), counts))
+    files = [file for name in classes for file in by_class.get(name, [])]
+    counts = [len(by_class.get(name, [])) for name in classes]
+    return FolderPictures(root, files, _names(files), np.repeat(np.arange(len(classes)), counts))
+
+
+def _names(files: Sequence[str]) -> list[str]:
+    """Return files in NFC, so that a copy on another system has the same names; as they are where two would be one."""
+    names = [printable(unicodedata.normalize("NFC", file)) for file in files]
+    often = Counter(names)
+    return [name if often[name] == 1 else printable(file) for name, file in zip(names, files, strict=True)]

@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import math
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +55,8 @@ class IdxPictures:
 
 
 def is_idx(root: Path) -> bool:
-    """Say whether a folder holds the training images of an IDX data set."""
-    return _find(root, FILES["train"][0]) is not None
+    """Say whether a folder holds training images or labels of an IDX data set."""
+    return any(_find(root, name) for name in FILES["train"])
 
 
 def open_idx(root: Path) -> Source:
@@ -63,8 +65,12 @@ def open_idx(root: Path) -> Source:
     Raises DataError where a file is missing or is not what its header says.
     """
     splits = {
-        split: _open_split(root, split) for split in FILES if split == "train" or _find(root, FILES[split][0])
+        split: _open_split(root, split)
+        for split, names in FILES.items()
+        if any(_find(root, n) for n in names)
     }
+    if len(np.unique(splits["train"].labels)) < 2:
+        raise DataError(f"{root}: fewer than two classes have pictures; a classifier needs two or more.")
     classes = _class_names(root, splits["train"].labels)
     for split, pictures in splits.items():
         if pictures.labels.max(initial=0) >= len(classes):
@@ -79,12 +85,12 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """Return the array of an IDX file of unsigned bytes, gzipped or not; raises DataError where it is not one."""
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (gzip.BadGzipFile, EOFError, OSError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}). Fetch the file anew.") from error
     dims = content[3] if len(content) >= 4 else 0
     shape = tuple(int.from_bytes(content[4 + 4 * i : 8 + 4 * i]) for i in range(dims))
     offset = 4 + 4 * dims
-    if content[:3] != bytes([0, 0, UNSIGNED_BYTE]) or len(content) - offset != np.prod(shape, dtype=np.int64):
+    if content[:3] != bytes([0, 0, UNSIGNED_BYTE]) or len(content) - offset != math.prod(shape):
         raise DataError(f"{path}: not an IDX file of unsigned bytes, or cut short. Fetch the file anew.")
     return np.frombuffer(content, np.uint8, offset=offset).reshape(shape)
 
@@ -96,6 +102,11 @@ def _open_split(root: Path, split: str) -> IdxPictures:
         missing = images_name if images_path is None else labels_name
         raise DataError(f"{root}: {missing}[.gz] is missing. An IDX split needs its images and its labels.")
     images, labels = read_idx(images_path), read_idx(labels_path).astype(np.int64)
+    if images.ndim != 3 or labels.ndim != 1:
+        raise DataError(
+            f"{root}: {split} images of shape {images.shape} and labels of shape {labels.shape}; "
+            "wanted (N, H, W) and (N,). Fetch the files anew."
+        )
     if len(images) != len(labels):
         raise DataError(
             f"{root}: {len(images)} {split} images but {len(labels)} labels. Fetch the files anew."
@@ -104,14 +115,27 @@ def _open_split(root: Path, split: str) -> IdxPictures:
 
 
 def _find(root: Path, name: str) -> Path | None:
-    return next((p for p in (root / name, root / f"{name}.gz") if p.is_file()), None)
+    """Return a file of the format, plain or gzipped, also with the dot that some mirrors write before idx."""
+    spelled = (name, name.replace("-idx", ".idx"))
+    return next((p for n in spelled for p in (root / n, root / f"{n}.gz") if p.is_file()), None)
 
 
 def _class_names(root: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
     """Return the names in classes.txt, those of a known data set, or the numbers."""
     listed = root / "classes.txt"
     if listed.is_file():
-        return tuple(listed.read_text(encoding="utf-8").splitlines())
+        return _listed_names(listed)
     header = bytes([0, 0, UNSIGNED_BYTE, 1]) + len(labels).to_bytes(4, "big")
     digest = hashlib.sha256(header + labels.astype(np.uint8).tobytes()).hexdigest()
     return KNOWN_CLASSES.get(digest) or tuple(str(i) for i in range(labels.max() + 1))
+
+
+def _listed_names(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8.") from error
+    names = tuple(line.strip() for line in lines if line.strip())
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise DataError(f"{path}: '{twice[0]}' stands there twice. Give each class a name of its own.")
+    return names

@@ -57,13 +57,15 @@ def load_manifest(path: Path) -> Manifest:
         return Manifest(
             values["root"], values["format"], values["splits"], values["counts"], bad, tuple(values["notes"])
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not readable ({error!r}). Restore it from a copy of the run.") from error
 
 
 def listed_pictures(source: Source, manifest: Manifest, split: str) -> Pictures:
     """Return the pictures a manifest lists for a split, in its order; raises DataError where one is gone."""
     wanted = manifest.splits[split]
+    if not wanted:
+        return next(iter(source.splits.values())).subset(np.array([], np.int64))
     for pictures in source.splits.values():
         place = {pictures.name(i): i for i in range(len(pictures))}
         if found := [place[name] for name in wanted if name in place]:

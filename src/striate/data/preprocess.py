@@ -30,9 +30,9 @@ class Preprocess:
     fit: Fit = "crop"
 
     def pixels(self, picture: Encoded | Image.Image) -> NDArray[np.uint8]:
-        """Return the resized pixels (C, H, W) as uint8; raises BadPicture."""
+        """Return the resized pixels (C, H, W) as uint8, the caller's own; raises BadPicture."""
         pixels = resize(decode(picture, channels=self.channels), size=self.size, fit=self.fit)
-        return pixels[None] if self.channels == 1 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        return np.array(pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1), order="C")
 
     def normalise(self, batch: Tensor) -> Tensor:
         """Return uint8 (B, C, H, W) as float32: ((x / 255) - mean) / std."""
@@ -52,9 +52,11 @@ def resize(pixels: Pixels, *, size: tuple[int, int], fit: Fit) -> Pixels:
 
 def _middle(have: tuple[int, ...], want: tuple[int, int]) -> tuple[float, float, float, float]:
     """Return the largest centred box (left, top, right, bottom) with the proportions of `want`."""
-    if have[0] * want[1] <= have[1] * want[0]:
-        height, width = float(have[0]), have[0] * want[1] / want[0]
+    # The side that is kept whole is taken as it is: its ratio, multiplied out again, may pass the edge by a bit.
+    height, width = float(have[0]), float(have[1])
+    if have[0] * want[1] > have[1] * want[0]:
+        height = want[0] * width / want[1]
     else:
-        height, width = have[1] * want[0] / want[1], float(have[1])
+        width = want[1] * height / want[0]
     top, left = (have[0] - height) / 2, (have[1] - width) / 2
     return left, top, left + width, top + height

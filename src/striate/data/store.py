@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from striate.data.decode import BadPicture
+from striate.data.decode import BadPicture, is_animated
 from striate.data.draw import Ids, sample_id
 from striate.data.pictures import Encoded, Pictures
 from striate.data.preprocess import Preprocess
@@ -49,6 +50,14 @@ class Store:
         return ids_of(self.names)
 
 
+class Outcome(NamedTuple):
+    """What came of one picture: its digest, why it failed or nothing, and whether it is an animation."""
+
+    digest: str = ""
+    reason: str = ""
+    animated: bool = False
+
+
 def ids_of(names: tuple[str, ...]) -> Ids:
     """Return the 64-bit identity of each name."""
     return np.fromiter((sample_id(name) for name in names), np.uint64, count=len(names))
@@ -58,31 +67,34 @@ def fill(pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: 
     """Read and decode every picture with a pool of threads; those that cannot be decoded are listed in `bad`."""
     images = torch.empty((len(pictures), preprocess.channels, *preprocess.size), dtype=torch.uint8)
     target = images.numpy()
-    digests: list[str] = []
-    kept: list[int] = []
-    bad: list[Bad] = []
 
-    def load(index: int) -> tuple[str, str]:
-        """Decode one picture into its place; return its digest and the reason it failed, or nothing."""
+    def load(index: int) -> Outcome:
+        """Decode one picture into its place."""
         digest = ""
         try:
             encoded = pictures.read(index)
             digest = digest_of(encoded)
             target[index] = preprocess.pixels(encoded)
-        except (BadPicture, OSError) as error:
-            return digest, str(error) or type(error).__name__
-        return digest, ""
+        except BadPicture as error:
+            return Outcome(digest, str(error))
+        except OSError as error:
+            return Outcome(digest, error.strerror or type(error).__name__)
+        return Outcome(digest, animated=is_animated(encoded))
 
-    for index, (digest, reason) in enumerate(_in_order(load, len(pictures), threads)):
-        if reason:
-            bad.append(Bad(pictures.name(index), reason))
-        else:
-            kept.append(index)
-            digests.append(digest)
+    outcomes = []
+    for outcome in _in_order(load, len(pictures), threads):
+        outcomes.append(outcome)
         progress.advance(1)
-    labels = torch.from_numpy(pictures.labels[kept])
-    names = tuple(pictures.name(i) for i in kept)
-    return Store(images if not bad else images[kept], labels, names, tuple(digests), tuple(bad))
+    if moving := [pictures.name(i) for i, outcome in enumerate(outcomes) if outcome.animated]:
+        progress.say(f"note: of {len(moving)} animations only the first frame is taken; one is {moving[0]}")
+    kept = [i for i, outcome in enumerate(outcomes) if not outcome.reason]
+    return Store(
+        images if len(kept) == len(outcomes) else images[kept],
+        torch.from_numpy(pictures.labels[kept]),
+        tuple(pictures.name(i) for i in kept),
+        tuple(outcomes[i].digest for i in kept),
+        tuple(Bad(pictures.name(i), o.reason) for i, o in enumerate(outcomes) if o.reason),
+    )
 
 
 def digest_of(encoded: Encoded) -> str:
@@ -103,7 +115,7 @@ def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[fl
     return tuple(means), tuple(stds)
 
 
-def _in_order(load: Callable[[int], tuple[str, str]], total: int, threads: int) -> Iterator[tuple[str, str]]:
+def _in_order(load: Callable[[int], Outcome], total: int, threads: int) -> Iterator[Outcome]:
     """Yield load(0), load(1), ... as computed by a pool of threads."""
     indices = iter(range(total))
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:

@@ -1,0 +1,121 @@
+"""Listing the picture files below a root, and keeping count of what is left out."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from striate.errors import DataError
+
+# What a picture's file may be called. What the file really is, its content decides.
+SUFFIXES = {
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    "",
+}
+# Folders that machines make: hidden ones, and what macOS adds to a zip.
+HIDDEN = (".", "__MACOSX")
+NAMES_SHOWN = 3
+
+
+class Walk:
+    """Lists folders and pictures by their paths below a root, with slashes; nothing is opened."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._hidden: set[str] = set()
+        self._others: Counter[str] = Counter()
+
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the visible folders inside a folder."""
+        return [entry.name for entry in self._entries(folder) if self._is_folder(entry, folder)]
+
+    def pictures_in(self, folder: str) -> list[str]:
+        """Return the pictures that stand in a folder itself."""
+        return [
+            _join(folder, e.name)
+            for e in self._entries(folder)
+            if not self._is_folder(e, folder) and _is_picture(e)
+        ]
+
+    def pictures_below(self, folder: str) -> list[str]:
+        """Return the pictures in a folder and the folders in it; a folder that links lead to twice counts once."""
+        pictures: list[str] = []
+        seen: set[str] = set()
+        waiting = [folder]
+        while waiting:
+            here = waiting.pop()
+            if (real := os.path.realpath(self.root / here)) in seen:
+                continue
+            seen.add(real)
+            deeper = []
+            for entry in self._entries(here):
+                name = _join(here, entry.name)
+                if self._is_folder(entry, here):
+                    deeper.append(name)
+                elif _is_picture(entry):
+                    pictures.append(name)
+                else:
+                    self._others[os.path.splitext(name)[1].lower() or "no file"] += 1
+            waiting += reversed(deeper)
+        return pictures
+
+    def notes(self) -> list[str]:
+        """Return what was left out so far, in sentences."""
+        notes = []
+        if self._hidden:
+            notes.append(f"left out as hidden: {some(sorted(self._hidden))}")
+        if self._others:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in self._others.most_common())
+            notes.append(f"left out as no pictures by their names: {self._others.total()} ({kinds})")
+        return notes
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        """Return what is visible in a folder, by name."""
+        try:
+            with os.scandir(self.root / folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            raise DataError(f"{self.root / folder}: cannot be listed ({error.strerror}).") from error
+        self._hidden |= {_join(folder, e.name) for e in entries if e.name.startswith(HIDDEN)}
+        return [entry for entry in entries if not entry.name.startswith(HIDDEN)]
+
+    def _is_folder(self, entry: os.DirEntry[str], folder: str) -> bool:
+        """Say whether an entry is a folder or a link to one; a link that leads back up is refused."""
+        try:
+            if not entry.is_dir():
+                return False
+        except OSError:  # a link to itself: reading it as a picture will give the reason
+            return False
+        if entry.is_symlink():
+            here, there = os.path.realpath(self.root / folder), os.path.realpath(entry.path)
+            if os.path.commonpath([here, there]) == there:
+                raise DataError(
+                    f"{entry.path}: a link that leads back to a folder it is in, and so has no end. Remove the link."
+                )
+        return True
+
+
+def some(names: list[str]) -> str:
+    """Return the first of some names, and how many more there are."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
+
+
+def _is_picture(entry: os.DirEntry[str]) -> bool:
+    """Say whether a file may be a picture by its name; a dead link is kept, so that it is named as unreadable."""
+    named = os.path.splitext(entry.name)[1].lower() in SUFFIXES
+    return named and (entry.is_symlink() or entry.is_file(follow_symlinks=False))
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+import torch
+
+from striate.data.augment import PRESETS
+from striate.data.draw import order
+from striate.data.loader import Batch, Loader
+from striate.data.preprocess import Preprocess
+from striate.data.store import Store
+
+NONE = PRESETS["none"]
+PREPROCESS = Preprocess(size=(6, 6), channels=1, mean=(0.25,), std=(0.5,))
+
+
+def loader(count: int, *, batch: int = 10, seed: int = 0) -> Loader:
+    """Return a loader of pictures whose label is their position and whose first pixel says it too."""
+    images = torch.randint(0, 256, (count, 1, 6, 6), dtype=torch.uint8)
+    images[:, 0, 0, 0] = torch.arange(count)
+    names = tuple(f"train/{i}" for i in range(count))
+    return Loader(Store(images, torch.arange(count), names, names), PREPROCESS, batch, seed)
+
+
+def labels(batches: list[Batch]) -> list[int]:
+    return [int(label) for batch in batches for label in batch.labels]
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "steps", "last"),
+    [
+        (40, 10, 4, 10),
+        (45, 10, 5, 5),
+        (44, 10, 4, 10),
+        (7, 10, 1, 7),
+        (3, 10, 1, 3),
+        (8, 5, 2, 3),
+        (7, 5, 1, 5),
+    ],
+)
+def test_an_epoch_has_every_picture_once_but_a_tail_under_half_a_batch(
+    count: int, batch: int, steps: int, last: int
+) -> None:
+    data = loader(count, batch=batch)
+    batches = list(data.training(0, augment=NONE))
+    assert data.steps == len(batches) == steps
+    assert len(batches[-1].labels) == last
+    seen = labels(batches)
+    assert len(seen) == len(set(seen)) == batch * (steps - 1) + last
+
+
+def test_what_one_epoch_drops_another_takes() -> None:
+    data = loader(44)
+    seen = {label for epoch in range(8) for label in labels(list(data.training(epoch, augment=NONE)))}
+    assert seen == set(range(44))
+
+
+def test_pixels_and_labels_stay_together_and_are_normalised() -> None:
+    data = loader(40)
+    for images, numbers in data.training(3, augment=NONE):
+        assert (images.dtype, numbers.dtype) == (torch.float32, torch.int64)
+        expected = (data.store.images[numbers].double() / 255 - 0.25) / 0.5
+        torch.testing.assert_close(images.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_the_order_is_drawn_by_seed_and_epoch() -> None:
+    data = loader(40, seed=9)
+    shuffled = order("order", data.store.ids, seed=9, epoch=4)
+    assert labels(list(data.training(4, augment=NONE))) == shuffled.tolist()
+    assert labels(list(data.training(5, augment=NONE))) != shuffled.tolist()
+
+
+@pytest.mark.parametrize("start", range(6))
+@pytest.mark.parametrize("preset", ["none", "digits", "photos"])
+def test_an_epoch_goes_on_from_any_batch_bit_for_bit(start: int, preset: str) -> None:
+    data = loader(55)
+    whole = list(data.training(2, augment=PRESETS[preset]))[start:]
+    rest = list(data.training(2, augment=PRESETS[preset], start=start))
+    assert len(rest) == len(whole) == 6 - start
+    for a, b in zip(whole, rest, strict=True):
+        assert torch.equal(a.images, b.images)
+        assert torch.equal(a.labels, b.labels)
+
+
+def test_a_picture_left_out_keeps_the_order_of_the_others() -> None:
+    data = loader(40, batch=40)
+    kept = [i for i in range(40) if i != 13]
+    store = data.store
+    names = tuple(store.names[i] for i in kept)
+    fewer = Loader(Store(store.images[kept], store.labels[kept], names, names), PREPROCESS, 40)
+    whole = labels(list(data.training(0, augment=NONE)))
+    assert labels(list(fewer.training(0, augment=NONE))) == [label for label in whole if label != 13]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 45, 100])
+def test_evaluation_has_every_picture_once_in_order_and_unchanged(batch: int) -> None:
+    data = loader(45, batch=batch)
+    batches = list(data.evaluation())
+    assert labels(batches) == list(range(45))
+    images = torch.cat([b.images for b in batches])
+    assert torch.equal(images, PREPROCESS.normalise(data.store.images))
+    assert torch.equal(data.store.images[:, 0, 0, 0], torch.arange(45))
+
+
+def test_training_leaves_the_store_alone() -> None:
+    data = loader(40)
+    before = data.store.images.clone()
+    np.testing.assert_equal(len(list(data.training(0, augment=PRESETS["photos"]))), 4)
+    assert torch.equal(data.store.images, before)

@@ -19,11 +19,11 @@ EXCEPTIONS = {
 }
 
 # Checked in full by default: of each family the ones that are quick. The rest are marked slow, but for
-# `shape` and `counts`, which compute nothing.
+# `counts`, which computes nothing.
 QUICK = {
     "lenet5", "lenet5-tutorial", "alexnet", "nin", "nin-imagenet", "googlenet", "googlenet-torchvision",
     "resnet18", "resnet50", "resnet50-v1", "resnet20", "preresnet110", "wrn-16-8", "wrn-40-4",
-    "resnext29_8x64d", "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0",
+    "squeezenet1_1", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0",
     "convnext_tiny",
 }  # fmt: skip
 THOUSAND_LAYERS = {"resnet1202", "preresnet1001"}
@@ -39,7 +39,7 @@ def cases() -> list[object]:
     found = []
     for name in CATALOG:
         for check in CHECKS:
-            costs_nothing = check in ("shape", "counts") and name not in THOUSAND_LAYERS
+            costs_nothing = check == "counts" and name not in THOUSAND_LAYERS
             marks = () if name in QUICK or costs_nothing else pytest.mark.slow
             found.append(pytest.param(name, check, marks=marks, id=f"{name}-{check}"))
     return found

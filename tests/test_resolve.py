@@ -72,7 +72,7 @@ def test_a_class_a_function_or_a_module_of_a_file_is_made(file: Path, name: str,
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
-    assert refusal("resnet8") == "Unknown network 'resnet8'. Did you mean 'resnet9'?"
+    assert refusal("lenet6") == "Unknown network 'lenet6'. Did you mean 'lenet5'?"
 
 
 def test_an_unknown_class_gets_the_nearest(file: Path) -> None:

@@ -3,6 +3,7 @@
 The exit codes are part of the interface: see docs/errors.md.
 """
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -61,3 +62,8 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     near = get_close_matches(given, names, n=1, cutoff=0.6)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names)}."
     return UsageError(f"Unknown {kind} '{given}'. {hint}")
+
+
+def command(*words: object) -> str:
+    """Return a `striate` command line for a message, quoted so that it can be pasted into a shell."""
+    return shlex.join(["striate", *map(str, words)])

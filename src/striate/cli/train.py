@@ -10,7 +10,7 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 
 @click.command(cls=Verb)
 @click.argument("data")
-@click.option("--net", help="Name of the catalogue. Default: resnet9, small and quick.")
+@click.option("--net", help="Name of the catalogue, or a spec. Default: resnet9, small and quick.")
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
 @click.option(
     "--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures."
@@ -64,7 +64,7 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 @click.option(
     "--allow-bad", is_flag=True, help="Train on although more than 1 % of the pictures cannot be read."
 )
-@click.option("--out", type=click.Path(), help="Run folder. Default: runs/<date>-<net>-<data>.")
+@click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @json_flag
 def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
     """Train a network on DATA and write a run folder with its report.

@@ -1,6 +1,5 @@
 """The recipe: everything that decides the result of a run, resolved, with no default left out."""
 
-import math
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -20,6 +19,7 @@ from striate.training.schedule import SCHEDULES
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 1
 SEEDS = 1 << 63
+LARGEST = torch.finfo(torch.float32).max
 # Layout -> torch's name of it.
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 # Setting -> the least value it may have.
@@ -53,8 +53,8 @@ class Plan:
         _check(self.layout, "layout", LAYOUTS)
         for name, least in LEAST.items():
             value = getattr(self, name)
-            if not (value >= least and math.isfinite(value)):
-                raise UsageError(f"{name} is {value}; it must be a number of at least {least}.")
+            if not least <= value <= LARGEST:
+                raise UsageError(f"{name} is {value}; it must be at least {least}, and finite in float32.")
         for name in ("momentum", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")

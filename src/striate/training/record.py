@@ -18,8 +18,9 @@ class Record:
         """Open the file and cut it to `length` bytes: what a resumed run had written at its checkpoint."""
         self._errors = (path, f"go on with: {command('resume', path.parent)}")
         with storage_errors(*self._errors):
+            if path.exists():
+                os.truncate(path, min(length, path.stat().st_size))
             self._file = path.open("ab", buffering=0)
-            self._file.truncate(min(length, self.length))
 
     @property
     def length(self) -> int:

@@ -160,22 +160,25 @@ def test_a_network_with_auxiliary_heads_trains_and_they_weigh_less(tmp_path: Pat
 
 
 class Loud(nn.Module):
-    """A linear layer whose gradients are large."""
+    """Two linear layers whose gradients are large, since they are surely wrong at first."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(0)
-        self.layer = nn.Linear(16, 2)
+        self.first, self.second = nn.Linear(16, 4), nn.Linear(4, 2)
+        nn.init.constant_(self.first.weight, 1.0)
+        nn.init.constant_(self.second.weight, 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layer(100 * x.flatten(1))
+        logits: Tensor = self.second(self.first(10 * x.flatten(1)))
+        return logits * torch.tensor([1.0, -1.0])
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"lr": 1e30}, "the loss became nan at step 2 of 12"),
-        ({"lr": 1e38, "batch": 16, "epochs": 1}, "the test loss became {loss} at step 1 of 1"),
+        ({"lr": 1e30, "batch": 16, "epochs": 1}, "the test loss became {loss} at step 1 of 1"),
         ({"lr": 3e38, "checkpoint_every": 1}, "the weights became infinite at step 1 of 12"),
     ],
 )

@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:
         app.main(args=None if argv is None else list(argv), prog_name="striate", standalone_mode=False)
+        sys.stdout.flush()
     except StriateError as error:
         print(f"striate: {error}", file=sys.stderr)
         return error.exit_code

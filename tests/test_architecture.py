@@ -26,7 +26,8 @@ MAY_IMPORT = {
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "run"},
     "look": {"run", "data", "tasks", "tracing"},
-    "workbench": {*BELOW_RUN, "network", "training", "tracing", "run", "look"},
+    "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
+    "workbench": {"preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

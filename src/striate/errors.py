@@ -3,6 +3,7 @@
 The exit codes are part of the interface: see docs/errors.md.
 """
 
+import shlex
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
@@ -63,3 +64,8 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     best = max(near, key=lambda name: SequenceMatcher(None, name, given).ratio(), default="")
     hint = f"Did you mean '{best}'?" if near else f"Known: {', '.join(names)}."
     return UsageError(f"Unknown {kind} '{given}'. {hint}")
+
+
+def command(*words: object) -> str:
+    """Return a `striate` command line for a message, quoted so that it can be pasted into a shell."""
+    return shlex.join(["striate", *map(str, words)])

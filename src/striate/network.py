@@ -2,9 +2,17 @@
 
 from torch import nn
 
+from striate.errors import unknown
 from striate.nets.build import build
+from striate.nets.catalog import CATALOG
 from striate.spec import build as build_spec
 from striate.spec import is_spec
+
+
+def check_name(net: str) -> None:
+    """Raise UsageError for what is neither a name of the catalogue nor looks like a spec."""
+    if net not in CATALOG and not is_spec(net):
+        raise unknown("network", net, CATALOG)
 
 
 def make_network(net: str, *, num_classes: int, input: tuple[int, int, int]) -> nn.Module:

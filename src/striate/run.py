@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from safetensors.torch import load as tensors_from_bytes
 from torch import nn
 
 from striate.data.decode import BadPicture
@@ -19,14 +18,15 @@ from striate.data.manifest import Manifest, listed_pictures, load_manifest
 from striate.data.pictures import Source
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress, Silent
-from striate.data.source import open_source
+from striate.data.source import BUNDLED, open_source
 from striate.data.store import Store, fill
-from striate.errors import DataError, UsageError
+from striate.errors import DataError, UsageError, command
 from striate.network import make_network
 from striate.tasks.classification import Classification, Guess
 from striate.tasks.scores import Scores, evaluate
-from striate.training.checkpoint import read_folder
 from striate.training.recipe import Recipe, load_recipe
+from striate.training.record import read_record
+from striate.training.result import load_result
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 # Pictures evaluated at a time, and the threads that decode them.
@@ -47,8 +47,12 @@ class Run:
     @cached_property
     def classes(self) -> tuple[str, ...]:
         """The class names, in the order of the network's outputs."""
-        names: dict[str, str] = json.loads((self.folder / "classes.json").read_text(encoding="utf-8"))
-        return tuple(names[str(i)] for i in range(len(names)))
+        names = read_json(self.folder / "classes.json")
+        if names.keys() != {str(i) for i in range(len(names))}:
+            raise DataError(
+                f"{self.folder / 'classes.json'}: does not number its classes. Restore it from a copy."
+            )
+        return tuple(str(names[str(i)]) for i in range(len(names)))
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -58,13 +62,12 @@ class Run:
     @cached_property
     def environment(self) -> dict[str, Any]:
         """The machine and the versions the run was made with: env.json."""
-        values: dict[str, Any] = json.loads((self.folder / "env.json").read_text(encoding="utf-8"))
-        return values
+        return read_json(self.folder / "env.json")
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl; a torn last line is left out."""
-        return read_metrics(self.folder / "metrics.jsonl")
+        return read_record(self.folder / "metrics.jsonl")
 
     def summary(self) -> dict[str, Any]:
         """Return the run in short: folder, network, classes, and the result's split, accuracy and loss."""
@@ -89,13 +92,15 @@ class Run:
     @cached_property
     def model(self) -> nn.Module:
         """The trained network, in eval mode."""
-        if not (self.folder / "model").is_dir():
-            raise DataError(
-                f"{self.folder}: the run has not finished, so it has no model yet. "
-                f"Finish it with: striate resume {self.folder}"
-            )
+        weights = load_result(self.folder)
         model = self.fresh_model()
-        model.load_state_dict(tensors_from_bytes(read_folder(self.folder / "model")["model.safetensors"]))
+        try:
+            model.load_state_dict(dict(weights))
+        except RuntimeError as error:
+            raise DataError(
+                f"{self.folder}: the weights in model/ are not those of the network in recipe.toml, "
+                f"{self.recipe.net}. Restore both from a copy."
+            ) from error
         return model.eval()
 
     def fresh_model(self) -> nn.Module:
@@ -109,7 +114,7 @@ class Run:
 
         Raises DataError where the picture cannot be read.
         """
-        encoded = Path(picture).read_bytes() if isinstance(picture, str | Path) else picture
+        encoded = read_picture(picture) if isinstance(picture, str | Path) else picture
         try:
             pixels = torch.from_numpy(self.preprocess.pixels(encoded))
         except BadPicture as error:
@@ -133,12 +138,22 @@ class Run:
         loader = Loader(store, self.preprocess, EVALUATED_AT_ONCE)
         return evaluate(self.model, loader.evaluation(), num_classes=len(self.classes))
 
+    def source(self) -> Source:
+        """Return the data set the run was trained on; raises DataError where it is no longer there."""
+        place = self.recipe.data
+        if place not in BUNDLED and not Path(place).exists():
+            raise DataError(
+                f"{place}: the data set of the run is no longer there. "
+                f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA"
+            )
+        return open_source(place)
+
     def load(
         self, data: str | Path | None = None, *, split: str | None = None, progress: Progress | None = None
     ) -> Store:
         """Return the decoded pictures of a split, as `evaluate` chooses it, labelled by this run's classes."""
         progress = progress or Silent()
-        source = open_source(self.recipe.data if data is None else data)
+        source = self.source() if data is None else open_source(data)
         if data is None:
             chosen = _split_of(self.manifest.splits, split, source.root)
             pictures = listed_pictures(source, self.manifest, chosen)
@@ -163,12 +178,29 @@ def open_run(path: str | Path) -> Run:
     return Run(folder)
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Return the values of each whole line of metrics.jsonl, or none where there is no file yet."""
-    if not path.exists():
-        return []
-    lines = path.read_bytes().split(b"\n")
-    return [json.loads(line) for line in lines[:-1]]
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object of a run folder; raises DataError where it is missing or is none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Restore it from a copy.") from error
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: not a JSON object. Restore it from a copy.")
+    return values
+
+
+def read_picture(path: str | Path) -> bytes:
+    """Return a file's bytes; raises DataError where it is no readable file."""
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file.") from error
+    except IsADirectoryError as error:
+        raise DataError(
+            f"{path}: a folder. Give the pictures in it, or score them all with `striate eval`."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:

@@ -1,5 +1,8 @@
 """The `striate` command: finds the verb, runs it, and turns errors into one line and an exit code."""
 
+import errno
+import io
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,6 +13,8 @@ import click
 import striate
 from striate.errors import StriateError, unknown
 
+# What goes wrong with a disk, not with a name that was given.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM)
 # Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
 VERBS: dict[str, str] = {
     "train": "Train a network on a folder of pictures.",
@@ -55,8 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see docs/errors.md)."""
     # Pillow warns of odd tags without naming the file; what matters of a file is said by striate, with its name.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:
         app.main(args=None if argv is None else list(argv), prog_name="striate", standalone_mode=False)
+        sys.stdout.flush()
     except StriateError as error:
         print(f"striate: {error}", file=sys.stderr)
         return error.exit_code
@@ -66,4 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         print("striate: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"striate: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 3 if error.errno in DISK else 2
     return 0

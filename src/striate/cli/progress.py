@@ -40,7 +40,7 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, emoji=False)
 
     def begin(self, phase: str, total: int) -> None:
         """Start a new bar; the one before it disappears."""

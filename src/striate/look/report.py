@@ -2,6 +2,7 @@
 
 import base64
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from striate.data.progress import Progress, Silent
-from striate.errors import DataError, StorageError
+from striate.errors import DataError, StorageError, command
 from striate.look import curves
 from striate.look.mistakes import Mistake, surest_mistakes
 from striate.run import Run
@@ -31,13 +32,16 @@ def write_report(run: Run, *, progress: Progress | None = None) -> Path:
     """
     page = render(run, progress=progress or Silent())
     path = run.folder / "report.html"
+    aside = path.with_name(path.name + ".tmp")
     try:
-        path.with_suffix(".tmp").write_text(page, encoding="utf-8")
-        os.replace(path.with_suffix(".tmp"), path)
+        aside.write_text(page, encoding="utf-8", errors="backslashreplace")  # a file's name may not be UTF-8
+        os.replace(aside, path)
     except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
         raise StorageError(
             f"{path}: cannot be written ({error.strerror}). The run itself is whole. "
-            f"Free some space, then run: striate report {run.folder}"
+            f"When it can be written, run: {command('report', run.folder)}"
         ) from error
     return path
 

@@ -1,17 +1,15 @@
-"""Checkpoints that are whole or not there: written aside, read back, then renamed into place.
+"""Checkpoints: what a run is continued from, each whole or not there.
 
 checkpoints/<step>/ holds model.safetensors, optimizer.safetensors, state.json and manifest.json, which has the
-SHA-256 of each; `latest` names the newest. The order of the writes is: files, fsync, read back and compare,
-manifest, fsync of the folder, rename, fsync of the parent, `latest`.
+SHA-256 of each. `latest` names the newest for people and other programs; striate itself takes the newest that is whole,
+so that a crash between the renaming of a checkpoint and the writing of `latest`, or a damaged file, costs nothing.
 """
 
-import errno
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +18,29 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
-from striate.errors import DataError, StorageError
+from striate.errors import DataError, command
+from striate.training.durable import read_folder, storage_errors, write_file, write_folder
 
 Tensors = Mapping[str, Tensor]
 KEEP = 2
-# Room left on the disk beyond what a checkpoint takes, for the metrics and the report.
-SPARE_BYTES = 1 << 20
+FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
 
 
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What a run is continued from: tensors of the model and the optimizer, and the loop's own numbers."""
+    """Tensors of the model and of what trains it, and the loop's own numbers."""
 
-    def __init__(self, *, model: Tensors, optimizer: Tensors, state: Mapping[str, Any]) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.state = state
+    model: Tensors
+    optimizer: Tensors
+    state: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The newest whole checkpoint, if any, and what was wrong with each newer one."""
+
+    checkpoint: Checkpoint | None
+    damaged: tuple[str, ...]
 
 
 def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> None:
@@ -42,125 +48,69 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> None:
 
     Raises StorageError where there is no room or the disk fails; the checkpoints before it stay whole.
     """
-    files = {
-        "model.safetensors": tensors_to_bytes(_contiguous(checkpoint.model)),
-        "optimizer.safetensors": tensors_to_bytes(_contiguous(checkpoint.optimizer)),
-        "state.json": json.dumps(checkpoint.state).encode(),
-    }
+    contents = (
+        tensor_bytes(checkpoint.model),
+        tensor_bytes(checkpoint.optimizer),
+        json.dumps(checkpoint.state).encode(),
+    )
     name = f"{step:010d}"
-    with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_folder(folder / name, files)
-        write_file(folder / "latest.tmp", name.encode())
-        os.replace(folder / "latest.tmp", folder / "latest")
-        sync(folder)
-    _prune(folder)
+    resume = command("resume", folder.parent)
+    with storage_errors(folder, f"go on from the checkpoint before, which is whole: {resume}"):
+        folder.mkdir(exist_ok=True)
+        write_folder(folder / name, dict(zip(FILES, contents, strict=True)))
+        write_file(folder / "latest", name.encode())
+    _prune(folder, name)
 
 
-def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Return the newest whole checkpoint below `folder`, or None where there is none.
+def load_checkpoint(folder: Path) -> Found:
+    """Return the newest whole checkpoint below `folder`; a damaged one is passed over for the one before it.
 
-    A damaged one is passed over for the one before it; raises DataError where all are damaged.
+    Raises DataError where there are some and all are damaged.
     """
-    found = sorted((p for p in folder.glob("*") if p.name.isdecimal()), reverse=True)
-    problems = []
-    for path in found:
+    damaged: list[str] = []
+    for path in reversed(_steps(folder)):
         try:
-            return read_checkpoint(path)
+            return Found(read_checkpoint(path), tuple(damaged))
         except DataError as error:
-            problems.append(str(error))
-    if problems:
-        raise DataError(f"{folder}: no whole checkpoint. {' '.join(problems)}")
-    return None
+            damaged.append(str(error))
+    if damaged:
+        raise DataError(
+            f"{folder}: no whole checkpoint. {' '.join(damaged)} "
+            f"Restore one from a copy, or remove {folder} to begin again: {command('resume', folder.parent)}"
+        )
+    return Found(None, ())
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Return one checkpoint; raises DataError where a file is not the one its manifest names."""
-    files = read_folder(path)
-    return Checkpoint(
-        model=tensors_from_bytes(files["model.safetensors"]),
-        optimizer=tensors_from_bytes(files["optimizer.safetensors"]),
-        state=json.loads(files["state.json"]),
+    model, optimizer, state = read_folder(path, FILES).values()
+    try:
+        return Checkpoint(
+            model=tensors_from_bytes(model), optimizer=tensors_from_bytes(optimizer), state=json.loads(state)
+        )
+    except (SafetensorError, ValueError) as error:
+        raise DataError(f"{path}: not readable ({error}).") from error
+
+
+def tensor_bytes(tensors: Tensors) -> bytes:
+    """Return tensors in the safetensors format; the same tensors give the same bytes."""
+    # Copies, since the format refuses tensors that share memory, as the weights of a module used twice do.
+    return tensors_to_bytes({name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()})
+
+
+def _steps(folder: Path) -> list[Path]:
+    """Return the folders of the checkpoints, the oldest first."""
+    return sorted(
+        (path for path in folder.glob("*") if path.name.isdecimal()), key=lambda path: int(path.name)
     )
 
 
-def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files with a manifest, so that it is there whole or not at all."""
-    aside = path.with_name(path.name + ".tmp")
-    shutil.rmtree(aside, ignore_errors=True)
-    _check_room(path.parent, sum(map(len, files.values())))
-    aside.mkdir()
-    try:
-        for name, content in files.items():
-            write_file(aside / name, content)
-            if (aside / name).read_bytes() != content:
-                raise OSError(errno.EIO, "read back differently from what was written", str(aside / name))
-        manifest = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        write_file(aside / "manifest.json", json.dumps(manifest, indent=2).encode())
-        sync(aside)
-        if path.exists():
-            shutil.rmtree(path)
-        os.rename(aside, path)
-        sync(path.parent)
-    except OSError:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-
-
-def read_folder(path: Path) -> dict[str, bytes]:
-    """Return the files a manifest names; raises DataError where one is missing or changed."""
-    try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
-        files = {name: (path / name).read_bytes() for name in manifest}
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not whole ({error}).") from error
-    for name, content in files.items():
-        if hashlib.sha256(content).hexdigest() != manifest[name]:
-            raise DataError(f"{path / name}: changed since it was written (SHA-256 differs).")
-    return files
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync(folder: Path) -> None:
-    """Wait until the disk has a folder's entries."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """Turn a failing disk into a StorageError that says what is still there."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise StorageError(
-            f"{folder}: cannot be written ({reason}). What was saved before is whole. "
-            "Free some space, then run: striate resume " + str(folder.parent)
-        ) from error
-
-
-def _contiguous(tensors: Tensors) -> dict[str, Tensor]:
-    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    if shutil.disk_usage(folder).free < needed + SPARE_BYTES:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-
-
-def _prune(folder: Path) -> None:
-    """Drop all but the newest KEEP checkpoints, and what a crash left half written."""
-    whole = sorted(p for p in folder.glob("*") if p.name.isdecimal())
-    for old in [*whole[:-KEEP], *folder.glob("*.tmp")]:
-        shutil.rmtree(old, ignore_errors=True)
+def _prune(folder: Path, newest: str) -> None:
+    """Drop what is older than the last KEEP up to `newest`, what is later, which was damaged, and what is half done."""
+    steps = _steps(folder)
+    past = [path for path in steps if int(path.name) <= int(newest)]
+    for path in {*steps} - {*past[-KEEP:]} | {*folder.glob("*.tmp")}:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)

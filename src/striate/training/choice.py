@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from striate.data.preprocess import Fit
+from striate.errors import UsageError, unknown
 from striate.training.recipe import Plan
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
@@ -46,6 +47,14 @@ class Settings:
     threads: int = 4
     allow_bad: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("size", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} is {value}; it must be at least 1.")
+        if self.fit not in get_args(Fit):
+            raise unknown("fit", self.fit, get_args(Fit))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -66,17 +75,18 @@ class Chosen:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.name} {self.value}: {self.reason}"
+        value = f"{self.value:.4g}" if isinstance(self.value, float) else self.value
+        return f"{self.name} {value}: {self.reason}"
 
 
-def choose_side(*, size: int | None, median: int, own: int | None) -> Chosen:
-    """Return the side of the square the network sees: as asked, its own, or the pictures' median shorter side."""
+def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int, str]:
+    """Return the side of the square the network sees, and why: as asked, its own, or by the pictures' median side."""
     if size is not None:
-        return Chosen("size", size, "as asked")
+        return size, "as asked"
     if own is not None:
-        return Chosen("size", own, "what the network was made for")
+        return own, "what the network was made for"
     side = max(SMALLEST_SIDE, min(LARGEST_SIDE, median) // 4 * 4)
-    return Chosen("size", side, f"the pictures' median shorter side is {median}")
+    return side, f"the pictures' median shorter side is {median}"
 
 
 def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ def environment(*, seed: int) -> dict[str, Any]:
     """Return what of the surroundings can change a result: versions, processor, threads, seed, source revision."""
     return {
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: _version(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.release()}",
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -25,6 +25,14 @@ def environment(*, seed: int) -> dict[str, Any]:
         "seed": seed,
         "revision": _revision(),
     }
+
+
+def _version(package: str) -> str | None:
+    """Return a package's version, or None where it runs from a source tree that was never installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _cpu() -> str:
@@ -40,7 +48,10 @@ def _revision() -> str | None:
     root = Path(__file__).parents[3]
     if not (root / ".git").exists():
         return None
-    done = subprocess.run(
-        ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
+    try:
+        done = subprocess.run(
+            ["git", "-C", root, "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except OSError:  # there is no git on this machine
+        return None
     return done.stdout.strip() or None

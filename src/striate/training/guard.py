@@ -7,17 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
-from striate.errors import UsageError
+from striate.errors import UsageError, command
+from striate.training.durable import storage_errors
+
+LOCK = ".lock"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
     """Hold a run folder's lock; raises UsageError where another process holds it."""
-    with (folder / ".lock").open("wb") as file:
+    with storage_errors(folder, f"run: {command('resume', folder)}"):
+        file = (folder / LOCK).open("wb")
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise UsageError(
                 f"{folder}: another process is writing this run. Wait for it or stop it."
             ) from error
@@ -25,16 +32,15 @@ def only_writer(folder: Path) -> Iterator[None]:
 
 
 class StopSignal:
-    """Whether the user has asked to stop: Ctrl-C or SIGTERM. A second one stops at once."""
+    """Whether the user has asked to stop: Ctrl-C or SIGTERM. A second one stops at once, by KeyboardInterrupt."""
 
     def __init__(self) -> None:
         self.asked = False
 
-    def __enter__(self) -> "StopSignal":
+    def __enter__(self) -> Self:
         self._before = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
+            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -43,4 +49,5 @@ class StopSignal:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        signal.signal(number, signal.default_int_handler)
+        for each in SIGNALS:
+            signal.signal(each, signal.default_int_handler)

@@ -1,28 +1,29 @@
-"""The training loop: plain, resumable at any step, stopped by a loss that is not finite."""
+"""The training loop: plain, resumable at any step, stopped by numbers that are not finite."""
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from striate.data.augment import PRESETS
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.progress import Progress
-from striate.errors import DivergedError, Interrupted
+from striate.errors import DivergedError, Interrupted, command
 from striate.tasks.classification import Classification
-from striate.tasks.scores import evaluate
+from striate.tasks.scores import Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from striate.training.guard import StopSignal
 from striate.training.optim import Hyper, make_optimizer
 from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
 from striate.training.schedule import SCHEDULES
+from striate.training.step import BackPropagation, ByRule, Learner, LearningRule, NotFiniteError, Outcome
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
@@ -32,6 +33,7 @@ class Job:
     """What is trained on what, and the run folder it is written to.
 
     `watched` is the split looked at after each epoch, `final` the one scored at the end; nothing is chosen by either.
+    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer.
     """
 
     recipe: Recipe
@@ -41,11 +43,20 @@ class Job:
     final: tuple[str, Loader] | None
     folder: Path
     progress: Progress
+    rule: Callable[[nn.Module], LearningRule] | None = None
+
+    @property
+    def steps(self) -> int:
+        """The steps of the whole run."""
+        return self.recipe.train.epochs * self.train.steps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run."""
+    """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
+
+    `record_length` is the size of metrics.jsonl when the position was saved.
+    """
 
     step: int = 0
     loss: float = 0.0
@@ -53,21 +64,29 @@ class Position:
     seen: int = 0
     record_length: int = 0
 
+    def after(self, outcome: Outcome, count: int) -> "Position":
+        """Return the position one step of `count` pictures later."""
+        return replace(
+            self,
+            step=self.step + 1,
+            loss=self.loss + outcome.loss * count,
+            right=self.right + outcome.right,
+            seen=self.seen + count,
+        )
+
 
 def fit(model: nn.Module, job: Job) -> None:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
-    Raises Interrupted after a checkpoint on Ctrl-C, DivergedError on a loss that is not finite, StorageError where
-    the disk is full.
+    Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a loss or a weight is not finite,
+    StorageError where the disk is full.
     """
-    plan = job.recipe.train
-    hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
-    optimizer = make_optimizer(plan.optimizer, model, hyper)
-    position = _restore(model, optimizer, job.folder)
-    model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs leave it out
+    model.to(memory_format=LAYOUTS[job.recipe.train.layout])  # type: ignore[call-overload]  # torch's stubs lack it
+    learner = _learner(model, job)
+    position = _restored(model, learner, job)
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, StopSignal() as stop:
-        trainer = _Trainer(model, optimizer, job, record, stop)
-        while position.step < plan.epochs * job.train.steps:
+        trainer = _Trainer(model, learner, job, record, stop)
+        while position.step < job.steps:
             position = trainer.epoch(position)
         trainer.finish()
 
@@ -76,15 +95,14 @@ class _Trainer:
     """The loop's working parts, gathered so that each method is of one breath."""
 
     def __init__(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, job: Job, record: Record, stop: StopSignal
+        self, model: nn.Module, learner: Learner, job: Job, record: Record, stop: StopSignal
     ) -> None:
         self.model = model
-        self.optimizer = optimizer
+        self.learner = learner
         self.job = job
         self.record = record
         self.stop = stop
         self.plan = job.recipe.train
-        self.total = self.plan.epochs * job.train.steps
 
     def epoch(self, position: Position) -> Position:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
@@ -95,69 +113,54 @@ class _Trainer:
         started = time.perf_counter()
         self.model.train()
         for batch in job.train.training(epoch, augment=PRESETS[self.plan.augment], start=done):
-            position = self.step(batch, position)
-            if self.stop.asked:
-                self.save(position)
-                raise Interrupted(f"stopped at step {position.step}. Go on with: striate resume {job.folder}")
-            every = self.plan.checkpoint_every
-            if every and position.step % every == 0 and position.step % steps:
-                self.save(position)
+            position = self._step(batch, position)
+            # The checkpoint after an epoch's last step is written once the epoch has been recorded.
+            if position.step % steps and (self.stop.asked or self._is_due(position.step)):
+                self._save(position)
+                self._stop_if_asked(position)
         self._end_epoch(epoch, position, time.perf_counter() - started)
         position = Position(step=position.step)
-        self.save(position)
-        return position
-
-    def step(self, batch: Batch, position: Position) -> Position:
-        """Make one step of the optimizer and return the position after it."""
-        job = self.job
-        torch.manual_seed(key("step", seed=job.recipe.seed, step=position.step))
-        rate = self.plan.lr * SCHEDULES[self.plan.schedule](position.step / self.total)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        outputs = self.model(batch.images)
-        loss = job.task.loss(outputs, batch.labels)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise self._diverged(value, position.step)
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        count = len(batch.labels)
-        position = replace(
-            position,
-            step=position.step + 1,
-            loss=position.loss + value * count,
-            right=position.right + int((job.task.answers(outputs) == batch.labels).sum()),
-            seen=position.seen + count,
-        )
-        self._log_step(position, value, rate, count)
+        self._save(position)
+        self._stop_if_asked(position)
         return position
 
     def finish(self) -> None:
         """Score the final split and record it."""
-        if self.job.final:
-            split, loader = self.job.final
-            scores = evaluate(self.model, loader.evaluation(), num_classes=len(self.job.task.classes))
-            self.record.write(
-                "result", split=split, loss=scores.loss, accuracy=scores.accuracy, images=len(loader.store)
-            )
-            self.job.progress.say(f"{split} accuracy {scores.accuracy:.2%} on {len(loader.store):,} pictures")
+        if self.job.final is None:
+            return
+        split, loader = self.job.final
+        scores = self._evaluate(split, loader, self.job.steps)
+        values = {
+            "split": split,
+            "loss": scores.loss,
+            "accuracy": scores.accuracy,
+            "images": len(loader.store),
+        }
+        self.record.write("result", values)
+        self.job.progress.say(f"{split} accuracy {scores.accuracy:.2%} on {len(loader.store):,} pictures")
 
-    def save(self, position: Position) -> None:
-        """Write a checkpoint of this position."""
-        state = {**vars(position), "record_length": self.record.length}
-        checkpoint = Checkpoint(
-            model=self.model.state_dict(), optimizer=_tensors_of(self.optimizer), state=state
-        )
-        save_checkpoint(self.job.folder / "checkpoints", position.step, checkpoint)
-
-    def _log_step(self, position: Position, loss: float, rate: float, count: int) -> None:
+    def _step(self, batch: Batch, position: Position) -> Position:
+        """Learn from one batch and return the position after it."""
+        torch.manual_seed(key("step", seed=self.job.recipe.seed, step=position.step))
+        done = position.step / self.job.steps
+        rate = self.plan.lr * SCHEDULES[self.plan.schedule](done)
+        try:
+            outcome = self.learner.step(batch, lr=rate, progress=done)
+        except NotFiniteError as error:
+            raise self._diverged(f"the loss became {error.loss}", position.step + 1) from error
+        position = position.after(outcome, len(batch.labels))
         mean, accuracy = position.loss / position.seen, position.right / position.seen
-        self.job.progress.advance(count, loss=mean, accuracy=accuracy)
+        self.job.progress.advance(len(batch.labels), loss=mean, accuracy=accuracy)
         if position.step % max(1, self.job.train.steps // LOGGED_STEPS) == 0:
-            self.record.write("step", step=position.step, loss=loss, lr=rate)
+            self.record.write("step", {"step": position.step, "loss": outcome.loss, "lr": rate})
+        return position
+
+    def _is_due(self, step: int) -> bool:
+        every = self.plan.checkpoint_every
+        return every > 0 and step % every == 0
 
     def _end_epoch(self, epoch: int, position: Position, seconds: float) -> None:
+        """Look at the watched split and record the epoch."""
         values: dict[str, Any] = {
             "epoch": epoch + 1,
             "step": position.step,
@@ -168,45 +171,59 @@ class _Trainer:
         line = f"epoch {epoch + 1}: loss {values['train_loss']:.4f}, accuracy {values['train_accuracy']:.2%}"
         if self.job.watched:
             split, loader = self.job.watched
-            scores = evaluate(self.model, loader.evaluation(), num_classes=len(self.job.task.classes))
+            scores = self._evaluate(split, loader, position.step)
             values |= {f"{split}_loss": scores.loss, f"{split}_accuracy": scores.accuracy}
             line += f"; {split} {scores.accuracy:.2%}"
-        self.record.write("epoch", **values)
+        self.record.write("epoch", values)
         self.job.progress.say(line)
 
-    def _diverged(self, loss: float, step: int) -> DivergedError:
-        folder, rate = self.job.folder, self.plan.lr
+    def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
+        scores = evaluate(self.model, loader.evaluation(), num_classes=len(self.job.task.classes))
+        if not math.isfinite(scores.loss):
+            raise self._diverged(f"the {split} loss became {scores.loss}", step)
+        return scores
+
+    def _save(self, position: Position) -> None:
+        """Write a checkpoint of this position, unless a number in it is not finite."""
+        model, learner = self.model.state_dict(), self.learner.tensors()
+        if not all(tensor.isfinite().all() for tensor in [*model.values(), *learner.values()]):
+            raise self._diverged("the weights became infinite", position.step)
+        self.record.sync()
+        state = {**vars(position), "record_length": self.record.length}
+        checkpoint = Checkpoint(model=model, optimizer=learner, state=state)
+        save_checkpoint(self.job.folder / "checkpoints", position.step, checkpoint)
+
+    def _stop_if_asked(self, position: Position) -> None:
+        if self.stop.asked:
+            raise Interrupted(
+                f"stopped after step {position.step} of {self.job.steps}; a checkpoint is written. "
+                f"Go on with: {command('resume', self.job.folder)}"
+            )
+
+    def _diverged(self, what: str, step: int) -> DivergedError:
         return DivergedError(
-            f"the loss became {loss} at step {step + 1}; nothing of it was saved. "
-            f"Train again with a lower rate, such as --lr {rate / 10:g}. The run up to its last checkpoint: {folder}"
+            f"{what} at step {step} of {self.job.steps}; nothing of it was saved. "
+            f"Train again with a lower rate, such as --lr {self.plan.lr / 10:g}. The run until then: {self.job.folder}"
         )
 
 
-def _restore(model: nn.Module, optimizer: torch.optim.Optimizer, folder: Path) -> Position:
-    """Put the newest checkpoint into model and optimizer and return its position; a fresh run starts at zero."""
-    checkpoint = load_checkpoint(folder / "checkpoints")
-    if checkpoint is None:
+def _learner(model: nn.Module, job: Job) -> Learner:
+    if job.rule is not None:
+        return ByRule(model, job.task, job.rule(model))
+    plan = job.recipe.train
+    hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
+    return BackPropagation(model, job.task, make_optimizer(plan.optimizer, model, hyper))
+
+
+def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
+    """Put the newest whole checkpoint into model and learner and return its position; a fresh run starts at zero."""
+    found = load_checkpoint(job.folder / "checkpoints")
+    for problem in found.damaged:
+        job.progress.say(f"passed over a damaged checkpoint: {problem}")
+    if found.checkpoint is None:
         return Position()
-    model.load_state_dict(dict(checkpoint.model))
-    _put_tensors(optimizer, checkpoint.optimizer)
-    return Position(**checkpoint.state)
-
-
-def _tensors_of(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Return an optimizer's state as tensors named '<parameter index>.<key>'."""
-    state: Mapping[int, Mapping[str, Tensor | None]] = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{name}": value
-        for index, values in state.items()
-        for name, value in values.items()
-        if value is not None
-    }
-
-
-def _put_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimizer the state that _tensors_of returned."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for full_name, value in tensors.items():
-        index, name = full_name.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    model.load_state_dict(dict(found.checkpoint.model))
+    learner.restore(found.checkpoint.optimizer)
+    position = Position(**found.checkpoint.state)
+    job.progress.say(f"going on from step {position.step} of {job.steps}")
+    return position

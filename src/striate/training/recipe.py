@@ -12,11 +12,14 @@ import torch
 from striate.data.augment import PRESETS
 from striate.data.preprocess import Preprocess
 from striate.errors import DataError, UsageError, unknown
+from striate.training.durable import write_file
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 1
+SEEDS = 1 << 63
+LARGEST = torch.finfo(torch.float32).max
 # Layout -> torch's name of it.
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 # Setting -> the least value it may have.
@@ -49,8 +52,9 @@ class Plan:
         _check(self.schedule, "schedule", SCHEDULES)
         _check(self.layout, "layout", LAYOUTS)
         for name, least in LEAST.items():
-            if not getattr(self, name) >= least:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+            value = getattr(self, name)
+            if not least <= value <= LARGEST:
+                raise UsageError(f"{name} is {value}; it must be at least {least}, and finite in float32.")
         for name in ("momentum", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
@@ -66,9 +70,13 @@ class Recipe:
     preprocess: Preprocess
     train: Plan
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < SEEDS:
+            raise UsageError(f"seed is {self.seed}; it must be at least 0 and under 2^63.")
+
     def save(self, path: Path) -> None:
-        """Write recipe.toml."""
-        path.write_text(tomli_w.dumps({"format": FORMAT, **asdict(self)}), encoding="utf-8")
+        """Write recipe.toml, whole or not at all; may raise OSError."""
+        write_file(path, tomli_w.dumps({"format": FORMAT, **asdict(self)}).encode())
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -82,8 +90,9 @@ def load_recipe(path: Path) -> Recipe:
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
             train=Plan(**_known(Plan, values["train"])),
         )
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path}: not whole ({error}). Restore it from a copy.") from error
+    except (KeyError, TypeError, AttributeError, UsageError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+        raise DataError(f"{path}: not a whole recipe ({reason}). Restore it from a copy.") from error
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -91,12 +100,15 @@ def _read(path: Path) -> dict[str, Any]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path.parent}: not a run folder (it has no {path.name}).") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as TOML ({error}). Restore it from a copy.") from error
-    if values.get("format", 0) > FORMAT:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). Restore it from a copy.") from error
+    written = values.get("format")
+    if not isinstance(written, int):
+        raise DataError(f"{path}: not a whole recipe ('format' is missing). Restore it from a copy.")
+    if written > FORMAT:
         raise DataError(
-            f"{path.parent}: written by a newer striate (run format {values['format']}, this version reads up to "
-            f"{FORMAT}). Upgrade with: pip install -U striate"
+            f"{path.parent}: written by a newer striate (run format {written}, this version reads up to {FORMAT}). "
+            "Upgrade with: pip install -U striate"
         )
     return values
 

@@ -1,23 +1,44 @@
 """model/: the trained network as safetensors, with a config.json in the shape Hugging Face and timm read."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save as tensors_to_bytes
-from torch import nn
+from safetensors.torch import load as tensors_from_bytes
+from torch import Tensor, nn
 
-from striate.training.checkpoint import storage_errors, write_folder
+from striate.errors import DataError, command
+from striate.training.checkpoint import tensor_bytes
+from striate.training.durable import read_folder, storage_errors, write_folder
 from striate.training.recipe import FORMAT, Recipe
+
+MODEL = "model"
+FILES = ("model.safetensors", "config.json")
 
 
 def save_result(folder: Path, model: nn.Module, recipe: Recipe, classes: tuple[str, ...]) -> None:
     """Write model/ into a run folder, whole or not at all; raises StorageError where the disk is full."""
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     config = json.dumps(config_of(recipe, classes), ensure_ascii=False, indent=2)
-    files = {"model.safetensors": tensors_to_bytes(tensors), "config.json": config.encode()}
-    with storage_errors(folder / "model"):
-        write_folder(folder / "model", files)
+    contents = (tensor_bytes(model.state_dict()), config.encode())
+    with storage_errors(folder / MODEL, f"run: {command('resume', folder)}"):
+        write_folder(folder / MODEL, dict(zip(FILES, contents, strict=True)))
+
+
+def has_result(folder: Path) -> bool:
+    """Say whether the run in a folder has been trained to its end."""
+    return (folder / MODEL).is_dir()
+
+
+def load_result(folder: Path) -> Mapping[str, Tensor]:
+    """Return the trained weights of a run; raises DataError where there are none yet, or they have changed."""
+    if not has_result(folder):
+        raise DataError(
+            f"{folder}: the run has not finished, so it has no model yet. "
+            f"Finish it with: {command('resume', folder)}"
+        )
+    weights, _ = read_folder(folder / MODEL, FILES).values()
+    return tensors_from_bytes(weights)
 
 
 def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -1,0 +1,226 @@
+"""What comes before the first step of a run: its pictures read, and everything left open chosen."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from striate.data.decode import is_grey, size_of
+from striate.data.loader import Loader
+from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
+from striate.data.pictures import Pictures, Source
+from striate.data.preprocess import Preprocess
+from striate.data.progress import Progress
+from striate.data.source import BUNDLED, open_source
+from striate.data.split import stratified_split
+from striate.data.store import Store, fill, ids_of, mean_and_std
+from striate.errors import DataError, StorageError, UsageError
+from striate.nets.catalog import CATALOG
+from striate.network import check_name, make_network
+from striate.run import EVALUATED_AT_ONCE, THREADS, Run
+from striate.tracing.summary import summary
+from striate.training.choice import DEFAULT_NET, Facts, Settings, choose_plan, choose_side
+from striate.training.recipe import Recipe
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+# Pictures whose headers are read to choose the input, and the share of unreadable ones a run goes on with.
+LOOKED_AT = 256
+BAD_SHARE = 0.01
+BAD_SHOWN = 10
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run about to start or to go on: its recipe, its classes, what it read, and the decoded pictures by split."""
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    manifest: Manifest
+    stores: Mapping[str, Store]
+
+    def loader(self, split: str) -> Loader:
+        """Return the batches of a split."""
+        batch = self.recipe.train.batch if split == "train" else EVALUATED_AT_ONCE
+        return Loader(self.stores[split], self.recipe.preprocess, batch, self.recipe.seed)
+
+
+def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepared:
+    """Read a data set and choose what `settings` leave open, telling every choice.
+
+    Raises UsageError for a network that is unknown or cannot be trained on these pictures, DataError for pictures
+    that cannot be, StorageError where they do not fit in memory.
+    """
+    net = settings.net or DEFAULT_NET
+    check_name(net)
+    if settings.net is None:
+        progress.say(f"net {net}: no --net was given")
+    source = open_source(data)
+    _refuse_unwritable_names(source)
+    splits = _split(source, seed=settings.seed)
+    shape = _choose_input(splits["train"], net, settings, progress)
+    # On shapes alone, so that a network that does not fit is refused before anything is read.
+    summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
+    stores = _decode(splits, source, shape, settings, progress)
+    place = str(data) if str(data) in BUNDLED and not Path(data).exists() else str(Path(data).resolve())
+    recipe = _recipe(place, net, source, stores["train"], settings, progress)
+    return Prepared(recipe, source.classes, manifest_of(source, stores), stores)
+
+
+def reread(run: Run, data: str | Path | None, progress: Progress) -> Prepared:
+    """Read the pictures of a run again, from `data` where they have moved.
+
+    Raises DataError where one is gone or has changed.
+    """
+    recipe = run.recipe if data is None else replace(run.recipe, data=str(Path(data).resolve()))
+    source = run.source() if data is None else open_source(data)
+    stores = {}
+    for split, names in run.manifest.splits.items():
+        if names:
+            pictures = listed_pictures(source, run.manifest, split)
+            stores[split] = _filled(split, pictures, recipe.preprocess, THREADS, progress)
+            refuse_changed(run.manifest, split, stores[split])
+    return Prepared(recipe, run.classes, run.manifest, stores)
+
+
+def _refuse_unwritable_names(source: Source) -> None:
+    """Raise DataError for a name the run folder could not hold, since its files are UTF-8."""
+    for name in (str(source.root.resolve()), *source.classes):
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"{source.root}: the name {name!a} is not UTF-8. Rename the folder.") from error
+
+
+def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
+    """Return the splits of a data set; one that has none is split by the seed."""
+    splits = source.splits
+    if "all" in splits:
+        pictures = splits["all"]
+        ids = ids_of(tuple(pictures.name(i) for i in range(len(pictures))))
+        splits = stratified_split(pictures, ids, seed=seed)
+    if len(splits["train"]) == 0:
+        raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
+    return splits
+
+
+def _choose_input(pictures: Pictures, net: str, settings: Settings, progress: Progress) -> Shape:
+    """Return the network's input, chosen from the headers of some pictures."""
+    grey, median = _look(pictures)
+    own = CATALOG[net].input[1] if net in CATALOG and net != DEFAULT_NET else None
+    side, reason = choose_side(size=settings.size, median=median, own=own)
+    if settings.size is None:
+        progress.say(f"size {side}: {reason}")
+    return (1 if grey else 3), side, side
+
+
+def _look(pictures: Pictures) -> tuple[bool, int]:
+    """Return whether all of some pictures spread over the set are grey, and their median shorter side."""
+    greys, sides = [], []
+    for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
+        try:
+            encoded = pictures.read(int(index))
+        except OSError:
+            continue
+        if (size := size_of(encoded)) is not None:
+            greys.append(is_grey(encoded))
+            sides.append(min(size))
+    return all(greys) and bool(greys), int(np.median(sides)) if sides else 1
+
+
+def _decode(
+    splits: Mapping[str, Pictures], source: Source, shape: Shape, settings: Settings, progress: Progress
+) -> dict[str, Store]:
+    """Read and decode every split; too many unreadable pictures stop the run before it starts."""
+    channels, height, width = shape
+    _refuse_too_large(source, sum(map(len, splits.values())), shape)
+    unscaled = Preprocess(
+        size=(height, width), channels=1 if channels == 1 else 3, mean=(), std=(), fit=settings.fit
+    )
+    stores = {
+        split: _filled(split, pictures, unscaled, settings.threads, progress)
+        for split, pictures in splits.items()
+        if len(pictures)
+    }
+    for note in source.notes:
+        progress.say(f"note: {note}")
+    _report_bad(source, stores, settings, progress)
+    return stores
+
+
+def _filled(
+    split: str, pictures: Pictures, preprocess: Preprocess, threads: int, progress: Progress
+) -> Store:
+    progress.begin(f"reading {split}", len(pictures))
+    store = fill(pictures, preprocess, threads=threads, progress=progress)
+    progress.end()
+    return store
+
+
+def _refuse_too_large(source: Source, pictures: int, shape: Shape) -> None:
+    """Raise StorageError where the decoded pictures are larger than the machine's memory."""
+    needed = pictures * int(np.prod(shape))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise StorageError(
+            f"{source.root}: {pictures:,} pictures of {'x'.join(map(str, shape))} take {needed / 1e9:.1f} GB "
+            f"of memory, and this machine has {memory / 1e9:.1f} GB. Make them smaller: --size"
+        )
+
+
+def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings, progress: Progress) -> None:
+    """Name the pictures that were left out; raise DataError where they are too many."""
+    bad = [bad for store in stores.values() for bad in store.bad]
+    total = sum(len(store) for store in stores.values()) + len(bad)
+    if not bad:
+        return
+    lines = [f"  {b.name}: {b.reason}" for b in bad[:BAD_SHOWN]]
+    lines += [f"  and {len(bad) - BAD_SHOWN} more"] if len(bad) > BAD_SHOWN else []
+    listed = "\n".join(lines)
+    if len(stores["train"]) == 0:
+        raise DataError(f"{source.root}: none of the training pictures can be read:\n{listed}")
+    if len(bad) > total * BAD_SHARE and not settings.allow_bad:
+        raise DataError(
+            f"{source.root}: {len(bad)} of {total} pictures cannot be read, more than 1 %:\n{listed}\n"
+            "Mend or remove them, or train without them: --allow-bad"
+        )
+    progress.say(f"left out {len(bad)} of {total} pictures that cannot be read:\n{listed}")
+
+
+def _recipe(
+    place: str, net: str, source: Source, store: Store, settings: Settings, progress: Progress
+) -> Recipe:
+    """Return the recipe, every open setting chosen and every choice told."""
+    channels, height, width = store.images.shape[1:]
+    mean, std = mean_and_std(store.images.numpy())
+    preprocess = Preprocess(
+        size=(height, width), channels=1 if channels == 1 else 3, mean=mean, std=std, fit=settings.fit
+    )
+    model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
+    normed = any(isinstance(module, NORMS) for module in model.modules())
+    facts = Facts(pictures=len(store), grey=channels == 1, net=net, normed=normed)
+    plan, choices = choose_plan(settings, facts)
+    for choice in choices:
+        progress.say(str(choice))
+    recipe = Recipe(data=place, net=net, seed=settings.seed, preprocess=preprocess, train=plan)
+    _refuse_too_small_batches(model, recipe, Loader(store, preprocess, plan.batch))
+    return recipe
+
+
+def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -> None:
+    """Raise UsageError where the smallest batch of an epoch is too small for the network, as 1 is for batch norms."""
+    smallest = min(2, len(loader.store) - (loader.steps - 1) * loader.batch)
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    try:
+        with torch.no_grad():
+            model.train()(torch.zeros(smallest, *shape))
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"{recipe.net} cannot be trained on a batch of {smallest} at {'x'.join(map(str, shape))}, the smallest of "
+            f"an epoch: {error}. Give another --batch than {loader.batch}."
+        ) from error

@@ -1,0 +1,128 @@
+"""eval, predict and report: what they print of a finished run."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import striate as library
+
+Striate = Callable[..., Any]
+SRC = Path(__file__).parents[2] / "src"
+
+
+def test_eval_prints_a_line_for_each_class(striate: Striate, finished: Path) -> None:
+    scores = library.open_run(finished).evaluate()
+    answer = striate("eval", finished)
+    lines = answer.out.splitlines()
+    assert (answer.code, answer.err) == (0, "")
+    assert lines[0] == f"accuracy {scores.accuracy:.2%}, loss {scores.loss:.4f}, 4 pictures"
+    assert [line.split()[-1] for line in lines[1:]] == ["dog", "고양이"]
+    assert [line.split()[-2] for line in lines[1:]] == ["2", "2"]
+
+
+def test_eval_prints_json(striate: Striate, finished: Path) -> None:
+    found = json.loads(striate("eval", finished, "--json", "--split", "val").out)
+    assert found.keys() == {"images", "loss", "accuracy", "classes"}
+    assert found["images"] == 4
+    assert [row.keys() for row in found["classes"]] == [{"class", "images", "precision", "recall"}] * 2
+    assert [row["class"] for row in found["classes"]] == ["dog", "고양이"]
+
+
+def test_eval_refuses_a_class_it_does_not_know(
+    striate: Striate, finished: Path, make_photos: Any, tmp_path: Path
+) -> None:
+    make_photos(tmp_path / "other", classes={"dog": 190, "새": 100}, count=2)
+    assert striate("eval", finished, "other") == (
+        2, "", "striate: other: class '새' is not one the network knows. It knows: dog, 고양이.\n",
+    )  # fmt: skip
+
+
+def picture_of(finished: Path) -> str:
+    return str(Path(library.open_run(finished).recipe.data) / "고양이" / "사진1.png")
+
+
+def test_predict_prints_the_likeliest_classes_first(striate: Striate, finished: Path) -> None:
+    picture = picture_of(finished)
+    guesses = library.open_run(finished).predict(picture)
+    expected = [picture, *(f"  {guess.probability:6.1%}  {guess.label}" for guess in guesses)]
+    assert striate("predict", finished, picture) == (0, "\n".join(expected) + "\n", "")
+
+
+def test_predict_prints_json(striate: Striate, finished: Path) -> None:
+    picture = picture_of(finished)
+    guess = library.open_run(finished).predict(picture, top=1)[0]
+    found = json.loads(striate("predict", finished, picture, picture, "--top", "1", "--json").out)
+    prediction = {"class": guess.label, "probability": guess.probability}
+    assert found == [{"image": picture, "predictions": [prediction]}] * 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "message"),
+    [
+        (["no.png"], 2, "no.png: no such file."),
+        (["folder"], 2, "folder: a folder. Give the pictures in it, or score them all with `striate eval`."),
+        (["page.png"], 2, "page.png: cannot be read (not a picture of a known format)."),
+        (["empty.png"], 2, "empty.png: cannot be read (the file is empty)."),
+        ([], 1, "Missing argument 'IMAGES...'."),
+        (["a.png", "--top", "0"], 1, "Invalid value for '--top': 0 is not in the range x>=1."),
+    ],
+)
+def test_predict_refuses_what_is_no_picture(
+    striate: Striate, finished: Path, tmp_path: Path, argv: list[str], code: int, message: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "page.png").write_text("<html>")
+    (tmp_path / "empty.png").touch()
+    assert striate("predict", finished, *argv) == (code, "", f"striate: {message}\n")
+
+
+def test_report_prints_where_the_page_is(striate: Striate, finished: Path) -> None:
+    (finished / "report.html").unlink()
+    assert striate("report", finished) == (0, f"{finished}/report.html\n", "")
+    assert json.loads(striate("report", finished, "--json").out) == {"report": f"{finished}/report.html"}
+
+
+def test_a_report_that_cannot_be_written_is_told(striate: Striate, finished: Path) -> None:
+    (finished / "report.html.tmp").mkdir()
+    assert striate("report", finished) == (
+        3, "", f"striate: {finished}/report.html: cannot be written (Is a directory). The run itself is whole. "
+        f"When it can be written, run: striate report {finished}\n",
+    )  # fmt: skip
+
+
+def test_the_rest_of_the_system_is_told_in_one_line_too(striate: Striate) -> None:
+    assert striate("summary", "lenet5", "--svg", "no/such.svg") == (
+        2, "", "striate: no/such.svg: No such file or directory\n",
+    )  # fmt: skip
+
+
+def piped(*argv: object, **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "striate", *map(str, argv)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC), **environment},
+    )
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly(finished: Path) -> None:
+    process = piped("eval", finished, "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    err = process.stderr.read()
+    process.stderr.close()
+    assert (process.wait(), err) == (0, b"")
+
+
+def test_a_terminal_that_cannot_show_a_script_is_no_reason_to_fail(finished: Path) -> None:
+    process = piped("eval", finished, PYTHONIOENCODING="latin-1")
+    out, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    assert b"\\uace0\\uc591\\uc774" in out

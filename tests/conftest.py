@@ -1,0 +1,96 @@
+"""Small data sets and runs: pictures of 8 pixels, a network of a few dozen weights, a handful of steps."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from striate.cli.main import main
+
+# The brightness that tells one class from the other.
+CLASSES = {"고양이": 60, "dog": 190}
+SPEC = "conv3-4 relu gap fc-classes"
+FLAGS = ("--net", SPEC, "--size", "8", "--epochs", "2", "--batch", "8", "--augment", "none", "--threads", "2")
+
+
+class Answer(NamedTuple):
+    """What a command returned and printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+class MakePhotos(Protocol):
+    def __call__(
+        self, root: Path, *, classes: dict[str, int] = ..., count: int = ..., grey: bool = ...
+    ) -> Path: ...
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def make_photos() -> MakePhotos:
+    """Write a folder of class folders of noisy squares."""
+
+    def make(root: Path, *, classes: dict[str, int] = CLASSES, count: int = 20, grey: bool = False) -> Path:
+        for name, brightness in classes.items():
+            (root / name).mkdir(parents=True)
+            for i in range(count):
+                noise = np.random.default_rng((brightness, i)).integers(
+                    -50, 50, (8, 8) if grey else (8, 8, 3)
+                )
+                Image.fromarray((brightness + noise).clip(0, 255).astype(np.uint8)).save(
+                    root / name / f"사진{i}.png"
+                )
+        return root
+
+    return make
+
+
+@pytest.fixture
+def photos(tmp_path: Path, make_photos: MakePhotos) -> Path:
+    """A folder of two classes, one with a Korean name, of 20 pictures each."""
+    return make_photos(tmp_path / "photos")
+
+
+@pytest.fixture
+def striate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Answer]:
+    """Run the command line in the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: object) -> Answer:
+        capsys.readouterr()
+        code = main([str(arg) for arg in argv])
+        return Answer(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory: pytest.TempPathFactory, make_photos: MakePhotos) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    assert main(["train", str(make_photos(folder / "photos")), *FLAGS, "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+@pytest.fixture
+def finished(tmp_path: Path, _trained: Path) -> Iterator[Path]:
+    """A copy of a finished run, for a test to damage. Its data set is shared: leave that as it is."""
+    return shutil.copytree(_trained, tmp_path / "run")
+
+
+@pytest.fixture
+def flags() -> tuple[str, ...]:
+    """The flags of a run that takes a moment."""
+    return FLAGS

@@ -1,0 +1,90 @@
+from typing import Any
+
+import pytest
+
+from striate.errors import UsageError
+from striate.training.choice import Facts, Settings, choose_plan, choose_side
+
+FACTS = Facts(pictures=10_000, grey=True, net="resnet9", normed=True)
+
+
+def test_every_choice_is_told_with_its_reason() -> None:
+    plan, choices = choose_plan(Settings(), FACTS)
+    assert [str(choice) for choice in choices] == [
+        "epochs 7: about 70,000 pictures seen in all",
+        "batch 128: for 10,000 training pictures",
+        "augment digits: grey pictures",
+        "optimizer nesterov: a network with norms",
+        "lr 0.1: for nesterov at batch 128",
+        "layout channels_last: the quicker one measured for resnet9",
+        "weight_decay 0.0005: for nesterov",
+    ]
+    assert all(getattr(plan, choice.name) == choice.value for choice in choices)
+
+
+def test_a_network_without_norms_gets_another_optimizer() -> None:
+    facts = Facts(pictures=100, grey=False, net="lenet5", normed=False)
+    plan, choices = choose_plan(Settings(), facts)
+    assert [str(choice) for choice in choices] == [
+        "epochs 40: about 70,000 pictures seen in all",
+        "batch 16: for 100 training pictures",
+        "augment photos: colour pictures",
+        "optimizer adamw: a network without norms",
+        "lr 0.0007071: for adamw at batch 16",
+        "layout contiguous: not measured for this network",
+        "weight_decay 0.05: for adamw",
+    ]
+    assert plan.lr == pytest.approx(0.002 * (16 / 128) ** 0.5)
+
+
+def test_what_is_asked_is_taken_and_not_told() -> None:
+    asked = Settings(
+        epochs=1, batch=2, augment="none", optimizer="sgd", lr=0.0, layout="contiguous", weight_decay=0.0
+    )
+    plan, choices = choose_plan(asked, FACTS)
+    assert choices == []
+    assert (plan.epochs, plan.batch, plan.augment, plan.optimizer) == (1, 2, "none", "sgd")
+    assert (plan.lr, plan.weight_decay, plan.layout) == (0.0, 0.0, "contiguous")
+
+
+def test_the_rate_follows_the_batch_that_was_asked_for() -> None:
+    plan, _ = choose_plan(Settings(batch=64), FACTS)
+    assert plan.lr == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "epochs", "batch"), [(2, 40, 16), (320, 40, 16), (2_560, 28, 128), (10**6, 5, 128)]
+)
+def test_small_sets_are_seen_oftener_in_smaller_batches(pictures: int, epochs: int, batch: int) -> None:
+    plan, _ = choose_plan(Settings(), Facts(pictures=pictures, grey=False, net="resnet9", normed=True))
+    assert (plan.epochs, plan.batch) == (epochs, batch)
+
+
+@pytest.mark.parametrize(
+    ("size", "own", "median", "side", "reason"),
+    [
+        (50, 32, 100, 50, "as asked"),
+        (None, 32, 100, 32, "what the network was made for"),
+        (None, None, 30, 28, "the pictures' median shorter side is 30"),
+        (None, None, 8, 24, "the pictures' median shorter side is 8"),
+        (None, None, 4000, 96, "the pictures' median shorter side is 4000"),
+    ],
+)
+def test_the_side_is_as_asked_or_the_networks_own_or_the_pictures(
+    size: int | None, own: int | None, median: int, side: int, reason: str
+) -> None:
+    assert choose_side(size=size, median=median, own=own) == (side, reason)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("size", 0, "size is 0; it must be at least 1."),
+        ("threads", 0, "threads is 0; it must be at least 1."),
+        ("fit", "stretch", "Unknown fit 'stretch'. Known: crop, squash."),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_when_made(setting: str, value: Any, message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Settings(**{setting: value})
+    assert str(raised.value) == message

@@ -1,0 +1,239 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from striate.data.loader import Loader
+from striate.data.preprocess import Preprocess
+from striate.data.progress import Silent
+from striate.data.store import Store
+from striate.errors import DivergedError
+from striate.tasks.classification import AUXILIARY_WEIGHT, Classification
+from striate.training.loop import Job, fit
+from striate.training.recipe import Plan, Recipe
+from striate.training.step import LearningRule
+
+PREPROCESS = Preprocess(size=(4, 4), channels=1, mean=(0.5,), std=(0.25,))
+
+
+def store(count: int = 16) -> Store:
+    """Dark and bright squares, told apart by their mean."""
+    labels = np.arange(count) % 2
+    noise = np.random.default_rng(0).integers(0, 60, (count, 1, 4, 4))
+    images = torch.from_numpy((labels.reshape(-1, 1, 1, 1) * 150 + noise).astype(np.uint8))
+    return Store(images, torch.from_numpy(labels), tuple(map(str, range(count))), ("",) * count)
+
+
+def job(folder: Path, *, rule: Callable[[nn.Module], LearningRule] | None = None, **changes: Any) -> Job:
+    plan: dict[str, Any] = {
+        "epochs": 3, "batch": 4, "augment": "none", "optimizer": "sgd", "lr": 0.1, "momentum": 0.0, "weight_decay": 0.0,
+        "label_smoothing": 0.0, "schedule": "constant", "layout": "contiguous", "checkpoint_every": 0,
+    }  # fmt: skip
+    recipe = Recipe(data="", net="", seed=0, preprocess=PREPROCESS, train=Plan(**plan | changes))
+    loader = Loader(store(), PREPROCESS, recipe.train.batch)
+    test = ("test", Loader(store(), PREPROCESS, 256))
+    return Job(
+        recipe=recipe,
+        task=Classification(("dark", "bright")),
+        train=loader,
+        watched=test,
+        final=test,
+        folder=folder,
+        progress=Silent(),
+        rule=rule,
+    )
+
+
+def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
+    read = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+    return [line for line in read if line["kind"] == kind]
+
+
+def linear() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+
+
+class Perceptron:
+    """Rosenblatt's rule: where the answer is wrong, the right row learns the picture and the wrong one unlearns it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        assert isinstance(model, nn.Sequential)
+        self.layer = model[1]
+        self.calls: list[tuple[float, float]] = []
+
+    def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
+        self.calls.append((lr, progress))
+        with torch.no_grad():
+            x = images.flatten(1)
+            answers = self.layer(x).argmax(1)
+            for picture, label, answer in zip(x, labels, answers, strict=True):
+                if label != answer:
+                    self.layer.weight[label] += lr * picture
+                    self.layer.weight[answer] -= lr * picture
+        return (answers != labels).float().mean()
+
+
+def test_a_network_learns_by_its_own_rule(tmp_path: Path) -> None:
+    made: list[Perceptron] = []
+
+    def rule(model: nn.Module) -> Perceptron:
+        made.append(Perceptron(model))
+        return made[0]
+
+    model = linear()
+    fit(model, job(tmp_path, rule=rule))
+    assert lines(tmp_path, "result")[0]["accuracy"] == 1
+    assert lines(tmp_path, "epoch")[-1]["train_accuracy"] == 1
+    # The rate goes by the schedule, and progress counts the whole run.
+    assert made[0].calls == [(pytest.approx(0.1), pytest.approx(step / 12)) for step in range(12)]
+    # The recorded error of a batch is the one before it was learned.
+    assert lines(tmp_path, "step")[0]["loss"] == pytest.approx(1 - accuracy_of(linear(), tmp_path))
+
+
+def accuracy_of(model: nn.Module, folder: Path) -> float:
+    """Return the accuracy of a network on the first batch of a run."""
+    work = job(folder)
+    batch = next(work.train.training(0, augment=lambda images, *_, **__: images))  # type: ignore[arg-type]
+    return float((model(batch.images).argmax(1) == batch.labels).float().mean())
+
+
+def test_a_run_by_a_rule_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    whole = linear()
+    (tmp_path / "whole").mkdir()
+    fit(whole, job(tmp_path / "whole", rule=Perceptron))
+
+    class Dies(Perceptron):
+        def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
+            if progress > 0.5:
+                raise KeyboardInterrupt
+            return super().step(images, labels, lr=lr, progress=progress)
+
+    (tmp_path / "killed").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        fit(linear(), job(tmp_path / "killed", rule=Dies))
+    resumed = linear()
+    fit(resumed, job(tmp_path / "killed", rule=Perceptron))
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+def test_a_rule_whose_loss_is_not_finite_stops_the_run(tmp_path: Path) -> None:
+    class Nan(Perceptron):
+        def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
+            return torch.tensor(float("nan"))
+
+    with pytest.raises(
+        DivergedError, match=r"^the loss became nan at step 1 of 12; nothing of it was saved\."
+    ):
+        fit(linear(), job(tmp_path, rule=Nan))
+
+
+class TwoHeads(nn.Module):
+    """A network with an auxiliary head that is there in training only, as GoogLeNet's are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.main, self.aux = nn.Linear(16, 4), nn.Linear(4, 2), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
+        x = self.body(x.flatten(1)).relu()
+        return (self.main(x), self.aux(x), -self.aux(x)) if self.training else self.main(x)
+
+
+def test_a_network_with_auxiliary_heads_trains_and_they_weigh_less(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = TwoHeads()
+    before = model.aux.weight.clone()
+    fit(model, job(tmp_path, epochs=12))
+    assert lines(tmp_path, "result")[0]["accuracy"] == 1
+    assert not torch.equal(model.aux.weight, before)
+    task, labels = Classification(("dark", "bright")), torch.tensor([0, 1])
+    main, aux = torch.randn(2, 2), torch.randn(2, 2)
+    expected = task.loss(main, labels) + AUXILIARY_WEIGHT * (task.loss(aux, labels) + task.loss(main, labels))
+    assert torch.allclose(task.loss((main, aux, main), labels), expected)
+
+
+class Loud(nn.Module):
+    """Two linear layers whose gradients are large, since they are surely wrong at first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Linear(16, 4), nn.Linear(4, 2)
+        nn.init.constant_(self.first.weight, 1.0)
+        nn.init.constant_(self.second.weight, 1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.second(self.first(10 * x.flatten(1)))
+        return logits * torch.tensor([1.0, -1.0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lr": 1e30}, "the loss became nan at step 2 of 12"),
+        ({"lr": 1e30, "batch": 16, "epochs": 1}, "the test loss became {loss} at step 1 of 1"),
+        ({"lr": 3e38, "checkpoint_every": 1}, "the weights became infinite at step 1 of 12"),
+    ],
+)
+def test_numbers_that_are_not_finite_stop_the_run_and_are_never_saved(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DivergedError) as raised:
+        fit(Loud(), job(tmp_path, **changes))
+    lower = f"{changes['lr'] / 10:g}"
+    loss = "inf" if " inf " in str(raised.value) else "nan"
+    assert str(raised.value) == (
+        f"{message.format(loss=loss)}; nothing of it was saved. "
+        f"Train again with a lower rate, such as --lr {lower}. The run until then: {tmp_path}"
+    )
+    for path in tmp_path.rglob("*.safetensors"):
+        assert all(tensor.isfinite().all() for tensor in load_file(path).values())
+    assert "NaN" not in (tmp_path / "metrics.jsonl").read_text()
+    assert "Infinity" not in (tmp_path / "metrics.jsonl").read_text()
+
+
+def test_the_loop_does_what_sgd_on_paper_does(tmp_path: Path) -> None:
+    model, own = linear(), linear()
+    work = job(tmp_path, epochs=2, momentum=0.0)
+    fit(model, work)
+    for epoch in range(2):
+        for images, labels in work.train.training(epoch, augment=lambda images, *_, **__: images):  # type: ignore[arg-type]
+            loss = torch.nn.functional.cross_entropy(own(images), labels)
+            gradients = torch.autograd.grad(loss, list(own.parameters()))
+            with torch.no_grad():
+                for weight, gradient in zip(own.parameters(), gradients, strict=True):
+                    weight -= 0.1 * gradient
+    for ours, theirs in zip(model.parameters(), own.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adamw"])
+def test_channels_last_weights_resume_in_their_memory_order(tmp_path: Path, optimizer: str) -> None:
+    def network() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 2), nn.Flatten(), nn.Linear(4, 2))
+
+    changes: dict[str, Any] = {
+        "layout": "channels_last",
+        "optimizer": optimizer,
+        "momentum": 0.9,
+        "lr": 0.001,
+    }
+    (tmp_path / "a").mkdir()
+    whole = network()
+    fit(whole, job(tmp_path / "a", **changes, checkpoint_every=1))
+    last = sorted(path for path in (tmp_path / "a" / "checkpoints").iterdir() if path.is_dir())[-1]
+    for path in last.iterdir():
+        path.unlink()
+    again = network()
+    fit(again, job(tmp_path / "a", **changes, checkpoint_every=1))
+    for a, b in zip(whole.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+        assert a.stride() == b.stride()

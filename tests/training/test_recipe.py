@@ -1,0 +1,122 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from striate.data.preprocess import Preprocess
+from striate.errors import DataError, UsageError
+from striate.training.recipe import Plan, Recipe, load_recipe
+
+PLAN = Plan(
+    epochs=3,
+    batch=16,
+    augment="photos",
+    optimizer="adamw",
+    lr=0.001,
+    momentum=0.9,
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    schedule="cosine",
+    layout="contiguous",
+    checkpoint_every=0,
+)
+RECIPE = Recipe(
+    data='/사진/a "quoted" folder',
+    net="conv3-4 relu gap fc-classes",
+    seed=2**63 - 1,
+    preprocess=Preprocess(size=(8, 8), channels=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 1 / 3), fit="squash"),
+    train=PLAN,
+)
+
+
+def test_a_recipe_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    RECIPE.save(tmp_path / "recipe.toml")
+    assert load_recipe(tmp_path / "recipe.toml") == RECIPE
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "message"),
+    [
+        ("epochs", 0, "epochs is 0; it must be at least 1, and finite in float32."),
+        ("batch", -1, "batch is -1; it must be at least 1, and finite in float32."),
+        ("lr", -0.1, "lr is -0.1; it must be at least 0, and finite in float32."),
+        ("lr", float("nan"), "lr is nan; it must be at least 0, and finite in float32."),
+        ("lr", 1e300, "lr is 1e+300; it must be at least 0, and finite in float32."),
+        ("lr", float("inf"), "lr is inf; it must be at least 0, and finite in float32."),
+        ("weight_decay", -1, "weight_decay is -1; it must be at least 0, and finite in float32."),
+        ("checkpoint_every", -1, "checkpoint_every is -1; it must be at least 0, and finite in float32."),
+        ("momentum", 1.0, "momentum is 1.0; it must be at least 0 and under 1."),
+        ("label_smoothing", 1.5, "label_smoothing is 1.5; it must be at least 0 and under 1."),
+        ("optimizer", "adamW", "Unknown optimizer 'adamW'. Did you mean 'adamw'?"),
+        ("schedule", "step", "Unknown schedule 'step'. Known: constant, cosine, one-cycle."),
+        ("augment", "photo", "Unknown augmentation 'photo'. Did you mean 'photos'?"),
+        ("layout", "channel_last", "Unknown layout 'channel_last'. Did you mean 'channels_last'?"),
+    ],
+)
+def test_a_plan_that_makes_no_sense_is_refused_when_made(setting: str, value: Any, message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        replace(PLAN, **{setting: value})
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_out_of_range_is_refused(seed: int) -> None:
+    with pytest.raises(UsageError) as raised:
+        replace(RECIPE, seed=seed)
+    assert str(raised.value) == f"seed is {seed}; it must be at least 0 and under 2^63."
+
+
+BROKEN = {
+    "epochs = 3": ("", "{path}: not a whole recipe ({reason}). Restore it from a copy."),
+    "[preprocess]": (
+        "[other]",
+        "{path}: not a whole recipe ('preprocess' is missing). Restore it from a copy.",
+    ),
+    "seed = 9223372036854775807": (
+        'seed = "one"',
+        "{path}: not a whole recipe ('<=' not supported between instances of 'int' and 'str'). Restore it from a copy.",
+    ),
+    'optimizer = "adamw"': (
+        'optimizer = "lion"',
+        "{path}: not a whole recipe (Unknown optimizer 'lion'. Known: adamw, nesterov, sgd). Restore it from a copy.",
+    ),
+    "format = 1": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
+    "schedule =": (
+        "schedule",
+        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 33, column 10)). "
+        "Restore it from a copy.",
+    ),
+}
+
+
+@pytest.mark.parametrize("line", BROKEN)
+def test_a_broken_recipe_is_refused_with_its_path(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "recipe.toml"
+    RECIPE.save(path)
+    text = path.read_text(encoding="utf-8")
+    assert line in text
+    instead, message = BROKEN[line]
+    path.write_text(text.replace(line, instead), encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        load_recipe(path)
+    reason = "Plan.__init__() missing 1 required keyword-only argument: 'epochs'"
+    assert str(raised.value) == message.format(path=path, reason=reason)
+
+
+def test_a_recipe_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("format = 2\n")
+    with pytest.raises(DataError) as raised:
+        load_recipe(path)
+    assert str(raised.value) == (
+        f"{tmp_path}: written by a newer striate (run format 2, this version reads up to 1). "
+        "Upgrade with: pip install -U striate"
+    )
+
+
+def test_a_folder_without_a_recipe_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as raised:
+        load_recipe(tmp_path / "recipe.toml")
+    assert str(raised.value) == f"{tmp_path}: not a run folder (it has no recipe.toml)."

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
-    from striate.nets.build import build as build
+    from striate.nets.pretrained import build as build
 
 __version__ = "0.1.0"
 
@@ -19,7 +19,7 @@ _HOMES = {
     "DataError": "striate.errors",
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
-    "build": "striate.nets.build",
+    "build": "striate.nets.pretrained",
 }
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -2,4 +2,4 @@
 
 from striate.nets.build import build as build
 from striate.nets.catalog import CATALOG as CATALOG
-from striate.nets.catalog import Entry as Entry
+from striate.nets.entry import Entry as Entry

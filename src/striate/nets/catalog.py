@@ -1,33 +1,8 @@
 """The catalogue: one readable dict from a network's name to how it is made and what its paper says of it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
-from torch import nn
-
 from striate.nets import lenet
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One network: `make(num_classes, in_channels=..., **settings)` and the facts a test holds it to.
-
-    `params` are the trainable ones and `macs` the multiply-adds of convolutions and linear layers, both at
-    `input` (CHW) and `num_classes`, auxiliary heads left out. `errata` says where paper, arithmetic and
-    common code disagree.
-    """
-
-    make: Callable[..., nn.Module]
-    year: int
-    paper: str
-    idea: str
-    input: tuple[int, int, int]
-    num_classes: int
-    params: int
-    macs: int
-    settings: Mapping[str, object] = field(default_factory=dict)
-    errata: tuple[str, ...] = ()
-
+from striate.nets.catalog_dense import DENSE
+from striate.nets.entry import Entry
 
 LENET_PAPER = "LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition"
 
@@ -57,4 +32,5 @@ CATALOG: dict[str, Entry] = {
         macs=416_520,
         errata=("The paper's own network has 60,000 parameters: 'lenet5'.",),
     ),
+    **DENSE,  # DenseNet, dual path networks, EfficientNet-Lite
 }

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, relu
 
-# Depth -> (maps of the stem, bottleneck of stage 1, groups, blocks a stage, maps each block appends, a stage).
+# Depth -> (maps of the stem, bottleneck of stage 1, groups, blocks a stage, maps a block appends).
 TABLE_1 = {
     68: (10, 128, 32, (3, 4, 12, 3), (16, 32, 32, 64)),
     92: (64, 96, 32, (3, 4, 20, 3), (16, 32, 24, 128)),

@@ -5,8 +5,8 @@ that of Tan, Le, "EfficientNet", 2019, https://arxiv.org/abs/1905.11946.
 
 EfficientNet-B0 for phones: no squeeze-and-excitation, ReLU6 for swish, so that it stays accurate in int8.
 
-Departures: no stochastic depth. A convolution of stride 2 pads as TensorFlow does, with more pixels at the end
-than at the start; `form="torch"` pads both sides alike and has torch's norm epsilon, for weights trained so.
+Departures: no stochastic depth. A convolution of stride 2 pads as TensorFlow does, with one pixel more at the
+end; `form="torch"` pads both sides alike and has torch's norm epsilon, for weights trained so.
 """
 
 from typing import Literal

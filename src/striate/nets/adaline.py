@@ -1,11 +1,11 @@
-"""Widrow, Hoff, "Adaptive switching circuits", 1960; Widrow, Lehr, "30 years of adaptive neural networks", 1990.
+"""Widrow, Hoff, "Adaptive switching circuits", 1960.
 
-https://doi.org/10.1109/5.58323. Madaline Rule I: Ridgway, 1962; Rule II: Winter, Widrow, 1988.
+https://isl.stanford.edu/~widrow/papers/c1960adaptiveswitching.pdf.
 
 An adaptive linear element learns from the error of its sum, before the threshold: least mean squares.
 
-Departures: the first Adaline had 16 switches and one output; here inputs are an image's pixels, averaged down to
-`retina` x `retina`, and there is an element a class. Majority stands for the fixed logic of a Madaline.
+Departures: one element a class, where the first machine had one. Its 4x4 switches are the image brought to
+4 x 4.
 """
 
 import torch
@@ -14,9 +14,9 @@ from torch.nn.functional import adaptive_avg_pool2d, one_hot
 
 
 class Adaline(nn.Module):
-    """One adaptive linear element a class: 16 weights and a bias each on the 4x4 switches of 1960.
+    """Adaptive linear elements on a 4x4 retina: 16 weights and a bias each (17), one a class.
 
-    Takes (B, in_channels, H, W); another size is averaged down, or copied up, to `retina` x `retina`.
+    Takes (B, in_channels, H, W); images of another size are averaged down, or copied up, to retina x retina.
     """
 
     def __init__(self, num_classes: int = 1, *, in_channels: int = 1, retina: int = 4) -> None:
@@ -43,39 +43,15 @@ class LeastMeanSquares:
 
     @torch.no_grad()
     def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
-        """Take one step on the batch's mean; return the mean squared error."""
-        x = self.net.features(images)
-        error = signs(labels, self.net.element.out_features, x.dtype) - self.net.element(x)
-        self.net.element.weight.add_(error.T @ x, alpha=2 * lr / len(x))
-        self.net.element.bias.add_(error.mean(0), alpha=2 * lr)
+        """Take one step along the mean of the batch; return its mean squared error."""
+        element, x = self.net.element, self.net.features(images)
+        error = signs(labels, element.out_features).to(x.dtype) - element(x)  # (B, num_classes)
+        element.weight.add_(error.T @ x, alpha=2 * lr / len(x))
+        element.bias.add_(error.mean(0), alpha=2 * lr)
         return error.square().mean()
 
 
-class Madaline(nn.Module):
-    """Adalines in parallel whose signs a fixed majority element joins, a group of `elements` for each class.
-
-    Takes (B, in_channels, H, W); another size is averaged down, or copied up, to `retina` x `retina`.
-    `logic="or"` joins by OR instead: the class is on when any of its Adalines is.
-    """
-
-    def __init__(
-        self,
-        num_classes: int = 1,
-        *,
-        in_channels: int = 1,
-        retina: int = 4,
-        elements: int = 5,
-        logic: str = "majority",
-    ) -> None:
-        super().__init__()
-        self.retina, self.elements, self.logic = retina, elements, logic
-        self.first = nn.Linear(in_channels * retina * retina, num_classes * elements)
-
-    def features(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, num_classes, elements), the Adalines' sums before their thresholds."""
-        x = adaptive_avg_pool2d(x, self.retina).flatten(1)
-        return self.first(x).unflatten(1, (-1, self.elements))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, num_classes), positive where the logic says yes."""
-        return self.join(self.features(x))
+def signs(labels: Tensor, num_classes: int) -> Tensor:
+    """(B,) -> (B, num_classes): +1 at the label, else -1; with one class, -1 for label 0 and +1 for 1."""
+    on = labels[:, None] if num_classes == 1 else one_hot(labels, num_classes)
+    return on * 2 - 1

@@ -2,11 +2,13 @@
 
 from striate.nets import lenet
 from striate.nets.catalog_dense import DENSE
+from striate.nets.catalog_early import EARLY
 from striate.nets.entry import Entry
 
 LENET_PAPER = "LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition"
 
 CATALOG: dict[str, Entry] = {
+    **EARLY,  # perceptron to deep belief nets, LeNet-1 and 4
     "lenet5": Entry(
         make=lenet.LeNet5,
         year=1998,

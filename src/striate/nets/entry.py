@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
+
+from striate.nets.rule import LearningRule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +21,9 @@ class Entry:
     tuple in training mode, the logits first and those of each auxiliary head after them, and the training
     loss is that of the logits plus `auxiliary_weight` times that of each head. In eval mode it returns the
     logits.
+
+    `rule` makes the network's own way of learning; None is back-propagation. `unit_pixels` says that it wants
+    pixels from 0 to 1, not normalised ones.
     """
 
     make: Callable[..., nn.Module]
@@ -33,4 +39,6 @@ class Entry:
     smallest: int = 32
     auxiliary: int = 0
     auxiliary_weight: float = 0.0
+    rule: Callable[[Any], LearningRule] | None = None
+    unit_pixels: bool = False
     errata: tuple[str, ...] = ()

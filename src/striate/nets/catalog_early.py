@@ -100,8 +100,8 @@ EARLY = {
         macs=247_600,
         smallest=16,
         errata=(
-            "The papers say about 17,000 free parameters, but the fully connected layer of 120 units on 16 maps of "
-            "5x5 that they describe has 48,120 alone. Connections do match: 262,306, about 260,000.",
+            "The papers say about 17,000 free parameters, but the layer of 120 units on 16 maps of 5x5 "
+            "that they describe has 48,120 alone. Connections do match: 262,306, about 260,000.",
             "Which maps the second convolution joins is not published; here each of the 16 sees 3 of 8.",
         ),
     ),

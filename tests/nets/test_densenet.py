@@ -4,7 +4,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from striate.nets.dense_block import can_recompute
-from striate.nets.densenet import TABLE_1, TABLE_2, DenseNet, SmallDenseNet
+from striate.nets.densenet import TABLE_1, DenseNet
+from striate.nets.densenet_cifar import TABLE_2, CifarDenseNet
 
 # What the paper's tables come to, exactly: depth, or (depth, growth rate, bottleneck) -> parameters.
 IMAGENET = {121: 7_978_856, 161: 28_681_000, 169: 14_149_480, 201: 20_013_928, 264: 33_337_704}
@@ -22,10 +23,10 @@ def count(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
-def small(*, checkpoint: bool, bottleneck: bool = True, drop_rate: float = 0.0) -> SmallDenseNet:
+def small(*, checkpoint: bool, bottleneck: bool = True, drop_rate: float = 0.0) -> CifarDenseNet:
     torch.manual_seed(7)
     depth = 22 if bottleneck else 13
-    net = SmallDenseNet(
+    net = CifarDenseNet(
         5, depth=depth, growth_rate=4, bottleneck=bottleneck, drop_rate=drop_rate, checkpoint=checkpoint
     )
     return net.double()
@@ -59,7 +60,7 @@ def test_the_imagenet_forms_have_the_published_parameters(depth: int) -> None:
 def test_the_cifar_forms_have_the_published_parameters(row: tuple[int, int, bool]) -> None:
     depth, growth_rate, bottleneck = row
     with torch.device("meta"):
-        net = SmallDenseNet(depth=depth, growth_rate=growth_rate, bottleneck=bottleneck)
+        net = CifarDenseNet(depth=depth, growth_rate=growth_rate, bottleneck=bottleneck)
     assert count(net) == CIFAR[row]
 
 

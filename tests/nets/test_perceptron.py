@@ -60,5 +60,7 @@ def test_the_rule_moves_only_on_a_wrong_answer_and_by_what_was_seen() -> None:
     net = Perceptron(2)
     image = torch.rand(1, 1, 20, 20)
     seen = net.features(image)[0]
+    with torch.no_grad():
+        net.response.weight.zero_()
     learn(net, image, torch.tensor([1]), passes=1)
     assert torch.equal(net.response.weight, torch.stack((torch.zeros(512), seen)))

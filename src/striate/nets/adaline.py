@@ -1,4 +1,4 @@
-"""Widrow, Hoff, "Adaptive switching circuits", 1960.
+"""Widrow, Hoff, "Adaptive Switching Circuits", 1960.
 
 https://isl.stanford.edu/~widrow/papers/c1960adaptiveswitching.pdf.
 
@@ -23,8 +23,6 @@ class Adaline(nn.Module):
         super().__init__()
         self.retina = retina
         self.element = nn.Linear(in_channels * retina * retina, num_classes)
-        nn.init.zeros_(self.element.weight)
-        nn.init.zeros_(self.element.bias)
 
     def features(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C * retina * retina)."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from striate.nets import densenet, dpn, efficientnet_lite
+from striate.nets import densenet, densenet_cifar, dpn, efficientnet_lite
 from striate.nets.entry import Entry
 
 DENSENET = Entry(
@@ -18,7 +18,7 @@ DENSENET = Entry(
 )
 DENSENET_CIFAR = replace(
     DENSENET,
-    make=densenet.SmallDenseNet,
+    make=densenet_cifar.CifarDenseNet,
     input=(3, 32, 32),
     num_classes=10,
     params=769_162,

@@ -37,7 +37,7 @@ EARLY = {
     "madaline": Entry(
         make=madaline.Madaline,
         year=1962,
-        paper="Widrow, Lehr, 30 Years of Adaptive Neural Networks (Madaline Rule I)",
+        paper="Widrow, Lehr, 30 Years of Adaptive Neural Networks",
         url="https://doi.org/10.1109/5.58323",
         idea="many Adalines joined by fixed logic; the one nearest its threshold gives way",
         input=(1, 4, 4),
@@ -50,7 +50,7 @@ EARLY = {
     "madaline2": Entry(
         make=madaline.MadalineTwo,
         year=1988,
-        paper="Widrow, Lehr, 30 Years of Adaptive Neural Networks (Madaline Rule II)",
+        paper="Widrow, Lehr, 30 Years of Adaptive Neural Networks",
         url="https://doi.org/10.1109/5.58323",
         idea="two layers of Adalines: try the change that disturbs least, keep it if it helps",
         input=(1, 4, 4),

@@ -1,4 +1,4 @@
-"""Hinton, Osindero, Teh, "A fast learning algorithm for deep belief nets", Neural Computation, 2006.
+"""Hinton, Osindero, Teh, "A Fast Learning Algorithm for Deep Belief Nets", Neural Computation, 2006.
 
 https://www.cs.toronto.edu/~hinton/absps/fastnc.pdf; unrolled and fine-tuned by back-propagation as in Hinton,
 Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science, 2006.

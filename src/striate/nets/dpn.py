@@ -1,4 +1,4 @@
-"""Chen, Li, Xiao, Jin, Yan, Feng, "Dual path networks", NeurIPS 2017.
+"""Chen, Li, Xiao, Jin, Yan, Feng, "Dual Path Networks", NeurIPS 2017.
 
 https://arxiv.org/abs/1707.01629, table 1; DPN-68 and 107 from the authors' https://github.com/cypw/DPNs.
 

@@ -1,8 +1,11 @@
-"""LeCun, Boser, Denker, Henderson, Howard, Hubbard, Jackel, "Handwritten digit recognition with a
-back-propagation network", NIPS 1989 (LeNet-1); LeCun et al., "Comparison of learning algorithms for
-handwritten digit recognition", ICANN 1995 (LeNet-4).
+"""LeCun, Boser, Denker, Henderson, Howard, Hubbard, Jackel, "Handwritten Digit Recognition with a
+Back-Propagation Network", NIPS 1989 (LeNet-1); LeCun and others, "Comparison of Learning Algorithms for
+Handwritten Digit Recognition", ICANN 1995 (LeNet-4).
 
 https://papers.nips.cc/paper/1989/hash/53c3bce66e43be4f209556518c2fcb54-Abstract.html
+http://yann.lecun.com/exdb/publis/pdf/lecun-95b.pdf
+
+The first ConvNets of Bell Labs: local fields, shared weights and averaging, before LeNet-5.
 
 Departures: LeNet-4's sources give no table of its second convolution; here each of its 16 maps sees 3 of 8,
 which gives the "about 260,000 connections" they state. Outputs are linear, for a softmax loss.

@@ -1,4 +1,4 @@
-"""Widrow, Lehr, "30 years of adaptive neural networks: perceptron, Madaline, and backpropagation", 1990.
+"""Widrow, Lehr, "30 Years of Adaptive Neural Networks", 1990.
 
 https://doi.org/10.1109/5.58323. Rule I: Ridgway, 1962. Rule II: Winter, Widrow, 1988.
 

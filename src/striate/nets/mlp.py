@@ -1,4 +1,4 @@
-"""Rumelhart, Hinton, Williams, "Learning representations by back-propagating errors", Nature, 1986.
+"""Rumelhart, Hinton, Williams, "Learning Representations by Back-Propagating Errors", Nature, 1986.
 
 https://doi.org/10.1038/323533a0. The sizes are those of LeCun et al. 1998, section III.C: 28x28-300-100-10.
 

@@ -1,4 +1,4 @@
-"""Rosenblatt, "The perceptron: a probabilistic model for information storage and organization", 1958.
+"""Rosenblatt, "The Perceptron: A Probabilistic Model for Information Storage and Organization", 1958.
 
 https://doi.org/10.1037/h0042519; the Mark I of 1960 at Cornell, and "Principles of neurodynamics", 1962.
 
@@ -35,7 +35,6 @@ class Perceptron(nn.Module):
         self.associate = associate
         self.register_buffer("wiring", plug_board() if associate else torch.eye(RETINA * RETINA))
         self.response = nn.Linear(self.wiring.shape[0], num_classes, bias=False)
-        nn.init.zeros_(self.response.weight)
 
     def features(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 512), 1 where an A-unit fires."""

@@ -72,16 +72,17 @@ class DenseBlockFunction(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, layers: Sequence[Layer], *weights: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C + layers * growth_rate, H, W)."""
         maps = Maps.starting_with(x, layers)
+        room = Room(maps.buffer)
         kept: list[Tensor | None] = []
         width = maps.write(0, x)
         for layer, (gamma, beta, kernel, *bottleneck) in zip(layers, split(weights, layers), strict=True):
             track(layer.norm1, maps.mean[:width], maps.rstd[:width], x)
-            y = convolve(maps.read(width, gamma, beta), kernel)
+            y = convolve(maps.read(width, gamma, beta, room), kernel)
             inside: tuple[Tensor | None, ...] = (None, None, None)
             if bottleneck:
-                narrow, (y, mean, rstd) = y, normalise(y, layer.norm2)
-                inside = (narrow, mean, rstd)
-                y = convolve(y.relu_(), bottleneck[2])
+                mean, rstd = statistics_of(y, layer.norm2)
+                inside = (y, mean, rstd)
+                y = convolve(norm_relu(y, bottleneck[0], bottleneck[1], mean, rstd, room), bottleneck[2])
             y, dropped = torch.native_dropout(y, layer.drop_rate, True) if layer.drop_rate else (y, None)
             kept += [*inside, dropped]
             width = maps.write(width, y)
@@ -94,7 +95,7 @@ class DenseBlockFunction(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Go through the layers from the last, computing again what each convolution read."""
         layers, (buffer, mean, rstd, *saved) = ctx.layers, ctx.saved_tensors
-        maps, slopes = Maps(buffer, mean, rstd), Slopes(grad, mean, rstd)
+        maps, slopes, room = Maps(buffer, mean, rstd), Slopes(grad, mean, rstd), Room(buffer)
         kept, weights = saved[: 4 * len(layers)], split(saved[4 * len(layers) :], layers)
         grads: list[Tensor] = []
         width = buffer.shape[1]
@@ -107,11 +108,29 @@ class DenseBlockFunction(torch.autograd.Function):
                 g = aten.native_dropout_backward(g, dropped, 1 / (1 - layers[i].drop_rate))
             rest: list[Tensor] = []
             if bottleneck:
-                g, rest = through_bottleneck(g, narrow, statistics, bottleneck)
-            read = maps.read(width, gamma, beta)
+                g, rest = through_bottleneck(g, narrow, statistics, bottleneck, room)
+            read = maps.read(width, gamma, beta, room)
             g, grad_kernel = through(g, read, kernel)
             grads = [*slopes.add(g, gamma, maps.buffer[:, :width], scratch=read), grad_kernel, *rest, *grads]
         return (slopes.take(0, width, buffer), None, *grads)
+
+
+class Room:
+    """Memory for one intermediate at a time, in the layout of `maps`, used over and over.
+
+    To ask the system for fresh pages for each costs more than what is computed in them.
+    """
+
+    def __init__(self, maps: Tensor) -> None:
+        self.flat = torch.empty(maps.numel(), dtype=maps.dtype, device=maps.device)
+        self.last = maps.is_contiguous(memory_format=torch.channels_last)
+
+    def like(self, x: Tensor) -> Tensor:
+        """Return uninitialised room of the shape of `x`, (B, C, H, W)."""
+        b, c, h, w = x.shape
+        flat = self.flat if x.numel() <= len(self.flat) else x.new_empty(x.numel())
+        flat = flat[: x.numel()]
+        return flat.view(b, h, w, c).permute(0, 3, 1, 2) if self.last else flat.view(b, c, h, w)
 
 
 class Maps:
@@ -143,9 +162,9 @@ class Maps:
         self.rstd[start:end] = (variance + self.eps).rsqrt_()
         return end
 
-    def read(self, width: int, gamma: Tensor, beta: Tensor) -> Tensor:
+    def read(self, width: int, gamma: Tensor, beta: Tensor, room: Room) -> Tensor:
         """Return ReLU(norm) of the first `width` maps."""
-        return norm_relu(self.buffer[:, :width], gamma, beta, self.mean[:width], self.rstd[:width])
+        return norm_relu(self.buffer[:, :width], gamma, beta, self.mean[:width], self.rstd[:width], room)
 
 
 class Slopes:
@@ -192,17 +211,19 @@ def column(vector: Tensor, like: Tensor) -> Tensor:
     return vector[:, None, None].to(like.dtype)
 
 
-def norm_relu(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, rstd: Tensor) -> Tensor:
-    """Return relu(gamma * (x - mean) * rstd + beta)."""
+def norm_relu(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, rstd: Tensor, room: Room) -> Tensor:
+    """Return relu(gamma * (x - mean) * rstd + beta), valid until `room` is used again."""
     scale = gamma * rstd
-    return torch.addcmul(column(beta - mean * scale, x), x, column(scale, x)).relu_()
+    out = room.like(x)
+    return torch.addcmul(column(beta - mean * scale, x), x, column(scale, x), out=out).relu_()
 
 
-def normalise(x: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor]:
-    """Return norm(x) with the batch's mean and reciprocal deviation, and let the norm remember them."""
-    y, mean, rstd = torch.native_batch_norm(x, norm.weight, norm.bias, None, None, True, 0.0, norm.eps)
+def statistics_of(x: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Return the batch's mean and reciprocal deviation, and let the norm remember them."""
+    variance, mean = torch.var_mean(x.to(norm.weight.dtype), (0, 2, 3), correction=0)
+    rstd = (variance + norm.eps).rsqrt_()
     track(norm, mean, rstd, x)
-    return y, mean, rstd
+    return mean, rstd
 
 
 def track(norm: nn.BatchNorm2d, mean: Tensor, rstd: Tensor, x: Tensor) -> None:
@@ -227,16 +248,18 @@ def through(grad: Tensor, x: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
     grad_x, grad_kernel, _ = aten.convolution_backward(
         grad, x, kernel.to(x.dtype), None, [1, 1], padding, [1, 1], False, [0, 0], 1, [True, True, False]
     )
-    return aten.threshold_backward(grad_x, x, 0), grad_kernel.to(kernel.dtype)
+    aten.threshold_backward.grad_input(grad_x, x, 0, grad_input=grad_x)
+    return grad_x, grad_kernel.to(kernel.dtype)
 
 
 def through_bottleneck(
-    grad: Tensor, x: Tensor, statistics: Sequence[Tensor], weights: Sequence[Tensor]
+    grad: Tensor, x: Tensor, statistics: Sequence[Tensor], weights: Sequence[Tensor], room: Room
 ) -> tuple[Tensor, list[Tensor]]:
     """Return the gradients of norm2's input `x` and of norm2 and conv2."""
     gamma, beta, kernel = weights
-    grad, grad_kernel = through(grad, norm_relu(x, gamma, beta, *statistics), kernel)
+    mean, rstd = statistics
+    grad, grad_kernel = through(grad, norm_relu(x, gamma, beta, mean, rstd, room), kernel)
     grad, grad_gamma, grad_beta = aten.native_batch_norm_backward(
-        grad, x, gamma, None, None, *statistics, True, 0.0, [True, True, True]
+        grad, x, gamma, None, None, mean, rstd, True, 0.0, [True, True, True]
     )
     return grad, [grad_gamma, grad_beta, grad_kernel]

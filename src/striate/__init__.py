@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
     from striate.look.report import write_report as write_report
-    from striate.nets.build import build as build
+    from striate.nets.pretrained import build as build
     from striate.nets.catalog import CATALOG as CATALOG
     from striate.nets.contract import check_network as check_network
     from striate.nets.entry import Entry as Entry
@@ -38,7 +38,7 @@ _HOMES = {
     "Settings": "striate.training.choice",
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
-    "build": "striate.nets.build",
+    "build": "striate.nets.pretrained",
     "open_run": "striate.run",
     "resume": "striate.workbench",
     "train": "striate.workbench",

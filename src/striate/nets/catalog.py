@@ -1,6 +1,8 @@
 """The catalogue: one readable dict from a network's name to how it is made and what its paper says of it."""
 
 from striate.nets import lenet, resnet9
+from striate.nets.catalog_dense import DENSE
+from striate.nets.catalog_early import EARLY
 from striate.nets.catalog_plain import PLAIN
 from striate.nets.catalog_residual import RESIDUAL
 from striate.nets.catalog_small import SMALL
@@ -9,6 +11,7 @@ from striate.nets.entry import Entry
 LENET_PAPER = "LeCun, Bottou, Bengio, Haffner, Gradient-based learning applied to document recognition"
 
 CATALOG: dict[str, Entry] = {
+    **EARLY,  # perceptron to deep belief nets, LeNet-1 and 4
     "lenet5": Entry(
         make=lenet.LeNet5,
         year=1998,
@@ -46,5 +49,6 @@ CATALOG: dict[str, Entry] = {
         params=412_954,
         macs=24_036_608,
     ),
+    **DENSE,  # DenseNet, dual path networks, EfficientNet-Lite
     **SMALL,  # to finetune on an ordinary machine
 }

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from torch import nn
+
+from striate.nets.rule import LearningRule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,9 @@ class Entry:
     `auxiliary` is the number of parameters that only training uses. Where it is not 0 the network returns a
     tuple in training mode, the logits first and those of each auxiliary head after them; in eval mode it
     returns the logits.
+
+    `rule` makes the network's own way of learning; None is back-propagation. `unit_pixels` says that it wants
+    pixels from 0 to 1, not normalised ones.
     """
 
     make: Callable[..., nn.Module]
@@ -31,10 +37,16 @@ class Entry:
     url: str = ""
     smallest: int = 32
     auxiliary: int = 0
+    rule: Callable[[Any], LearningRule] | None = None
+    unit_pixels: bool = False
     errata: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, object]:
-        """Return what JSON can hold of it: `make` becomes `class`, the class's dotted name."""
-        facts = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "make"}
-        made_by = f"{self.make.__module__}.{getattr(self.make, '__name__', type(self.make).__name__)}"
-        return {**facts, "settings": dict(self.settings), "class": made_by}
+        """Return what JSON can hold of it: `make` and `rule` become the dotted names of what makes them."""
+        facts = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("make", "rule")}
+        rule = None if self.rule is None else _dotted(self.rule)
+        return {**facts, "settings": dict(self.settings), "rule": rule, "class": _dotted(self.make)}
+
+
+def _dotted(maker: Callable[..., object]) -> str:
+    return f"{maker.__module__}.{getattr(maker, '__name__', type(maker).__name__)}"

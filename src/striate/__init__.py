@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
     from striate.look.report import write_report as write_report
-    from striate.nets.pretrained import build as build
     from striate.nets.catalog import CATALOG as CATALOG
     from striate.nets.contract import check_network as check_network
     from striate.nets.entry import Entry as Entry
+    from striate.nets.pretrained import build as build
     from striate.resolve import find_network as find_network
     from striate.resolve import load_module as load_module
     from striate.run import Run as Run

@@ -197,13 +197,22 @@ def _recipe(
 ) -> Recipe:
     """Return the recipe, every open setting chosen and every choice told."""
     channels, height, width = store.images.shape[1:]
+    entry = CATALOG.get(net)
     mean, std = mean_and_std(store.images.numpy())
+    if entry is not None and entry.unit_pixels:
+        mean, std = (0.0,) * channels, (1.0,) * channels
     preprocess = Preprocess(
         size=(height, width), channels=1 if channels == 1 else 3, mean=mean, std=std, fit=settings.fit
     )
     model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
-    normed = any(isinstance(module, NORMS) for module in model.modules())
-    facts = Facts(pictures=len(store), grey=channels == 1, net=net, normed=normed)
+    facts = Facts(
+        pictures=len(store),
+        grey=channels == 1,
+        net=net,
+        normed=any(isinstance(module, NORMS) for module in model.modules()),
+        layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
+        own_rate=None if entry is None else entry.rate,
+    )
     plan, choices = choose_plan(settings, facts)
     for choice in choices:
         progress.say(str(choice))

@@ -149,6 +149,7 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:
         final=(held_out[-1], prepared.loader(held_out[-1])) if held_out else None,
         folder=folder,
         progress=progress,
+        rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
     )
     try:
         model = run.fresh_model()

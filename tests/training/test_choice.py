@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from striate.errors import UsageError
 from striate.training.choice import Facts, Settings, choose_plan, choose_side
 
-FACTS = Facts(pictures=10_000, grey=True, net="resnet9", normed=True)
+FACTS = Facts(pictures=10_000, grey=True, net="resnet9", normed=True, layers=9)
 
 
 def test_every_choice_is_told_with_its_reason() -> None:
@@ -14,27 +15,44 @@ def test_every_choice_is_told_with_its_reason() -> None:
         "epochs 7: about 70,000 pictures seen in all",
         "batch 128: for 10,000 training pictures",
         "augment digits: grey pictures",
-        "optimizer nesterov: a network with norms",
-        "lr 0.1: for nesterov at batch 128",
+        "optimizer nesterov: the default",
+        "lr 0.1: for nesterov at batch 128, a network with norms",
         "layout channels_last: the quicker one measured for resnet9",
         "weight_decay 0.0005: for nesterov",
     ]
     assert all(getattr(plan, choice.name) == choice.value for choice in choices)
 
 
-def test_a_network_without_norms_gets_another_optimizer() -> None:
-    facts = Facts(pictures=100, grey=False, net="lenet5", normed=False)
-    plan, choices = choose_plan(Settings(), facts)
+def test_the_rate_is_lower_without_norms_and_lowest_in_a_deep_network() -> None:
+    shallow = replace(FACTS, pictures=100, grey=False, net="lenet5", normed=False, layers=6)
+    _, choices = choose_plan(Settings(), shallow)
     assert [str(choice) for choice in choices] == [
-        "epochs 40: about 70,000 pictures seen in all",
+        "epochs 40: the most chosen; 100 training pictures are few",
         "batch 16: for 100 training pictures",
         "augment photos: colour pictures",
-        "optimizer adamw: a network without norms",
-        "lr 0.0007071: for adamw at batch 16",
+        "optimizer nesterov: the default",
+        "lr 0.00625: for nesterov at batch 16, a network with no norms, few layers",
         "layout contiguous: not measured for this network",
-        "weight_decay 0.05: for adamw",
+        "weight_decay 0.0005: for nesterov",
     ]
+    _, choices = choose_plan(Settings(), replace(shallow, layers=8))
+    assert str(choices[4]) == "lr 0.00125: for nesterov at batch 16, a network with no norms, many layers"
+
+
+def test_adamw_has_its_own_rate() -> None:
+    plan, _ = choose_plan(Settings(optimizer="adamw", batch=16), FACTS)
     assert plan.lr == pytest.approx(0.002 * (16 / 128) ** 0.5)
+
+
+def test_a_network_that_learns_by_its_own_rule_gets_the_rules_rate() -> None:
+    plan, choices = choose_plan(Settings(), replace(FACTS, own_rate=0.02))
+    assert plan.lr == 0.02
+    assert "lr 0.02: usual for the network's own learning rule" in map(str, choices)
+
+
+def test_many_pictures_are_seen_five_times() -> None:
+    _, choices = choose_plan(Settings(), replace(FACTS, pictures=60_000))
+    assert str(choices[0]) == "epochs 5: the fewest chosen; 60,000 training pictures are many"
 
 
 def test_what_is_asked_is_taken_and_not_told() -> None:
@@ -56,7 +74,7 @@ def test_the_rate_follows_the_batch_that_was_asked_for() -> None:
     ("pictures", "epochs", "batch"), [(2, 40, 16), (320, 40, 16), (2_560, 28, 128), (10**6, 5, 128)]
 )
 def test_small_sets_are_seen_oftener_in_smaller_batches(pictures: int, epochs: int, batch: int) -> None:
-    plan, _ = choose_plan(Settings(), Facts(pictures=pictures, grey=False, net="resnet9", normed=True))
+    plan, _ = choose_plan(Settings(), replace(FACTS, pictures=pictures))
     assert (plan.epochs, plan.batch) == (epochs, batch)
 
 

@@ -33,9 +33,9 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 @click.option(
     "--optimizer",
     type=click.Choice(["sgd", "nesterov", "adamw"]),
-    help="Default: nesterov for a network with norms, else adamw.",
+    help="Default: nesterov, SGD with Nesterov momentum.",
 )
-@click.option("--lr", type=float, help="Peak learning rate. Default: by optimizer and batch.")
+@click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
 @click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum, or beta 1 of adamw.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(

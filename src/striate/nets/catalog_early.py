@@ -16,6 +16,7 @@ EARLY = {
         macs=208_896,
         smallest=1,
         rule=perceptron.ErrorCorrection,
+        rate=1.0,
         unit_pixels=True,
         errata=(
             "Of the 208,896 multiply-adds 204,800 are the wiring as a matrix; the machine had 16,000 wires.",
@@ -33,6 +34,7 @@ EARLY = {
         macs=16,
         smallest=1,
         rule=adaline.LeastMeanSquares,
+        rate=0.02,
     ),
     "madaline": Entry(
         make=madaline.Madaline,
@@ -46,6 +48,7 @@ EARLY = {
         macs=80,
         smallest=1,
         rule=madaline.RuleOne,
+        rate=0.1,
     ),
     "madaline2": Entry(
         make=madaline.MadalineTwo,
@@ -59,6 +62,7 @@ EARLY = {
         macs=272,
         smallest=1,
         rule=madaline.RuleTwo,
+        rate=0.1,
     ),
     "mlp": Entry(
         make=mlp.MLP,
@@ -117,6 +121,7 @@ EARLY = {
         macs=1_662_000,
         smallest=1,
         rule=dbn.PretrainThenTune,
+        rate=0.1,
         unit_pixels=True,
     ),
 }

@@ -21,7 +21,8 @@ class Entry:
     tuple in training mode, the logits first and those of each auxiliary head after them; in eval mode it
     returns the logits.
 
-    `rule` makes the network's own way of learning; None is back-propagation. `unit_pixels` says that it wants
+    `rule` makes the network's own way of learning, `rate` being its usual learning rate; None is
+    back-propagation. `unit_pixels` says that it wants
     pixels from 0 to 1, not normalised ones.
     """
 
@@ -38,6 +39,7 @@ class Entry:
     smallest: int = 32
     auxiliary: int = 0
     rule: Callable[[Any], LearningRule] | None = None
+    rate: float | None = None
     unit_pixels: bool = False
     errata: tuple[str, ...] = ()
 

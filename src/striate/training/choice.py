@@ -18,6 +18,11 @@ STEPS_PER_EPOCH = 20
 BATCHES = (16, 32, 64, 128)
 # Network -> the memory order that was measured to be quicker on a processor; docs/log.md has the numbers.
 LAYOUT = {DEFAULT_NET: "channels_last"}
+# The peak rate at the largest of BATCHES. Without norms a deep network takes what AlexNet and VGG were trained with.
+RATES = {"norms": 0.1, "no norms, few layers": 0.05, "no norms, many layers": 0.01}
+ADAMW_RATE = 0.002
+# Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
+DEEP = 8
 DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
 
 
@@ -58,12 +63,18 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the choices rest on: training pictures, whether they are grey, the network and whether it has norms."""
+    """What the choices rest on: training pictures, whether they are grey, and the network.
+
+    `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
+    `own_rate` is the rate of its own learning rule, None where it learns by back-propagation.
+    """
 
     pictures: int
     grey: bool
     net: str
     normed: bool
+    layers: int
+    own_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,17 +103,17 @@ def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int,
 def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     """Return how to train, as asked or chosen, and the choices made for the user."""
     batch = settings.batch or _batch(facts.pictures)
-    optimizer = settings.optimizer or ("nesterov" if facts.normed else "adamw")
+    optimizer = settings.optimizer or "nesterov"
     choices = [
-        Chosen("epochs", _epochs(facts.pictures), f"about {PICTURES_SEEN:,} pictures seen in all"),
+        _epochs(facts.pictures),
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
         Chosen(
             "augment",
             "digits" if facts.grey else "photos",
             "grey pictures" if facts.grey else "colour pictures",
         ),
-        Chosen("optimizer", optimizer, "a network with norms" if facts.normed else "a network without norms"),
-        Chosen("lr", _rate(optimizer, batch), f"for {optimizer} at batch {batch}"),
+        Chosen("optimizer", optimizer, "the default"),
+        _rate(optimizer, batch, facts),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
         if facts.net in LAYOUT
         else Chosen("layout", "contiguous", "not measured for this network"),
@@ -115,9 +126,14 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     return Plan(**values), [choice for choice in choices if asked[choice.name] is None]
 
 
-def _epochs(pictures: int) -> int:
+def _epochs(pictures: int) -> Chosen:
     fewest, most = EPOCHS
-    return min(max(math.ceil(PICTURES_SEEN / pictures), fewest), most)
+    wanted = math.ceil(PICTURES_SEEN / pictures)
+    if wanted > most:
+        return Chosen("epochs", most, f"the most chosen; {pictures:,} training pictures are few")
+    if wanted < fewest:
+        return Chosen("epochs", fewest, f"the fewest chosen; {pictures:,} training pictures are many")
+    return Chosen("epochs", wanted, f"about {PICTURES_SEEN:,} pictures seen in all")
 
 
 def _batch(pictures: int) -> int:
@@ -125,7 +141,18 @@ def _batch(pictures: int) -> int:
     return max(b for b in BATCHES if b == BATCHES[0] or b * STEPS_PER_EPOCH <= pictures)
 
 
-def _rate(optimizer: str, batch: int) -> float:
+def _rate(optimizer: str, batch: int, facts: Facts) -> Chosen:
     """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam."""
+    if facts.own_rate is not None:
+        return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
     share = batch / BATCHES[-1]
-    return 0.002 * share**0.5 if optimizer == "adamw" else 0.1 * share
+    if optimizer == "adamw":
+        return Chosen("lr", ADAMW_RATE * share**0.5, f"for adamw at batch {batch}")
+    kind = (
+        "norms"
+        if facts.normed
+        else "no norms, few layers"
+        if facts.layers < DEEP
+        else "no norms, many layers"
+    )
+    return Chosen("lr", RATES[kind] * share, f"for {optimizer} at batch {batch}, a network with {kind}")

@@ -128,11 +128,16 @@ def _write_facts(folder: Path, prepared: Prepared) -> None:
     """Write what is known before the first step: classes, data, environment and, last, the recipe."""
     names = {str(i): name for i, name in enumerate(prepared.classes)}
     env = environment(seed=prepared.recipe.seed)
-    with storage_errors(folder, "train again; nothing was trained yet."):
-        write_file(folder / "classes.json", json.dumps(names, ensure_ascii=False, indent=1).encode())
-        write_file(folder / "env.json", json.dumps(env, indent=1).encode())
-        prepared.manifest.save(folder / "data.json")
-        prepared.recipe.save(folder / "recipe.toml")
+    try:
+        with storage_errors(folder, "train again; nothing was trained yet."):
+            write_file(folder / "classes.json", json.dumps(names, ensure_ascii=False, indent=1).encode())
+            write_file(folder / "env.json", json.dumps(env, indent=1).encode())
+            prepared.manifest.save(folder / "data.json")
+            prepared.recipe.save(folder / "recipe.toml")
+    except StorageError:
+        for path in folder.iterdir():  # all of it was written here, and the folder may be asked for again
+            path.unlink()
+        raise
 
 
 def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:

@@ -124,9 +124,12 @@ def test_a_full_disk_stops_with_the_old_checkpoint_whole_and_the_run_goes_on_lat
 def test_a_disk_that_is_full_from_the_start_is_told(
     striate: Striate, photos: Path, tmp_path: Path, flags: Any
 ) -> None:
-    with small_disk(tmp_path / "disk", 4096):
+    with small_disk(tmp_path / "disk", 4096) as enlarge:
         run = tmp_path / "disk" / "run"
         answer = striate("train", photos, *flags, "--out", run)
+        assert list(run.iterdir()) == []
+        enlarge(10_000_000)
+        assert striate("train", photos, *flags, "--out", run).code == 0
     assert answer.code == 3
     assert answer.err.splitlines()[-1] == (
         f"striate: {run}: cannot be written (No space left on device). Free some space, then train again; "

@@ -58,7 +58,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     ),
     "no pictures": (["empty"], 2, f"empty: no pictures in it. {WANTED}"),
     "one class": (["one"], 2, f"one: only one class, 'dog'; a classifier needs two or more. {WANTED}"),
-    "unknown network": (["photos", "--net", "resnet8"], 1, "Unknown network 'resnet8'. Did you mean 'resnet9'?"),
+    "unknown network": (["photos", "--net", "resnet9x"], 1, "Unknown network 'resnet9x'. Did you mean 'resnet9'?"),
     "a network too large for its pictures": (
         ["photos", "--net", "lenet5", "--size", "4"],
         1,

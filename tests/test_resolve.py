@@ -72,7 +72,7 @@ def test_a_class_a_function_or_a_module_of_a_file_is_made(file: Path, name: str,
 
 
 def test_an_unknown_name_gets_the_nearest() -> None:
-    assert refusal("lenet6") == "Unknown network 'lenet6'. Did you mean 'lenet5'?"
+    assert refusal("lenet5-tutoria") == "Unknown network 'lenet5-tutoria'. Did you mean 'lenet5-tutorial'?"
 
 
 def test_an_unknown_class_gets_the_nearest(file: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_least_time_is_shown_when_asked_for(
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["lenet6"], "striate: Unknown network 'lenet6'. Did you mean 'lenet5'?\n"),
+        (["lenet5-tutoria"], "striate: Unknown network 'lenet5-tutoria'. Did you mean 'lenet5-tutorial'?\n"),
         (
             ["lenet5", "--input", "1x32xbig"],
             "striate: --input is the shape of one picture, CxHxW as in 3x224x224; got '1x32xbig'.\n",

@@ -26,11 +26,11 @@ def test_a_run_says_its_choices_its_epochs_and_where_it_is(
     assert answer.out == "run     my run\nreport  my run/report.html\n"
     lines = answer.err.splitlines()
     assert lines[:3] == [
-        "optimizer adamw: a network without norms",
-        "lr 0.0005: for adamw at batch 8",
+        "optimizer nesterov: the default",
+        "lr 0.003125: for nesterov at batch 8, a network with no norms, few layers",
         "layout contiguous: not measured for this network",
     ]
-    assert [line.split(":")[0] for line in lines[3:6]] == ["weight_decay 0.05", "epoch 1", "epoch 2"]
+    assert [line.split(":")[0] for line in lines[3:6]] == ["weight_decay 0.0005", "epoch 1", "epoch 2"]
     assert lines[6].startswith("test accuracy ")
     assert lines[6].endswith(" on 4 pictures")
 
@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
         "photos/dog/사진0.png: not a folder. Give the folder that holds the class folders.",
     ),
     "no pictures": (["empty"], 2, f"empty: no pictures in it. {WANTED}"),
-    "one class": (["one"], 2, f"one: only one class, 'dog'; a classifier needs two or more. {WANTED}"),
+    "one class": (["one"], 2, f"one: only one class with pictures, 'dog'; a classifier needs two or more. {WANTED}"),
     "unknown network": (["photos", "--net", "resnet9x"], 1, "Unknown network 'resnet9x'. Did you mean 'resnet9'?"),
     "a network too large for its pictures": (
         ["photos", "--net", "lenet5", "--size", "4"],

@@ -1,7 +1,8 @@
 """What comes before the first step of a run: its pictures read, and everything left open chosen."""
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from striate.data.split import stratified_split
 from striate.data.store import Store, fill, ids_of, mean_and_std
 from striate.errors import DataError, StorageError, UsageError
 from striate.nets.catalog import CATALOG
+from striate.nets.published import PUBLISHED, published
 from striate.network import check_name, make_network
 from striate.run import EVALUATED_AT_ONCE, THREADS, Run
 from striate.tracing.summary import summary
@@ -58,6 +60,7 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     """
     net = settings.net or DEFAULT_NET
     check_name(net)
+    _refuse_missing_weights(net, settings.weights)
     if settings.net is None:
         progress.say(f"net {net}: no --net was given")
     source = open_source(data)
@@ -198,9 +201,7 @@ def _recipe(
     """Return the recipe, every open setting chosen and every choice told."""
     channels, height, width = store.images.shape[1:]
     entry = CATALOG.get(net)
-    mean, std = mean_and_std(store.images.numpy())
-    if entry is not None and entry.unit_pixels:
-        mean, std = (0.0,) * channels, (1.0,) * channels
+    mean, std = _normalisation(net, settings.weights, store)
     preprocess = Preprocess(
         size=(height, width), channels=1 if channels == 1 else 3, mean=mean, std=std, fit=settings.fit
     )
@@ -212,13 +213,60 @@ def _recipe(
         normed=any(isinstance(module, NORMS) for module in model.modules()),
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
         own_rate=None if entry is None else entry.rate,
+        pretrained=settings.weights is not None,
     )
     plan, choices = choose_plan(settings, facts)
     for choice in choices:
         progress.say(str(choice))
-    recipe = Recipe(data=place, net=net, seed=settings.seed, preprocess=preprocess, train=plan)
+    recipe = Recipe(
+        data=place,
+        net=net,
+        weights=_place_of(settings.weights),
+        seed=settings.seed,
+        preprocess=preprocess,
+        train=plan,
+    )
     _refuse_too_small_batches(model, recipe, Loader(store, preprocess, plan.batch))
     return recipe
+
+
+def _normalisation(
+    net: str, weights: str | None, store: Store
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation: those the given weights were trained with where they are known, else the pictures'.
+
+    They are known of the published weights, and of a file with a config.json beside it, as every run's model/ has.
+    """
+    channels = store.images.shape[1]
+    config = Path(weights or "").with_name("config.json") if weights else None
+    if net in CATALOG and CATALOG[net].unit_pixels:
+        return (0.0,) * channels, (1.0,) * channels
+    if weights and config is not None and config.is_file():
+        values = json.loads(config.read_text(encoding="utf-8"))["pretrained_cfg"]
+        return _of_channels(values["mean"], channels), _of_channels(values["std"], channels)
+    if weights and net in PUBLISHED:
+        return _of_channels(PUBLISHED[net].mean, channels), _of_channels(PUBLISHED[net].std, channels)
+    return mean_and_std(store.images.numpy())
+
+
+def _of_channels(values: Sequence[float], channels: int) -> tuple[float, ...]:
+    """Return one value a channel; where the counts differ, their mean in each."""
+    return tuple(values) if len(values) == channels else (sum(values) / len(values),) * channels
+
+
+def _refuse_missing_weights(net: str, weights: str | None) -> None:
+    """Raise before anything is read where the weights to start from are not there."""
+    if weights == "imagenet":
+        published(net)
+    elif weights is not None and not Path(weights).is_file():
+        raise DataError(
+            f"{weights}: no such file. Give a .safetensors or .pth file as weights, or 'imagenet'."
+        )
+
+
+def _place_of(weights: str | None) -> str:
+    """Return how a recipe names the weights a network starts from."""
+    return "" if weights is None else weights if weights == "imagenet" else str(Path(weights).resolve())
 
 
 def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -> None:

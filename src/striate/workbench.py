@@ -12,6 +12,7 @@ from striate.data.progress import Progress, Silent
 from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
+from striate.nets.pretrained import start_from
 from striate.preparation import Prepared, prepare, reread
 from striate.run import Run, open_run
 from striate.tasks.classification import Classification
@@ -158,6 +159,8 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:
     )
     try:
         model = run.fresh_model()
+        if recipe.weights and not (folder / "checkpoints").exists():
+            progress.say(str(start_from(model, recipe.net, recipe.weights)))
         fit(model, job)
         save_result(folder, model, recipe, prepared.classes)
         write_report(run, progress=progress)

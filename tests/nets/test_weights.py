@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import striate
 from striate.errors import DataError, UsageError
+from striate.nets.pretrained import build
 from striate.nets.published import PUBLISHED, Published, cache
 from striate.nets.weights import WeightsReport, load_weights, modern
 
@@ -62,22 +63,29 @@ def test_a_training_checkpoint_is_unwrapped(tmp_path: Path) -> None:
     assert same_tensors(trained, fresh)
 
 
-def test_a_head_for_other_classes_stays_fresh_and_that_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_head_for_other_classes_stays_fresh_and_that_is_said(tmp_path: Path) -> None:
     trained, fresh = Net(5), Net(7)
     head = fresh.fc.weight.clone()
     report = load_weights(fresh, saved(trained, tmp_path / "w.safetensors"))
     assert same_tensors(trained, fresh, but="fc")
     assert torch.equal(fresh.fc.weight, head)
     assert (report.head, report.loaded) == ((5, 7), 6)
+    assert str(report) == (
+        "Took 6 tensors from w.safetensors. The head for 5 classes was replaced by a new one for 7: train it."
+    )
+
+
+def test_building_with_weights_logs_what_had_to_differ(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = saved(build("lenet5-tutorial"), tmp_path / "w.safetensors")
+    caplog.set_level(logging.INFO)
+    build("lenet5-tutorial", weights=file, num_classes=7)
+    build("lenet5-tutorial", weights=file)
+    head = "The head for 10 classes was replaced by a new one for 7: train it."
     assert caplog.record_tuples == [
-        (
-            "striate.nets.weights",
-            logging.WARNING,
-            "Took 6 tensors from w.safetensors. "
-            "The head for 5 classes was replaced by a new one for 7: train it.",
-        )
+        ("striate.nets.pretrained", logging.WARNING, f"Took 8 tensors from w.safetensors. {head}"),
+        ("striate.nets.pretrained", logging.INFO, "Took 10 tensors from w.safetensors."),
     ]
 
 

@@ -35,7 +35,7 @@ def job(folder: Path, *, rule: Callable[[nn.Module], LearningRule] | None = None
         "epochs": 3, "batch": 4, "augment": "none", "optimizer": "sgd", "lr": 0.1, "momentum": 0.0, "weight_decay": 0.0,
         "label_smoothing": 0.0, "schedule": "constant", "layout": "contiguous", "checkpoint_every": 0,
     }  # fmt: skip
-    recipe = Recipe(data="", net="", seed=0, preprocess=PREPROCESS, train=Plan(**plan | changes))
+    recipe = Recipe(data="", net="", weights="", seed=0, preprocess=PREPROCESS, train=Plan(**plan | changes))
     loader = Loader(store(), PREPROCESS, recipe.train.batch)
     test = ("test", Loader(store(), PREPROCESS, 256))
     return Job(

@@ -24,6 +24,7 @@ PLAN = Plan(
 RECIPE = Recipe(
     data='/사진/a "quoted" folder',
     net="conv3-4 relu gap fc-classes",
+    weights="",
     seed=2**63 - 1,
     preprocess=Preprocess(size=(8, 8), channels=3, mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 1 / 3), fit="squash"),
     train=PLAN,
@@ -85,7 +86,7 @@ BROKEN = {
     "format = 1": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
     "schedule =": (
         "schedule",
-        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 33, column 10)). "
+        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 34, column 10)). "
         "Restore it from a copy.",
     ),
 }

@@ -13,6 +13,9 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 @click.option(
     "--net", help="Name of the catalogue, or a spec: 'conv3-8 relu gap fc-classes'. Default: resnet9."
 )
+@click.option(
+    "--weights", help="A .safetensors or .pth file to start from, or 'imagenet'. Default: fresh weights."
+)
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
 @click.option(
     "--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures."

@@ -3,13 +3,16 @@
 Kept apart from `build`, which reads no files, so that what serves strangers cannot reach a .pth file.
 """
 
+import logging
 from pathlib import Path
 
 from torch import nn
 
 from striate.nets.build import build as build_fresh
 from striate.nets.published import imagenet_weights, published
-from striate.nets.weights import fit, load_weights
+from striate.nets.weights import WeightsReport, fit, load_weights
+
+log = logging.getLogger(__name__)
 
 
 def build(
@@ -30,8 +33,17 @@ def build(
     if weights == "imagenet":
         published(name)
     net = build_fresh(name, num_classes=num_classes, in_channels=in_channels)
-    if weights == "imagenet":
-        fit(net, imagenet_weights(name), source=f"the ImageNet weights of {name}")
-    elif weights is not None:
-        load_weights(net, weights)
+    if weights is not None:
+        report = start_from(net, name, weights)
+        log.log(logging.WARNING if report.head or report.stem else logging.INFO, "%s", report)
     return net
+
+
+def start_from(net: nn.Module, name: str, weights: str | Path) -> WeightsReport:
+    """Put weights into a network that is called `name` in the catalogue, and return what had to differ.
+
+    Raises UsageError where "imagenet" is asked of a network without published weights, DataError as `build`.
+    """
+    if weights == "imagenet":
+        return fit(net, imagenet_weights(name), source=f"the ImageNet weights of {name}")
+    return load_weights(net, weights)

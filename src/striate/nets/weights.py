@@ -3,7 +3,6 @@
 This is the one place that opens .pth files, always with `weights_only=True`: such a file cannot run code.
 """
 
-import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from striate.errors import DataError
 
 TORCH_SUFFIXES = {".pth", ".pt", ".bin", ".tar"}
 SHOWN = 3
-log = logging.getLogger(__name__)
 
 # DenseNet's first published files say norm.1 where torchvision's modules have long been called norm1.
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
@@ -147,9 +145,7 @@ def fit(net: nn.Module, state: Mapping[str, Tensor], *, source: str) -> WeightsR
         shapes = [f"{k} {shape(v)}, wanted {shape(own[k])}" for k, v in wrong.items()]
         raise misfit(net, source, {"missing": missing, "not of it": unexpected, "of another shape": shapes})
     net.load_state_dict({k: v for k, v in taken.items() if k not in misshapen}, strict=False)
-    report = WeightsReport(source=source, loaded=len(taken) - len(misshapen), head=head, stem=channels)
-    log.log(logging.WARNING if head or channels else logging.INFO, "%s", report)
-    return report
+    return WeightsReport(source=source, loaded=len(taken) - len(misshapen), head=head, stem=channels)
 
 
 def misfit(net: nn.Module, source: str, faults: Mapping[str, list[str]]) -> DataError:

@@ -21,6 +21,7 @@ LAYOUT = {DEFAULT_NET: "channels_last"}
 # The peak rate at the largest of BATCHES. Without norms a deep network takes what AlexNet and VGG were trained with.
 RATES = {"norms": 0.1, "no norms, few layers": 0.05, "no norms, many layers": 0.01}
 ADAMW_RATE = 0.002
+FINE_TUNING_RATE = 0.01
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
 DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
@@ -30,11 +31,13 @@ DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
 class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
+    `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
     `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
     pictures cannot be read; `threads` decode pictures and do not change the result.
     """
 
     net: str | None = None
+    weights: str | None = None
     size: int | None = None
     fit: Fit = "crop"
     augment: str | None = None
@@ -66,7 +69,8 @@ class Facts:
     """What the choices rest on: training pictures, whether they are grey, and the network.
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
-    `own_rate` is the rate of its own learning rule, None where it learns by back-propagation.
+    `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
+    `pretrained` says whether it starts from weights that somebody trained.
     """
 
     pictures: int
@@ -75,6 +79,7 @@ class Facts:
     normed: bool
     layers: int
     own_rate: float | None = None
+    pretrained: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,10 @@ def _rate(optimizer: str, batch: int, facts: Facts) -> Chosen:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
     share = batch / BATCHES[-1]
     if optimizer == "adamw":
-        return Chosen("lr", ADAMW_RATE * share**0.5, f"for adamw at batch {batch}")
+        rate = ADAMW_RATE / 10 if facts.pretrained else ADAMW_RATE
+        return Chosen("lr", rate * share**0.5, f"for adamw at batch {batch}")
+    if facts.pretrained:
+        return Chosen("lr", FINE_TUNING_RATE * share, f"for {optimizer} at batch {batch}, from given weights")
     kind = (
         "norms"
         if facts.normed

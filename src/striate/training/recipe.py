@@ -62,10 +62,14 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A run's settings as recipe.toml holds them. `net` is a name of the catalogue or a spec."""
+    """A run's settings as recipe.toml holds them. `net` is a name of the catalogue or a spec.
+
+    `weights` is the file the network started from, 'imagenet', or empty for fresh ones.
+    """
 
     data: str
     net: str
+    weights: str
     seed: int
     preprocess: Preprocess
     train: Plan
@@ -86,6 +90,7 @@ def load_recipe(path: Path) -> Recipe:
         return Recipe(
             data=values["data"],
             net=values["net"],
+            weights=values["weights"],
             seed=values["seed"],
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
             train=Plan(**_known(Plan, values["train"])),

@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from striate.nets import CATALOG
 from striate.nets.contract import count
+from striate.tracing.summary import summary
 
 PAGE = Path(__file__).parent.parent / "tests" / "nets" / "golden.json"
 CLASSES = 7
@@ -67,7 +68,18 @@ def measure(name: str) -> dict[str, object]:
         net = entry.make(entry.num_classes, in_channels=entry.input[0], **entry.settings)
     params, auxiliary, macs = count(net, entry.input)
     digits = [float(f"{value:.6g}") for value in logits(name)]
-    return {"params": params, "auxiliary": auxiliary, "macs": macs, "logits": digits}
+    counts = {"params": params, "auxiliary": auxiliary, "macs": macs}
+    return {**counts, "receptive_field": field(name), "logits": digits}
+
+
+def field(name: str) -> list[int] | None:
+    """Return the receptive field (height, width) of the last convolution, at the network's own input."""
+    entry = CATALOG[name]
+    table = summary(
+        lambda: entry.make(entry.num_classes, in_channels=entry.input[0], **entry.settings), entry.input
+    )
+    fields = [layer.receptive_field for layer in table.layers if layer.op == "conv2d"]
+    return None if not fields or fields[-1] is None else list(fields[-1])
 
 
 def main() -> None:

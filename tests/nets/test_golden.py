@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from write_golden import PAGE, logits
+from write_golden import PAGE, field, logits
 
 from striate.nets import CATALOG
 
@@ -26,7 +26,8 @@ def test_the_golden_file_has_the_networks_and_counts_of_the_catalogue() -> None:
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in CATALOG]
 )
-def test_a_network_computes_what_it_did(name: str) -> None:
+def test_a_network_computes_and_sees_what_it_did(name: str) -> None:
+    assert field(name) == golden()[name]["receptive_field"]
     wanted = golden()[name]["logits"]
     assert isinstance(wanted, list)
     scale = max(abs(value) for value in wanted)

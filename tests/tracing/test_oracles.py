@@ -1,15 +1,15 @@
 """Networks of others: torchvision's published counts, timm's, and torch's own counter on both.
 
-They run where `pip install --no-deps torchvision timm huggingface_hub pyyaml` was run (pins: constraints.txt).
+They run where tests/oracles.txt is installed, as `make test` does.
 """
 
 import copy
 import random
-import warnings
 from typing import Any
 
 import pytest
 import torch
+from oracle import oracle
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -35,23 +35,12 @@ FIELDS = {"alexnet": 195, "vgg16": 212, "resnet18": 435, "resnet50": 427}
 
 @pytest.fixture(scope="module")
 def torchvision() -> Any:
-    # Its wheels define these two operators in a library built for another torch; a plain definition will do.
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield pytest.importorskip(
-            "torchvision", reason="torchvision is an oracle: pip install --no-deps torchvision"
-        )
-    library._destroy()
+    return oracle("torchvision")
 
 
 @pytest.fixture(scope="module")
-def timm(torchvision: Any) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip("timm", reason="timm is an oracle: pip install --no-deps timm")
+def timm() -> Any:
+    return oracle("timm")
 
 
 def flops(module: nn.Module, shape: tuple[int, ...]) -> int:

@@ -21,7 +21,7 @@ from striate.data.store import Store, fill, ids_of, mean_and_std
 from striate.errors import DataError, StorageError, UsageError
 from striate.nets.catalog import CATALOG
 from striate.network import check_name, make_network
-from striate.run import EVALUATED_AT_ONCE, THREADS, Run
+from striate.run import EVALUATED_AT_ONCE, THREADS, Run, relabel
 from striate.tracing.summary import summary
 from striate.training.choice import DEFAULT_NET, Facts, Settings, choose_plan, choose_side
 from striate.training.recipe import Recipe
@@ -83,8 +83,10 @@ def reread(run: Run, data: str | Path | None, progress: Progress) -> Prepared:
     for split, names in run.manifest.splits.items():
         if names:
             pictures = listed_pictures(source, run.manifest, split)
-            stores[split] = _filled(split, pictures, recipe.preprocess, THREADS, progress)
-            refuse_changed(run.manifest, split, stores[split])
+            store = _filled(split, pictures, recipe.preprocess, THREADS, progress)
+            refuse_changed(run.manifest, split, store)
+            # Classes are numbered as when the run began, also where a class folder has been added since.
+            stores[split] = relabel(store, source, run.classes)
     return Prepared(recipe, run.classes, run.manifest, stores)
 
 

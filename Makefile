@@ -22,6 +22,7 @@ lint: .venv/installed-dev
 # Rewrites what tests compare against; read the diff before committing it.
 golden: .venv/installed-dev
 	$(BIN)/python tools/write_cli_page.py
+	$(BIN)/python tools/write_golden.py
 
 bench: .venv/installed
 	$(BIN)/python bench/startup.py

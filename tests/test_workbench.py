@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,17 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(finished: Path)
         "going on from step 4 of 8",
     ]
     assert (finished / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_network_is_refused(finished: Path) -> None:
+    shutil.rmtree(finished / "model")
+    recipe = library.open_run(finished).recipe
+    replace(recipe, net="conv5-4 relu gap fc-classes").save(finished / "recipe.toml")
+    with pytest.raises(DataError) as raised:
+        library.resume(finished)
+    assert str(raised.value) == (
+        f"{finished}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse
 from striate.data.pictures import Pictures, Source
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
-from striate.data.source import BUNDLED, open_source
+from striate.data.source import open_source, place_of
 from striate.data.split import stratified_split
 from striate.data.store import Store, fill, ids_of, mean_and_std
 from striate.errors import DataError, StorageError, UsageError
@@ -67,8 +67,7 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     # On shapes alone, so that a network that does not fit is refused before anything is read.
     summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
     stores = _decode(splits, source, shape, settings, progress)
-    place = str(data) if str(data) in BUNDLED and not Path(data).exists() else str(Path(data).resolve())
-    recipe = _recipe(place, net, source, stores["train"], settings, progress)
+    recipe = _recipe(place_of(data), net, source, stores["train"], settings, progress)
     return Prepared(recipe, source.classes, manifest_of(source, stores), stores)
 
 
@@ -77,7 +76,7 @@ def reread(run: Run, data: str | Path | None, progress: Progress) -> Prepared:
 
     Raises DataError where one is gone or has changed.
     """
-    recipe = run.recipe if data is None else replace(run.recipe, data=str(Path(data).resolve()))
+    recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
     source = run.source() if data is None else open_source(data)
     stores = {}
     for split, names in run.manifest.splits.items():

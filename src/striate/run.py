@@ -146,7 +146,8 @@ class Run:
                 f"{place}: the data set of the run is no longer there. "
                 f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA"
             )
-        return open_source(place)
+        # A name of a bundled set is that set, whatever folder of the same name stands here now.
+        return open_source(BUNDLED.get(place, place))
 
     def load(
         self, data: str | Path | None = None, *, split: str | None = None, progress: Progress | None = None

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "network": {"nets", "spec"},
     "run": {"network", "data", "tasks", "training"},
     # From what a user writes to a network; the file a user names is run from here alone.
-    "resolve": {"nets", "spec", "run"},
+    "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
     "workbench": {"preparation", "nets", "data", "tasks", "training", "run", "look"},

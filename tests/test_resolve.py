@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -101,7 +102,10 @@ def test_no_file_and_a_file_that_fails_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_spec_takes_three_axes() -> None:
-    with pytest.raises(striate.UsageError, match=r"^A spec takes pictures of three axes, CxHxW; got 784\.$"):
+    with pytest.raises(
+        striate.UsageError,
+        match=r"^An input is channels, height and width, such as \(3, 32, 32\); got \(784,\)\.$",
+    ):
         striate.load_module("conv3-8 fc-10", input=(784,))
 
 
@@ -117,3 +121,18 @@ def test_a_run_is_found_with_its_own_network_and_loaded_with_its_own_weights(tmp
     assert striate.summary(target.make, target.input).layers[-1].output == (2,)
     loaded, own = striate.load_module(str(run.folder)).state_dict(), run.model.state_dict()
     assert all(torch.equal(loaded[key], own[key]) for key in own)
+
+
+def test_a_spec_longer_than_any_path_is_a_spec() -> None:
+    text = "conv3-8 relu " * 400 + "gap fc-10"
+    assert striate.find_network(text).name == text
+
+
+def test_a_file_may_put_a_folder_of_its_own_before_its_neighbours(file: Path, tmp_path: Path) -> None:
+    before = list(sys.path)
+    file.write_text("import sys\nsys.path.insert(0, 'mine')\n" + NET, encoding="utf-8")
+    try:
+        striate.find_network(f"{file}:Net")
+        assert sys.path == ["mine", *before]
+    finally:
+        sys.path[:] = before

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image
 
 import striate as library
 from striate.errors import DataError, StriateError, UsageError
+from striate.training.durable import write_folder
 
 
 def data_of(run: Path) -> Path:
@@ -171,4 +173,25 @@ def test_an_unfinished_run_has_no_model_yet(finished: Path) -> None:
         _ = library.open_run(finished).model
     assert str(raised.value) == (
         f"{finished}: the run has not finished, so it has no model yet. Finish it with: striate resume {finished}"
+    )
+
+
+def test_a_run_of_the_bundled_set_knows_it_beside_a_folder_of_its_name(
+    finished: Path, make_photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    recipe = library.open_run(finished).recipe
+    replace(recipe, data="fashion").save(finished / "recipe.toml")
+    make_photos(tmp_path / "fashion")
+    monkeypatch.chdir(tmp_path)
+    assert library.open_run(finished).source().format == "IDX"
+
+
+def test_weights_that_are_no_safetensors_are_named(finished: Path) -> None:
+    # The manifest agrees with them, as a stranger's may.
+    write_folder(finished / "model", {"model.safetensors": b"weights", "config.json": b"{}"})
+    with pytest.raises(DataError) as raised:
+        _ = library.open_run(finished).model
+    assert str(raised.value) == (
+        f"{finished}/model/model.safetensors: not readable (Error while deserializing: header too small). "
+        "Restore it from a copy."
     )

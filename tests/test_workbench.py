@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +87,10 @@ def test_a_run_killed_before_its_report_gets_one(finished: Path) -> None:
 
 
 def test_a_run_killed_before_its_result_is_scored_again_and_only_once(finished: Path) -> None:
-    (
-        (finished / "metrics.jsonl").read_bytes(),
-        (finished / "model" / "model.safetensors").read_bytes(),
-    )
+    before = numbers(library.open_run(finished))
     shutil.rmtree(finished / "model")
     library.resume(finished)
+    assert numbers(library.open_run(finished)) == before
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(finished: Path) -> None:
@@ -106,6 +105,17 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(finished: Path)
         "going on from step 4 of 8",
     ]
     assert (finished / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_a_checkpoint_of_another_network_is_refused(finished: Path) -> None:
+    shutil.rmtree(finished / "model")
+    recipe = library.open_run(finished).recipe
+    replace(recipe, net="conv5-4 relu gap fc-classes").save(finished / "recipe.toml")
+    with pytest.raises(DataError) as raised:
+        library.resume(finished)
+    assert str(raised.value) == (
+        f"{finished}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."
+    )
 
 
 @pytest.fixture
@@ -157,6 +167,14 @@ def test_added_pictures_change_nothing(photos: Path, stopped: Path, tmp_path: Pa
     for picture in list((photos / "dog").iterdir()):
         shutil.copy(picture, picture.with_name(f"copy of {picture.name}"))
     assert numbers(library.resume(stopped)) == numbers(whole)
+
+
+def test_an_added_class_changes_nothing(photos: Path, stopped: Path, tmp_path: Path) -> None:
+    whole = library.train(photos, settings=SETTINGS, out=tmp_path / "whole")
+    (photos / "aardvark").mkdir()
+    shutil.copy(next((photos / "dog").iterdir()), photos / "aardvark")
+    assert numbers(library.resume(stopped)) == numbers(whole)
+    assert library.open_run(stopped).evaluate().accuracy == whole.metrics[-1]["accuracy"]
 
 
 def test_runs_of_one_day_are_numbered_and_named_after_their_net_and_data(

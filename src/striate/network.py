@@ -15,10 +15,11 @@ def check_name(net: str) -> None:
         raise unknown("network", net, CATALOG)
 
 
-def make_network(net: str, *, num_classes: int, input: tuple[int, int, int]) -> nn.Module:
+def make_network(net: str, *, input: tuple[int, ...], num_classes: int | None = None) -> nn.Module:
     """Return a network with fresh weights for pictures of `input` (C, H, W).
 
-    Raises UsageError for a name that is not in the catalogue, or a spec that cannot be read or does not fit.
+    Without `num_classes` it has as many as its paper, or as the spec says. Raises UsageError for a name that is
+    not in the catalogue, or a spec that cannot be read or does not fit.
     """
     if is_spec(net):
         return build_spec(net, input=input, num_classes=num_classes)

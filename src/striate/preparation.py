@@ -16,14 +16,14 @@ from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse
 from striate.data.pictures import Pictures, Source
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
-from striate.data.source import BUNDLED, open_source
+from striate.data.source import open_source, place_of
 from striate.data.split import stratified_split
 from striate.data.store import Store, fill, ids_of, mean_and_std
 from striate.errors import DataError, StorageError, UsageError
 from striate.nets.catalog import CATALOG
 from striate.nets.published import PUBLISHED, published
 from striate.network import check_name, make_network
-from striate.run import EVALUATED_AT_ONCE, THREADS, Run
+from striate.run import EVALUATED_AT_ONCE, THREADS, Run, relabel
 from striate.tracing.summary import summary
 from striate.training.choice import DEFAULT_NET, Facts, Settings, choose_plan, choose_side
 from striate.training.recipe import Recipe
@@ -70,8 +70,7 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     # On shapes alone, so that a network that does not fit is refused before anything is read.
     summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
     stores = _decode(splits, source, shape, settings, progress)
-    place = str(data) if str(data) in BUNDLED and not Path(data).exists() else str(Path(data).resolve())
-    recipe = _recipe(place, net, source, stores["train"], settings, progress)
+    recipe = _recipe(place_of(data), net, source, stores["train"], settings, progress)
     return Prepared(recipe, source.classes, manifest_of(source, stores), stores)
 
 
@@ -80,14 +79,16 @@ def reread(run: Run, data: str | Path | None, progress: Progress) -> Prepared:
 
     Raises DataError where one is gone or has changed.
     """
-    recipe = run.recipe if data is None else replace(run.recipe, data=str(Path(data).resolve()))
+    recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
     source = run.source() if data is None else open_source(data)
     stores = {}
     for split, names in run.manifest.splits.items():
         if names:
             pictures = listed_pictures(source, run.manifest, split)
-            stores[split] = _filled(split, pictures, recipe.preprocess, THREADS, progress)
-            refuse_changed(run.manifest, split, stores[split])
+            store = _filled(split, pictures, recipe.preprocess, THREADS, progress)
+            refuse_changed(run.manifest, split, store)
+            # Classes are numbered as when the run began, also where a class folder has been added since.
+            stores[split] = relabel(store, source, run.classes)
     return Prepared(recipe, run.classes, run.manifest, stores)
 
 

@@ -12,10 +12,9 @@ from types import ModuleType
 from torch import nn
 
 from striate.errors import UsageError, unknown
-from striate.nets.build import build
 from striate.nets.catalog import CATALOG
+from striate.network import make_network
 from striate.run import open_run
-from striate.spec import build as build_spec
 from striate.spec import is_spec
 
 Shape = tuple[int, ...]
@@ -49,7 +48,7 @@ def find_network(text: str, *, input: Shape | None = None) -> Target:
     """
     if text in CATALOG:
         shape = input or CATALOG[text].input
-        return Target(text, shape, lambda: build(text, in_channels=shape[0]))
+        return Target(text, shape, lambda: make_network(text, input=shape))
     if _is_run(text):
         run = open_run(text)
         own = (run.preprocess.channels, *run.preprocess.size)
@@ -59,12 +58,15 @@ def find_network(text: str, *, input: Shape | None = None) -> Target:
         return _from_file(Path(in_file["file"]), in_file["name"], input or _USUAL_INPUT)
     if is_spec(text):
         shape = input or _SPEC_INPUT
-        return Target(text, shape, lambda: build_spec(text, input=_picture(shape)))
+        return Target(text, shape, lambda: make_network(text, input=shape))
     raise unknown("network", text, CATALOG)
 
 
 def _is_run(text: str) -> bool:
-    return (Path(text) / "recipe.toml").is_file()
+    try:
+        return (Path(text) / "recipe.toml").is_file()
+    except OSError:  # a spec may be longer than any path
+        return False
 
 
 def _from_file(path: Path, name: str, input: Shape) -> Target:
@@ -86,13 +88,14 @@ def _executed(path: Path) -> ModuleType:
         raise UsageError(f"{path} cannot be read as Python.")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
-    sys.path.insert(0, str(path.parent.resolve()))
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
     try:
         found.loader.exec_module(module)
     except Exception as error:
         raise UsageError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
     finally:
-        sys.path.pop(0)
+        sys.path.remove(folder)  # not the first: the file may have put others before it
     return module
 
 
@@ -118,9 +121,3 @@ def _made(value: object, where: str) -> nn.Module:
     if not isinstance(made, nn.Module):
         raise UsageError(f"{where} makes a {type(made).__name__}; a torch.nn.Module is wanted.")
     return made
-
-
-def _picture(shape: Shape) -> tuple[int, int, int]:
-    if len(shape) != 3:
-        raise UsageError(f"A spec takes pictures of three axes, CxHxW; got {'x'.join(map(str, shape))}.")
-    return shape[0], shape[1], shape[2]

@@ -146,7 +146,8 @@ class Run:
                 f"{place}: the data set of the run is no longer there. "
                 f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA"
             )
-        return open_source(place)
+        # A name of a bundled set is that set, whatever folder of the same name stands here now.
+        return open_source(BUNDLED.get(place, place))
 
     def load(
         self, data: str | Path | None = None, *, split: str | None = None, progress: Progress | None = None
@@ -204,14 +205,15 @@ def read_picture(path: str | Path) -> bytes:
 
 
 def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:
-    """Return a store whose labels count in `classes`; raises DataError for a class that is not among them."""
+    """Return a store whose labels count in `classes`; raises DataError for a picture of a class not among them."""
     if source.classes == classes:
         return store
-    if unknown := [name for name in source.classes if name not in classes]:
+    met = set(store.labels.tolist())
+    if unknown := [name for i, name in enumerate(source.classes) if i in met and name not in classes]:
         raise DataError(
             f"{source.root}: class '{unknown[0]}' is not one the network knows. It knows: {', '.join(classes)}."
         )
-    places = torch.tensor([classes.index(name) for name in source.classes])
+    places = torch.tensor([classes.index(name) if name in classes else -1 for name in source.classes])
     return Store(store.images, places[store.labels], store.names, store.digests, store.bad)
 
 

@@ -91,8 +91,8 @@ def test_the_least_time_is_shown_when_asked_for(
             "striate: --as python writes specs as PyTorch source; 'lenet5' is none.\n",
         ),
         (
-            ["conv5/p0-8 conv5-8/p0 fc-2", "--input", "1x6"],
-            "striate: A spec takes pictures of three axes, CxHxW; got 1x6.\n",
+            ["conv5-8/p0 fc-2", "--input", "1x6"],
+            "striate: An input is channels, height and width, such as (3, 32, 32); got (1, 6).\n",
         ),
     ],
 )

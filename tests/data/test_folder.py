@@ -9,7 +9,7 @@ from PIL import Image
 
 from striate.data.folder import FolderPictures, open_folder
 from striate.data.pictures import Source
-from striate.data.source import open_source
+from striate.data.source import open_source, place_of
 from striate.data.walk import Walk
 from striate.errors import DataError
 
@@ -312,8 +312,10 @@ def test_a_local_folder_goes_before_the_bundled_set_of_its_name(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert open_source("fashion").format == "IDX"
+    assert place_of("fashion") == "fashion"
     fill(tmp_path, "fashion/a/1.png", "fashion/b/1.png")
     assert open_source("fashion").format == "class folders"
+    assert place_of("fashion") == str(tmp_path / "fashion")
 
 
 def test_a_subset_keeps_names_files_and_labels_together(tmp_path: Path) -> None:

@@ -73,9 +73,7 @@ def _source(network: str, shape: tuple[int, ...] | None) -> str:
         raise UsageError(f"--as python writes specs as PyTorch source; '{network}' is none.")
     if shape is None:
         return spec.to_python(network)
-    if len(shape) != 3:
-        raise UsageError(f"A spec takes pictures of three axes, CxHxW; got {'x'.join(map(str, shape))}.")
-    return spec.to_python(network, input=(shape[0], shape[1], shape[2]))
+    return spec.to_python(network, input=shape)
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from striate.data.augment import PRESETS
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.progress import Progress
-from striate.errors import DivergedError, Interrupted, command
+from striate.errors import DataError, DivergedError, Interrupted, command
 from striate.tasks.classification import Classification
 from striate.tasks.scores import Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -222,8 +222,13 @@ def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
         job.progress.say(f"passed over a damaged checkpoint: {problem}")
     if found.checkpoint is None:
         return Position()
-    model.load_state_dict(dict(found.checkpoint.model))
-    learner.restore(found.checkpoint.optimizer)
-    position = Position(**found.checkpoint.state)
+    try:
+        model.load_state_dict(dict(found.checkpoint.model))
+        learner.restore(found.checkpoint.optimizer)
+        position = Position(**found.checkpoint.state)
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        raise DataError(
+            f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."
+        ) from error
     job.progress.say(f"going on from step {position.step} of {job.steps}")
     return position

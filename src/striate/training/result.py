@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
@@ -38,7 +39,12 @@ def load_result(folder: Path) -> Mapping[str, Tensor]:
             f"Finish it with: {command('resume', folder)}"
         )
     weights, _ = read_folder(folder / MODEL, FILES).values()
-    return tensors_from_bytes(weights)
+    try:
+        return tensors_from_bytes(weights)
+    except SafetensorError as error:
+        raise DataError(
+            f"{folder / MODEL / FILES[0]}: not readable ({error}). Restore it from a copy."
+        ) from error
 
 
 def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:

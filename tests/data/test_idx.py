@@ -1,5 +1,6 @@
 import gzip
 import importlib.util
+import unicodedata
 import zlib
 from pathlib import Path
 from types import ModuleType
@@ -87,6 +88,12 @@ def test_the_dot_of_some_mirrors_is_understood(tmp_path: Path) -> None:
 )
 def test_class_names_stand_in_classes_txt(tmp_path: Path, text: str) -> None:
     (folder(tmp_path) / "classes.txt").write_bytes(text.encode())
+    assert open_source(tmp_path).classes == ("고양이", "강아지", "새")
+
+
+def test_class_names_in_either_unicode_form_are_one(tmp_path: Path) -> None:
+    listed = folder(tmp_path) / "classes.txt"
+    listed.write_text(unicodedata.normalize("NFD", "고양이\n강아지\n새\n"), encoding="utf-8")
     assert open_source(tmp_path).classes == ("고양이", "강아지", "새")
 
 

@@ -1,9 +1,11 @@
 import json
 import xml.etree.ElementTree as ET
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
+from rich.cells import cell_len
 from torch import Tensor, nn
 
 import striate
@@ -93,6 +95,26 @@ def test_korean_names_keep_the_columns_in_line() -> None:
     net.add_module("conv", nn.Conv2d(1, 1, 3))
     rows = str(striate.summary(net, (1, 8, 8))).splitlines()[3:5]
     assert rows[0].index("conv2d") + 3 == rows[1].index("conv2d")
+
+
+@pytest.mark.parametrize(
+    "path", ["가나다라마바사아자차카타파하", "layer1.0.가나다라마바사아자차카타", "layer1.0.conv"]
+)
+def test_a_label_of_the_drawing_fits_its_column_in_any_script(path: str) -> None:
+    box = ET.fromstring(striate.summary(named(path), (1, 8, 8)).svg())
+    labels = [
+        text for text in box.itertext() if text.strip("\u2026").strip() and text.strip("\u2026") in path
+    ]
+    assert labels
+    assert all(cell_len(label) <= 18 for label in labels)
+
+
+def named(path: str) -> nn.Module:
+    """Return a convolution at a path of modules."""
+    net: nn.Module = nn.Conv2d(1, 1, 3)
+    for name in reversed(path.split(".")):
+        net = nn.Sequential(OrderedDict({name: net}))
+    return net
 
 
 def test_every_render_of_every_network_is_whole(network: Network) -> None:

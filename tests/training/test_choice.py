@@ -48,6 +48,7 @@ def test_a_network_that_learns_by_its_own_rule_gets_the_rules_rate() -> None:
     plan, choices = choose_plan(Settings(), replace(FACTS, own_rate=0.02))
     assert plan.lr == 0.02
     assert "lr 0.02: usual for the network's own learning rule" in map(str, choices)
+    assert not {"optimizer", "weight_decay"} & {choice.name for choice in choices}
 
 
 def test_many_pictures_are_seen_five_times() -> None:

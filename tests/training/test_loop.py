@@ -14,10 +14,10 @@ from striate.data.preprocess import Preprocess
 from striate.data.progress import Silent
 from striate.data.store import Store
 from striate.errors import DivergedError
+from striate.rule import LearningRule
 from striate.tasks.classification import AUXILIARY_WEIGHT, Classification
 from striate.training.loop import Job, fit
 from striate.training.recipe import Plan, Recipe
-from striate.training.step import LearningRule
 
 PREPROCESS = Preprocess(size=(4, 4), channels=1, mean=(0.5,), std=(0.25,))
 

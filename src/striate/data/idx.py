@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import math
+import unicodedata
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,7 +136,8 @@ def _listed_names(path: Path) -> tuple[str, ...]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8.") from error
-    names = tuple(line.strip() for line in lines if line.strip())
+    # NFC as for folders, so that a class has one name whatever system wrote it.
+    names = tuple(unicodedata.normalize("NFC", line.strip()) for line in lines if line.strip())
     if twice := [name for name in names if names.count(name) > 1]:
         raise DataError(f"{path}: '{twice[0]}' stands there twice. Give each class a name of its own.")
     return names

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from striate.nets.rule import LearningRule
+from striate.rule import LearningRule
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from rich.cells import cell_len, set_cell_size
+
 from striate.tracing.boxes import Box, boxes
 from striate.tracing.table import Table
 from striate.tracing.text import count
@@ -19,6 +21,7 @@ _SHORTEST = 10.0
 _SLANT = 0.32  # a box's depth, drawn to the upper right
 _GAP = 26.0
 _LABEL = 98.0
+_LABEL_CELLS = 18  # what fits a label, a Korean character taking two
 _MARGIN = 40.0
 _LINE = 1900.0
 _ROW = 330.0
@@ -180,8 +183,11 @@ def _label(item: _Placed) -> str:
 
 def _short(text: str) -> str:
     """Return a label that fits its column; the end of a path says more than its beginning."""
-    wide = sum(2 if ord(c) > 0x2E7F else 1 for c in text)
-    return text if wide <= 18 else "\u2026" + text[-15:] if "." in text else text[:15] + "\u2026"
+    if cell_len(text) <= _LABEL_CELLS:
+        return text
+    if "." in text:
+        return "\u2026" + set_cell_size(text[::-1], _LABEL_CELLS - 3).rstrip()[::-1]
+    return set_cell_size(text, _LABEL_CELLS - 3).rstrip() + "\u2026"
 
 
 def _heads(item: _Placed) -> list[str]:

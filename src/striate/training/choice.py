@@ -128,7 +128,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
     kept = ("momentum", "label_smoothing", "schedule", "checkpoint_every")
     values |= {name: getattr(settings, name) for name in kept}
-    return Plan(**values), [choice for choice in choices if asked[choice.name] is None]
+    unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
+    return Plan(**values), [c for c in choices if asked[c.name] is None and c.name not in unused]
 
 
 def _epochs(pictures: int) -> Chosen:

@@ -15,6 +15,7 @@ from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.progress import Progress
 from striate.errors import DataError, DivergedError, Interrupted, command
+from striate.rule import LearningRule
 from striate.tasks.classification import Classification
 from striate.tasks.scores import Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -23,7 +24,7 @@ from striate.training.optim import Hyper, make_optimizer
 from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
 from striate.training.schedule import SCHEDULES
-from striate.training.step import BackPropagation, ByRule, Learner, LearningRule, NotFiniteError, Outcome
+from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 

@@ -2,9 +2,9 @@
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import tomli_w
 import torch
@@ -87,11 +87,9 @@ def load_recipe(path: Path) -> Recipe:
     """Read recipe.toml; raises DataError where it is missing, broken or from a newer version."""
     values = _read(path)
     try:
+        own = _known(Recipe, {name: values[name] for name in ("data", "net", "weights", "seed")})
         return Recipe(
-            data=values["data"],
-            net=values["net"],
-            weights=values["weights"],
-            seed=values["seed"],
+            **own,
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
             train=Plan(**_known(Plan, values["train"])),
         )
@@ -119,9 +117,26 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values a dataclass has fields for, lists as tuples."""
-    names = {field.name for field in fields(kind)}
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in names}
+    """Return the values a dataclass has fields for, lists as tuples; TypeError for one of another type."""
+    types = get_type_hints(kind)
+    known = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items() if name in types}
+    for name, value in known.items():
+        if not _is(types[name], value):
+            raise TypeError(f"{name} is {values[name]!r}")
+    return known
+
+
+def _is(kind: Any, value: object) -> bool:
+    """Say whether a value of a TOML file is of a field's type: a number, a text, one of a few, or a tuple of these."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return any(type(value) is type(one) and value == one for one in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        each = inner[:1] * len(value) if inner[-1] is ... else inner
+        return len(each) == len(value) and all(map(_is, each, value))
+    return isinstance(value, int | float if kind is float else kind) and not isinstance(value, bool)
 
 
 def _check(name: str, kind: str, known: Collection[str]) -> None:

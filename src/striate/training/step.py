@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.data.loader import Batch
+from striate.rule import LearningRule
 from striate.tasks.classification import Classification
 
 Tensors = Mapping[str, Tensor]
@@ -41,17 +42,6 @@ class Learner(Protocol):
 
     def restore(self, tensors: Tensors) -> None:
         """Take over a state that `tensors` returned."""
-
-
-class LearningRule(Protocol):
-    """A network's own way to learn, for those that do not by back-propagation.
-
-    It keeps no state outside the network's parameters and buffers, and draws only from torch's global generator,
-    which the loop seeds for every step.
-    """
-
-    def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
-        """Change the network by images (B, C, H, W) and labels (B,); return the loss of the batch before it."""
 
 
 class BackPropagation:

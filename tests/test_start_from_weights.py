@@ -1,5 +1,6 @@
 """A run that starts from weights somebody trained."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -90,3 +91,30 @@ def test_imagenet_weights_of_a_network_that_has_none_are_refused(tmp_path: Path)
         striate.UsageError, match=r"^No published ImageNet weights of 'lenet5' are known\. Give a file"
     ):
         striate.train(tmp_path / "nowhere", net="lenet5", settings=striate.Settings(weights="imagenet"))
+
+
+@pytest.mark.parametrize(
+    "config", ["{}", "[]", "not JSON", '{"pretrained_cfg": {"mean": [0.5], "std": [0]}}']
+)
+def test_a_config_json_of_another_program_is_left_aside(
+    first: striate.Run, tmp_path: Path, config: str
+) -> None:
+    weights = tmp_path / "else" / "model.safetensors"
+    weights.parent.mkdir()
+    weights.write_bytes(weights_of(first).read_bytes())
+    (weights.parent / "config.json").write_text(config)
+    settings = striate.Settings(size=12, epochs=1, net=NET, weights=str(weights))
+    run = striate.train(tmp_path / "first", settings=settings, out=tmp_path / "second")
+    assert run.preprocess.mean == first.preprocess.mean
+
+
+def test_a_run_that_could_not_write_its_first_checkpoint_starts_from_the_weights_again(
+    first: striate.Run, tmp_path: Path
+) -> None:
+    settings = striate.Settings(size=12, epochs=1, net=NET, weights=str(weights_of(first)))
+    whole = striate.train(tmp_path / "first", settings=settings, out=tmp_path / "second")
+    before = weights_of(whole).read_bytes()
+    shutil.rmtree(whole.folder / "model")
+    shutil.rmtree(whole.folder / "checkpoints")
+    (whole.folder / "checkpoints").mkdir()  # as a full disk or a kill leaves it
+    assert weights_of(striate.resume(whole.folder)).read_bytes() == before

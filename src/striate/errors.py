@@ -6,6 +6,7 @@ The exit codes are part of the interface: see docs/errors.md.
 import shlex
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
+from itertools import takewhile
 
 
 class StriateError(Exception):
@@ -60,10 +61,16 @@ def unknown(kind: str, given: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not in a closed list, with the nearest known name."""
     names = sorted(known)
     near = sorted(get_close_matches(given, names, n=len(names) or 1, cutoff=0.6))
-    # Of names equally near the first in the alphabet: 'resnet50', not 'resnet56', for 'resnet5O'.
-    best = max(near, key=lambda name: SequenceMatcher(None, name, given).ratio(), default="")
+    # Of names equally near the one that begins alike, then the first in the alphabet: 'resnet50' for 'resnet51'.
+    best = max(near, key=lambda name: _likeness(name, given), default="")
     hint = f"Did you mean '{best}'?" if near else f"Known: {', '.join(names)}."
     return UsageError(f"Unknown {kind} '{given}'. {hint}")
+
+
+def _likeness(name: str, given: str) -> tuple[float, int]:
+    """Return how alike two names are, and how many characters they begin with in common."""
+    begin = takewhile(lambda pair: pair[0] == pair[1], zip(name, given, strict=False))
+    return SequenceMatcher(None, name, given).ratio(), len(list(begin))
 
 
 def command(*words: object) -> str:

@@ -33,7 +33,7 @@ Shape = tuple[int, int, int]  # channels, height, width
 # Pictures whose headers are read to choose the input, and the share of unreadable ones a run goes on with.
 LOOKED_AT = 256
 BAD_SHARE = 0.01
-BAD_SHOWN = 10
+SHOWN = 10
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
@@ -66,6 +66,7 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     source = open_source(data)
     _refuse_unwritable_names(source)
     splits = _split(source, seed=settings.seed)
+    _tell_unscored(splits, source.classes, progress)
     shape = _choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
     summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
@@ -104,13 +105,26 @@ def _refuse_unwritable_names(source: Source) -> None:
 def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
     """Return the splits of a data set; one that has none is split by the seed."""
     splits = source.splits
-    if "all" in splits:
-        pictures = splits["all"]
+    if splits.keys() in ({"all"}, {"train"}):
+        (pictures,) = splits.values()
         ids = ids_of(tuple(pictures.name(i) for i in range(len(pictures))))
         splits = stratified_split(pictures, ids, seed=seed)
     if len(splits["train"]) == 0:
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
     return splits
+
+
+def _tell_unscored(splits: Mapping[str, Pictures], classes: tuple[str, ...], progress: Progress) -> None:
+    """Say which classes no held-out picture will score, as a class of one or two pictures has none."""
+    held_out = [split for split in ("val", "test") if split in splits and len(splits[split])]
+    if not held_out:
+        progress.say("note: no picture is held out, so the network will not be scored")
+        return
+    counts = np.bincount(splits[held_out[-1]].labels, minlength=len(classes))
+    thin = [name for name, count in zip(classes, counts, strict=True) if count == 0]
+    if thin:
+        more = f" and {len(thin) - SHOWN} more" if len(thin) > SHOWN else ""
+        progress.say(f"note: no {held_out[-1]} picture of {', '.join(thin[:SHOWN])}{more}, so not scored")
 
 
 def _choose_input(pictures: Pictures, net: str, settings: Settings, progress: Progress) -> Shape:
@@ -183,8 +197,8 @@ def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings,
     total = sum(len(store) for store in stores.values()) + len(bad)
     if not bad:
         return
-    lines = [f"  {b.name}: {b.reason}" for b in bad[:BAD_SHOWN]]
-    lines += [f"  and {len(bad) - BAD_SHOWN} more"] if len(bad) > BAD_SHOWN else []
+    lines = [f"  {b.name}: {b.reason}" for b in bad[:SHOWN]]
+    lines += [f"  and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
     listed = "\n".join(lines)
     if len(stores["train"]) == 0:
         raise DataError(f"{source.root}: none of the training pictures can be read:\n{listed}")
@@ -239,15 +253,24 @@ def _normalisation(
     They are known of the published weights, and of a file with a config.json beside it, as every run's model/ has.
     """
     channels = store.images.shape[1]
-    config = Path(weights or "").with_name("config.json") if weights else None
     if net in CATALOG and CATALOG[net].unit_pixels:
         return (0.0,) * channels, (1.0,) * channels
-    if weights and config is not None and config.is_file():
-        values = json.loads(config.read_text(encoding="utf-8"))["pretrained_cfg"]
-        return _of_channels(values["mean"], channels), _of_channels(values["std"], channels)
+    beside = None if weights in (None, "imagenet") else _stated_beside(Path(weights))
+    if beside is not None:
+        return _of_channels(beside[0], channels), _of_channels(beside[1], channels)
     if weights and net in PUBLISHED:
         return _of_channels(PUBLISHED[net].mean, channels), _of_channels(PUBLISHED[net].std, channels)
     return mean_and_std(store.images.numpy())
+
+
+def _stated_beside(weights: Path) -> tuple[list[float], list[float]] | None:
+    """Return mean and deviation of a config.json beside a weights file, or None where it does not say them."""
+    try:
+        values = json.loads(weights.with_name("config.json").read_text(encoding="utf-8"))["pretrained_cfg"]
+        mean, std = ([float(value) for value in values[name]] for name in ("mean", "std"))
+    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is another program's
+        return None
+    return (mean, std) if mean and std and min(std) > 0 else None
 
 
 def _of_channels(values: Sequence[float], channels: int) -> tuple[float, ...]:

@@ -117,7 +117,10 @@ def _made(value: object, where: str) -> nn.Module:
             f"{where} cannot be made without arguments: {error}. Write a function without any that makes it, "
             f"and name that."
         ) from error
-    made = value()
+    try:
+        made = value()
+    except Exception as error:  # whatever the user's own code raises
+        raise UsageError(f"{where} cannot be made: {type(error).__name__}: {error}") from error
     if not isinstance(made, nn.Module):
         raise UsageError(f"{where} makes a {type(made).__name__}; a torch.nn.Module is wanted.")
     return made

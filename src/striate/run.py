@@ -1,7 +1,7 @@
 """A run folder, read back: the network, what it scored, and predictions through the same preprocessing."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -217,10 +217,10 @@ def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:
     return Store(store.images, places[store.labels], store.names, store.digests, store.bad)
 
 
-def _split_of(splits: Mapping[str, object], asked: str | None, root: Path) -> str:
-    """Return the split asked for, or the first of test, val, all, train that there is."""
+def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path) -> str:
+    """Return the split asked for, or the first of test, val, all, train that holds a picture."""
     if asked is None:
-        return next(split for split in ("test", "val", "all", "train") if split in splits)
+        return next((split for split in ("test", "val", "all") if splits.get(split)), "train")
     if asked not in splits:
         raise UsageError(f"{root}: no split '{asked}'. It has: {', '.join(splits)}.")
     return asked

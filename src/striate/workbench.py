@@ -16,6 +16,7 @@ from striate.nets.pretrained import start_from
 from striate.preparation import Prepared, prepare, reread
 from striate.run import Run, open_run
 from striate.tasks.classification import Classification
+from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
 from striate.training.durable import storage_errors, write_file
 from striate.training.environment import environment
@@ -159,7 +160,7 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:
     )
     try:
         model = run.fresh_model()
-        if recipe.weights and not (folder / "checkpoints").exists():
+        if recipe.weights and not has_checkpoint(folder / "checkpoints"):
             progress.say(str(start_from(model, recipe.net, recipe.weights)))
         fit(model, job)
         save_result(folder, model, recipe, prepared.classes)

@@ -72,7 +72,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
         "conv3-4 gap bn fc-classes cannot be trained on a batch of 1 at 3x8x8, the smallest of an epoch: Expected more "
         "than 1 value per channel when training, got input size torch.Size([1, 4]). Give another --batch than 1.",
     ),
-    "no epochs": (["photos", "--epochs", "0"], 1, "epochs is 0; it must be at least 1, and finite in float32."),
+    "no epochs": (["photos", "--epochs", "0"], 1, "epochs is 0; it must be at least 1."),
     "epochs that are no number": (
         ["photos", "--epochs", "x"], 1, "Invalid value for '--epochs': 'x' is not a valid integer.",
     ),

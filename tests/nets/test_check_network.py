@@ -40,7 +40,7 @@ def test_a_fixed_number_of_classes_is_caught() -> None:
             super().__init__(5, in_channels=in_channels)
 
     assert failure(Net) == (
-        "The network breaks 1 of 9 promises.\n"
+        "The network breaks 1 of 10 promises.\n"
         "classes: In eval mode a batch of 1x3x4x4 gives (1, 5), not (1, 2)."
     )
 
@@ -52,7 +52,7 @@ def test_a_fixed_number_of_channels_is_caught() -> None:
 
     text = failure(Net)
     assert text.startswith(
-        "The network breaks 1 of 9 promises.\nchannels: In eval mode a batch of 1x1x4x4 is refused: "
+        "The network breaks 1 of 10 promises.\nchannels: In eval mode a batch of 1x1x4x4 is refused: "
     )
 
 
@@ -71,7 +71,7 @@ def test_whatever_a_network_raises_is_reported() -> None:
                 raise KeyError("no labels")
             return super().forward(x)
 
-    assert failure(Net) == "The network breaks 1 of 9 promises.\ngradients: KeyError: 'no labels'"
+    assert failure(Net) == "The network breaks 1 of 10 promises.\ngradients: KeyError: 'no labels'"
 
 
 def test_a_parameter_that_is_not_used_is_caught() -> None:
@@ -81,7 +81,7 @@ def test_a_parameter_that_is_not_used_is_caught() -> None:
             self.spare = nn.Parameter(torch.zeros(1))
 
     assert failure(Net) == (
-        "The network breaks 1 of 9 promises.\n"
+        "The network breaks 1 of 10 promises.\n"
         "gradients: 'spare' gets no gradient: nothing it computes reaches the output."
     )
 
@@ -92,7 +92,7 @@ def test_a_gradient_of_zero_is_caught() -> None:
             return self.fc(torch.relu(self.norm(self.conv(x)) - 100).mean((2, 3)))
 
     assert failure(Net) == (
-        "The network breaks 1 of 9 promises.\ngradients: The gradient of 'conv.weight' is zero."
+        "The network breaks 1 of 10 promises.\ngradients: The gradient of 'conv.weight' is zero."
     )
 
 
@@ -117,7 +117,7 @@ def test_a_buffer_that_moves_in_eval_mode_is_caught() -> None:
             return super().forward(x)
 
     assert failure(Net) == (
-        "The network breaks 1 of 9 promises.\ndeterministic: In eval mode a forward pass changes 'seen'."
+        "The network breaks 1 of 10 promises.\ndeterministic: In eval mode a forward pass changes 'seen'."
     )
 
 
@@ -128,7 +128,7 @@ def test_a_norm_over_the_batch_in_eval_mode_is_caught() -> None:
 
     text = failure(Net)
     assert text.startswith(
-        "The network breaks 1 of 9 promises.\nbatch: In eval mode an image's logits change by "
+        "The network breaks 1 of 10 promises.\nbatch: In eval mode an image's logits change by "
     )
     assert text.endswith(" with its batch.")
 
@@ -143,17 +143,17 @@ def test_state_outside_the_state_dict_is_caught() -> None:
             return super().forward(x * (self.hidden.to(x.device)))
 
     assert failure(Net) == (
-        "The network breaks 1 of 9 promises.\n"
+        "The network breaks 1 of 10 promises.\n"
         "state_dict: A new network with the same state_dict gives other logits."
     )
 
 
 def test_counts_that_are_not_those_stated_are_caught() -> None:
     assert failure(Good, params=1_000, macs=1) == (
-        "The network breaks 1 of 9 promises.\ncounts: It has 145 parameters, not 1,000."
+        "The network breaks 1 of 10 promises.\ncounts: It has 145 parameters, not 1,000."
     )
     assert failure(Good, macs=1) == (
-        "The network breaks 1 of 9 promises.\ncounts: It has 6,932 multiply-adds, not 1."
+        "The network breaks 1 of 10 promises.\ncounts: It has 6,932 multiply-adds, not 1."
     )
 
 
@@ -195,3 +195,15 @@ def test_torchs_random_numbers_are_left_alone() -> None:
     before = torch.get_rng_state()
     striate.check_network(Good, input=INPUT, num_classes=5)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_network_that_cannot_be_exported_is_caught() -> None:
+    class Net(Good):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x if x.sum().item() > 0 else -x)
+
+    with pytest.raises(VerificationError) as caught:
+        striate.check_network(Net, input=INPUT, num_classes=5, skip=set(CHECKS) - {"exports"})
+    assert str(caught.value).startswith(
+        "The network breaks 1 of 1 promises.\nexports: torch.export cannot capture it: "
+    )

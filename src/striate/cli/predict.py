@@ -1,11 +1,10 @@
 """`striate predict RUN IMAGE...`: what a trained network sees in pictures."""
 
-from typing import Any
-
 import click
 
 import striate
 from striate.cli.verb import Verb, json_flag, print_json
+from striate.errors import DataError
 
 
 @click.command(cls=Verb)
@@ -14,17 +13,28 @@ from striate.cli.verb import Verb, json_flag, print_json
 @click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name.")
 @json_flag
 def command(run: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
-    """Name the likeliest classes of each IMAGE, with their probabilities."""
+    """Name the likeliest classes of each IMAGE, with their probabilities.
+
+    A picture that cannot be read is named at the end; the others are answered all the same.
+    """
     opened = striate.open_run(run)
-    if as_json:
-        print_json([{"image": image, "predictions": _rows(opened, image, top)} for image in images])
-        return
+    answers: list[dict[str, object]] = []
+    unread: list[str] = []
     for image in images:
-        guesses = opened.predict(image, top=top)
-        print(image)
-        for guess in guesses:
-            print(f"  {guess.probability:6.1%}  {guess.label}")
-
-
-def _rows(run: "striate.Run", image: str, top: int) -> list[dict[str, Any]]:
-    return [{"class": guess.label, "probability": guess.probability} for guess in run.predict(image, top=top)]
+        try:
+            guesses = opened.predict(image, top=top)
+        except DataError as error:
+            unread.append(str(error))
+            continue
+        answers.append(
+            {
+                "image": image,
+                "predictions": [{"class": g.label, "probability": g.probability} for g in guesses],
+            }
+        )
+        if not as_json:
+            print("\n".join([image, *(f"  {g.probability:6.1%}  {g.label}" for g in guesses)]))
+    if as_json:
+        print_json(answers)
+    if unread:
+        raise DataError("\n".join(dict.fromkeys(unread)))

@@ -8,7 +8,7 @@ import click
 
 import striate
 from striate import spec
-from striate.cli.verb import Verb, json_flag, print_json
+from striate.cli.verb import Verb, json_flag, note_channels_last, print_json
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -54,6 +54,7 @@ def command(**flags: Any) -> None:
     """
     asked = Flags(**flags)
     shape = _shape(asked.size) if asked.size else None
+    note_channels_last(shape or ())
     if asked.language:
         click.echo(_source(asked.network, shape), nl=False)
         return

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -56,3 +56,14 @@ def showing() -> Iterator["TerminalProgress"]:
 def run_line(run: "striate.Run") -> str:
     """Return the last lines of a training: the run folder and its report."""
     return f"run     {run.folder}\nreport  {run.folder / 'report.html'}"
+
+
+def note_channels_last(shape: Sequence[int]) -> None:
+    """Say on standard error how a shape was read, where it looks as if its channels came last."""
+    if len(shape) == 3 and shape[2] in (1, 3, 4) and shape[0] > max(4, shape[2]):
+        height, width, channels = shape
+        click.echo(
+            f"note: channels come first, so {height}x{width}x{channels} has {height} of them. "
+            f"For {channels} write {channels}x{height}x{width}.",
+            err=True,
+        )

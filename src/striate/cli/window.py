@@ -13,7 +13,7 @@ from striate.arithmetic.layer import Kind, Layer
 from striate.arithmetic.plane import windows
 from striate.arithmetic.record import number, record
 from striate.arithmetic.window import Padding
-from striate.cli.verb import Verb, json_flag, print_json
+from striate.cli.verb import Verb, json_flag, note_channels_last, print_json
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -77,6 +77,7 @@ def command(**flags: Any) -> None:
     _check(asked)
     matrix = _matrix("INPUT", asked.picture) if asked.picture.startswith("[") else None
     sizes = (len(matrix), len(matrix[0])) if matrix else _numbers("INPUT", asked.picture, most=3)
+    note_channels_last(sizes)
     layer = _layer(asked, sizes)
     layers = layer.stack(asked.repeat)
     values = _values(asked, layer, matrix) if matrix else None

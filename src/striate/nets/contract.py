@@ -185,6 +185,20 @@ def survives_a_file(subject: Subject) -> None:
             raise VerificationError("A new network with the same state_dict gives other logits.")
 
 
+def exports_whole(subject: Subject) -> None:
+    """In eval mode torch.export captures it as one graph, which gives the same logits."""
+    net = subject.small.eval()
+    try:
+        program = torch.export.export(net, (subject.images,))
+    except Exception as error:  # torch.export raises whatever its tracer meets
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise VerificationError(f"torch.export cannot capture it: {reason}") from error
+    with torch.no_grad():
+        wanted, found = net(subject.images), program.module()(subject.images)
+    if not torch.allclose(wanted, found, rtol=1e-4, atol=1e-5):
+        raise VerificationError("The exported graph gives other logits.")
+
+
 def counts_as_stated(subject: Subject) -> None:
     """Parameters, auxiliary parameters and multiply-adds are those stated, where any are."""
     params, auxiliary, macs = count(subject.ghost, subject.input)
@@ -205,6 +219,7 @@ CHECKS: dict[str, Callable[[Subject], None]] = {
     "deterministic": is_deterministic,
     "batch": treats_images_apart,
     "state_dict": survives_a_file,
+    "exports": exports_whole,
     "counts": counts_as_stated,
 }
 

@@ -81,6 +81,11 @@ def load_checkpoint(folder: Path) -> Found:
     return Found(None, ())
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Say whether there is a checkpoint below `folder`, whole or damaged."""
+    return bool(_steps(folder))
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """Return one checkpoint; raises DataError where a file is not the one its manifest names."""
     model, optimizer, state = read_folder(path, FILES).values()

@@ -53,8 +53,10 @@ class Plan:
         _check(self.layout, "layout", LAYOUTS)
         for name, least in LEAST.items():
             value = getattr(self, name)
-            if not least <= value <= LARGEST:
-                raise UsageError(f"{name} is {value}; it must be at least {least}, and finite in float32.")
+            if value > LARGEST:
+                raise UsageError(f"{name} is {value}; it must be finite in float32.")
+            if not value >= least:
+                raise UsageError(f"{name} is {value}; it must be at least {least}.")
         for name in ("momentum", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")

@@ -59,6 +59,7 @@ def draw(lines: Sequence[Line]) -> str:
         axes.grid(alpha=0.25)
         axes.set_axisbelow(True)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(left=0)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     return out.getvalue().decode()

@@ -25,7 +25,7 @@ QUICK = {
     "squeezenet1_1",
 }
 AUXILIARY_WEIGHT = 0.3
-STEPS, STEPS_BY_RULE = 200, 600
+STEPS, STEPS_BY_RULE = 400, 600
 
 # Adam's rate where 1e-3 is too fast: networks with large layers and without norms. The logits of NiN and
 # SqueezeNet pass a ReLU, and a class whose map dies of too large a step stays dead.

@@ -15,9 +15,11 @@ MAY_IMPORT = {
     "errors": set(),
     # How a network learns by itself: nets have such rules, training runs them.
     "rule": set(),
+    # Where leaves that need an optional dependency are imported.
+    "extras": set(),
     "arithmetic": set(),
     "layers": set(),
-    "data": set(),
+    "data": {"extras"},
     "spec": {"arithmetic", "layers"},
     "nets": {"layers", "rule"},
     "tracing": {"arithmetic"},

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from striate.data.folder import FolderPictures, open_folder
+from striate.data.files import FilePictures
+from striate.data.folder import open_folder
 from striate.data.pictures import Source
 from striate.data.source import open_source, place_of
 from striate.data.walk import Walk
@@ -320,7 +321,7 @@ def test_a_local_folder_goes_before_the_bundled_set_of_its_name(
 
 def test_a_subset_keeps_names_files_and_labels_together(tmp_path: Path) -> None:
     pictures = open_folder(fill(tmp_path, "a/1.png", "b/2.png", "b/3.png")).splits["all"]
-    assert isinstance(pictures, FolderPictures)
+    assert isinstance(pictures, FilePictures)
     some = pictures.subset([2, 0])  # type: ignore[arg-type]
     assert [some.name(0), some.name(1)] == ["b/3.png", "a/1.png"]
     assert some.labels.tolist() == [1, 0]

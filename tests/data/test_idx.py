@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from striate.data import idx
-from striate.data.idx import IdxPictures, open_idx, read_idx
+from striate.data.arrays import ArrayPictures
+from striate.data.idx import open_idx, read_idx
 from striate.data.source import BUNDLED, open_source
 from striate.errors import DataError
 
@@ -68,7 +69,7 @@ def test_an_idx_folder_has_its_splits_pixels_and_labels(tmp_path: Path, gz: bool
 def test_a_subset_keeps_the_positions_in_the_file(tmp_path: Path) -> None:
     train = open_idx(folder(tmp_path, train=[2, 0, 1, 0])).splits["train"]
     some = train.subset(np.array([3, 1])).subset(np.array([1]))
-    assert isinstance(some, IdxPictures)
+    assert isinstance(some, ArrayPictures)
     assert (len(some), some.name(0), some.labels.tolist()) == (1, "train/1", [0])
     np.testing.assert_array_equal(some.read(0), images(4)[1])
 

@@ -4,15 +4,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from striate.data.folder import FolderPictures
+from striate.data.files import FilePictures, file_pictures
 from striate.data.pictures import Pictures
 from striate.data.split import stratified_split
 from striate.data.store import ids_of
 
 
-def pictures(*counts: int) -> FolderPictures:
+def pictures(*counts: int) -> FilePictures:
     names = [f"{label}/{i}.png" for label, count in enumerate(counts) for i in range(count)]
-    return FolderPictures(Path(), names, names, np.repeat(np.arange(len(counts)), counts))
+    return file_pictures(Path(), names, names, np.repeat(np.arange(len(counts)), counts))
 
 
 def names_of(some: Pictures) -> set[str]:

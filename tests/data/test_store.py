@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from striate.data.folder import FolderPictures, open_folder
-from striate.data.idx import IdxPictures
+from striate.data.arrays import ArrayPictures
+from striate.data.files import FilePictures
+from striate.data.folder import open_folder
 from striate.data.pictures import Pictures
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Silent
@@ -36,14 +37,14 @@ def noise(seed: int, side: int = 12) -> Image.Image:
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8))
 
 
-def folder(root: Path, *, count: int = 12) -> FolderPictures:
+def folder(root: Path, *, count: int = 12) -> FilePictures:
     for label in ("a", "b"):
         (root / label).mkdir()
         for i in range(count):
             form = ("png", "jpeg", "bmp")[i % 3]
             noise(i, 8 + i).save(root / label / f"{i:03}.{form}")
     pictures = open_folder(root).splits["all"]
-    assert isinstance(pictures, FolderPictures)
+    assert isinstance(pictures, FilePictures)
     return pictures
 
 
@@ -107,7 +108,7 @@ def test_the_content_does_not_depend_on_the_threads(tmp_path: Path) -> None:
 def test_more_pictures_than_are_handed_out_at_once_stay_in_order() -> None:
     count = 2 * CHUNK + 3
     images = np.arange(count, dtype=np.uint32).view(np.uint8).reshape(count, 2, 2)
-    pictures = IdxPictures("train", images, np.arange(count), np.arange(count))
+    pictures = ArrayPictures("train", images, np.arange(count), np.arange(count))
     grey = Preprocess(size=(2, 2), channels=1, mean=(), std=())
     store = fill(pictures, grey, threads=4, progress=Silent())
     np.testing.assert_array_equal(store.images[:, 0].numpy(), images)

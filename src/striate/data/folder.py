@@ -4,12 +4,11 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from striate.data.files import file_pictures
 from striate.data.pictures import Pictures, Source
 from striate.data.walk import Walk, some
 from striate.errors import DataError
@@ -32,30 +31,9 @@ WANTED = (
 Found = Mapping[str, Mapping[str, Sequence[str]]]
 
 
-@dataclass(frozen=True)
-class FolderPictures:
-    """Pictures that are files below a root, each with the name it is known by."""
-
-    root: Path
-    files: Sequence[str]
-    names: Sequence[str]
-    labels: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def name(self, index: int) -> str:
-        """Return the path below the root, with slashes, in the Unicode form that is the same on every system."""
-        return self.names[index]
-
-    def read(self, index: int) -> bytes:
-        """Return the file's bytes."""
-        return (self.root / self.files[index]).read_bytes()
-
-    def subset(self, indices: NDArray[np.int64]) -> "FolderPictures":
-        """Return the pictures at these positions."""
-        files, names = [self.files[i] for i in indices], [self.names[i] for i in indices]
-        return FolderPictures(self.root, files, names, self.labels[indices])
+def recognise_folder(root: Path) -> str:
+    """Return that a path is a folder, which is all that is known before it is listed, or nothing."""
+    return "it is a folder of folders" if root.is_dir() else ""
 
 
 def open_folder(root: Path) -> Source:
@@ -164,7 +142,7 @@ def _folder_pictures(root: Path, classes: Sequence[str], by_class: Mapping[str, 
     """Return one split's pictures, class after class."""
     files = [file for name in classes for file in by_class.get(name, [])]
     counts = [len(by_class.get(name, [])) for name in classes]
-    return FolderPictures(root, files, _names(files), np.repeat(np.arange(len(classes)), counts))
+    return file_pictures(root, files, _names(files), np.repeat(np.arange(len(classes)), counts))
 
 
 def _names(files: Sequence[str]) -> list[str]:

@@ -5,13 +5,13 @@ import hashlib
 import math
 import unicodedata
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.pictures import Source
+from striate.data.arrays import ArrayPictures
+from striate.data.pictures import Source, stamp_of
 from striate.errors import DataError
 
 # The four files of the format: split -> (images, labels).
@@ -29,35 +29,10 @@ KNOWN_CLASSES = {
 UNSIGNED_BYTE = 8
 
 
-@dataclass(frozen=True)
-class IdxPictures:
-    """Pictures that stand as pixels (N, H, W) in one file."""
-
-    split: str
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    positions: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def name(self, index: int) -> str:
-        """Return split and position in the file."""
-        return f"{self.split}/{self.positions[index]}"
-
-    def read(self, index: int) -> NDArray[np.uint8]:
-        """Return the pixels (H, W)."""
-        pixels: NDArray[np.uint8] = self.images[self.positions[index]]
-        return pixels
-
-    def subset(self, indices: NDArray[np.int64]) -> "IdxPictures":
-        """Return the pictures at these positions."""
-        return IdxPictures(self.split, self.images, self.labels[indices], self.positions[indices])
-
-
-def is_idx(root: Path) -> bool:
-    """Say whether a folder holds training images or labels of an IDX data set."""
-    return any(_find(root, name) for name in FILES["train"])
+def recognise_idx(root: Path) -> str:
+    """Return the training file by which a folder is an IDX data set, or nothing."""
+    found = (_find(root, name) for name in FILES["train"])
+    return next((f"it holds {path.name}" for path in found if path), "")
 
 
 def open_idx(root: Path) -> Source:
@@ -96,7 +71,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=offset).reshape(shape)
 
 
-def _open_split(root: Path, split: str) -> IdxPictures:
+def _open_split(root: Path, split: str) -> ArrayPictures:
     images_name, labels_name = FILES[split]
     images_path, labels_path = _find(root, images_name), _find(root, labels_name)
     if images_path is None or labels_path is None:
@@ -112,7 +87,9 @@ def _open_split(root: Path, split: str) -> IdxPictures:
         raise DataError(
             f"{root}: {len(images)} {split} images but {len(labels)} labels. Fetch the files anew."
         )
-    return IdxPictures(split, images, labels, np.arange(len(labels)))
+    stat = images_path.stat()
+    stamp = stamp_of(stat.st_size, stat.st_mtime_ns)
+    return ArrayPictures(split, images, labels, np.arange(len(labels)), stamp)
 
 
 def _find(root: Path, name: str) -> Path | None:

@@ -3,25 +3,33 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Encoded = bytes | NDArray[np.uint8]
+from striate.data.names import Names
+
+# A file's bytes, or the pixels of a format that stores pixels.
+Encoded = bytes | NDArray[Any]
+# What is asked about a picture: which one class it is, which of several labels fit, or numbers.
+TaskName = Literal["classification", "multi-label", "regression"]
 
 
 class Pictures(Protocol):
-    """The pictures of one split, in a fixed order, each with its class index."""
+    """The pictures of one split, in a fixed order, each with what is known about it."""
 
     @property
-    def labels(self) -> NDArray[np.int64]:
-        """The class index of each picture."""
+    def labels(self) -> NDArray[Any]:
+        """The class index of each picture (N,) int64; 0 or 1 for each label (N, K) uint8; or numbers (N, T) float32."""
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
         """Return a name that is unique in the data set: the path below its root, or split and position."""
+
+    def stamp(self, index: int) -> int:
+        """Return a 64-bit number that is another one once the picture's file has changed; may raise OSError."""
 
     def read(self, index: int) -> Encoded:
         """Return a file's bytes, or pixels (H, W) or (H, W, C) where the format stores pixels; may raise OSError."""
@@ -32,10 +40,26 @@ class Pictures(Protocol):
 
 @dataclass(frozen=True)
 class Source:
-    """A data set on disk: its format, its class names and its splits ('all', or 'train' with 'val' and 'test')."""
+    """A data set on disk: its format, its class names and its splits ('all', or 'train' with 'val' and 'test').
+
+    `classes` are the names of classes, of labels, or of the numbers, as `task` says. `evidence` says by what the
+    format was recognised.
+    """
 
     root: Path
     format: str
     classes: tuple[str, ...]
     splits: Mapping[str, Pictures]
     notes: Sequence[str] = ()
+    task: TaskName = "classification"
+    evidence: str = ""
+
+
+def names_of(pictures: Pictures) -> Names:
+    """Return the name of every picture, in order."""
+    return Names(pictures.name(i) for i in range(len(pictures)))
+
+
+def stamp_of(*facts: int) -> int:
+    """Return a 64-bit number that stands for whole numbers about a file, such as its size and time of change."""
+    return hash(facts) & 0xFFFF_FFFF_FFFF_FFFF

@@ -1,14 +1,31 @@
 """From a path or the name of a bundled data set to what it holds."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
-from striate.data.folder import open_folder
-from striate.data.idx import is_idx, open_idx
+from striate.data.folder import open_folder, recognise_folder
+from striate.data.idx import open_idx, recognise_idx
 from striate.data.pictures import Source
 from striate.errors import DataError
 
 # Bundled data set -> its folder. A path of the same name goes first.
 BUNDLED = {"fashion": Path(__file__).parent / "bundled" / "fashion"}
+
+
+class Format(NamedTuple):
+    """A form data sets come in: how it is recognised, the reason or nothing, and how it is opened."""
+
+    recognise: Callable[[Path], str]
+    open: Callable[[Path], Source]
+
+
+# Format -> how it is read; the first that recognises a path has it.
+FORMATS: dict[str, Format] = {
+    "IDX": Format(recognise_idx, open_idx),
+    "class folders": Format(recognise_folder, open_folder),
+}
 
 
 def place_of(path: str | Path) -> str:
@@ -26,9 +43,10 @@ def open_source(path: str | Path) -> Source:
         raise DataError(
             f"{path}: no such folder. Give a folder of class folders, or '{next(iter(BUNDLED))}'."
         )
-    if not root.is_dir():
-        raise DataError(f"{path}: not a folder. Give the folder that holds the class folders.")
-    return open_idx(root) if is_idx(root) else open_folder(root)
+    for format in FORMATS.values():
+        if evidence := format.recognise(root):
+            return replace(format.open(root), evidence=evidence)
+    raise DataError(f"{path}: not a folder. Give the folder that holds the class folders.")
 
 
 def _is_bundled(path: str | Path) -> bool:

@@ -15,23 +15,25 @@ MAY_IMPORT = {
     "errors": set(),
     # How a network learns by itself: nets have such rules, training runs them.
     "rule": set(),
+    # Files that are whole or not there.
+    "durable": set(),
     # Where leaves that need an optional dependency are imported.
     "extras": set(),
     "arithmetic": set(),
     "layers": set(),
-    "data": {"extras"},
+    "data": {"extras", "durable"},
     "spec": {"arithmetic", "layers"},
     "nets": {"layers", "rule"},
     "tracing": {"arithmetic"},
     "tasks": {"layers", "arithmetic"},
-    "training": {"data", "tasks", "rule"},
+    "training": {"data", "tasks", "rule", "durable"},
     "network": {"nets", "spec"},
     "run": {"network", "data", "tasks", "training"},
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
-    "workbench": {"preparation", "nets", "data", "tasks", "training", "run", "look"},
+    "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 import striate as library
+from striate.durable import write_folder
 from striate.errors import DataError, StriateError, UsageError
-from striate.training.durable import write_folder
 
 
 def data_of(run: Path) -> Path:

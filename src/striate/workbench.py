@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from striate.data.progress import Progress, Silent
+from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
@@ -18,7 +19,6 @@ from striate.run import Run, open_run
 from striate.tasks.classification import Classification
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
-from striate.training.durable import storage_errors, write_file
 from striate.training.environment import environment
 from striate.training.guard import LOCK, only_writer
 from striate.training.loop import Job, fit

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+from striate import durable
 from striate.errors import DataError, StorageError
-from striate.training import durable
 from striate.training.checkpoint import Checkpoint, load_checkpoint, read_checkpoint, save_checkpoint
 
 

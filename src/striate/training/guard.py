@@ -9,8 +9,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from striate.durable import storage_errors
 from striate.errors import UsageError, command
-from striate.training.durable import storage_errors
 
 LOCK = ".lock"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

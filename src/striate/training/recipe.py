@@ -11,8 +11,8 @@ import torch
 
 from striate.data.augment import PRESETS
 from striate.data.preprocess import Preprocess
+from striate.durable import write_file
 from striate.errors import DataError, UsageError, unknown
-from striate.training.durable import write_file
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from striate.durable import storage_errors
 from striate.errors import DataError, command
-from striate.training.durable import storage_errors
 
 
 class Record:

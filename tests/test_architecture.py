@@ -17,12 +17,14 @@ MAY_IMPORT = {
     "rule": set(),
     # Where leaves that need an optional dependency are imported.
     "extras": set(),
+    # Where what can be made again is kept.
+    "cache": set(),
     "arithmetic": set(),
     "layers": set(),
-    "data": {"extras"},
+    "data": {"cache", "extras"},
     "spec": {"arithmetic", "layers"},
-    "nets": {"layers", "rule"},
-    "tracing": {"arithmetic"},
+    "nets": {"cache", "layers", "rule"},
+    "tracing": {"arithmetic", "cache"},
     "tasks": {"layers", "arithmetic"},
     "training": {"data", "tasks", "rule"},
     "network": {"nets", "spec"},

@@ -66,7 +66,7 @@ class Writer:
     def put(self, position: int, row: NDArray[Any]) -> None:
         """Write one row behind those kept, at `position` counted from the first of them; may raise OSError."""
         # Written, not mapped: a full disk then is an error and not a signal that ends the process.
-        data = memoryview(np.ascontiguousarray(row)).cast("B")
+        data = np.ascontiguousarray(row).data.cast("B")
         at = (len(self.index) + position) * self.place.row_bytes
         while data:
             written = os.pwrite(self._file, data, at)
@@ -74,7 +74,9 @@ class Writer:
 
     def keep(self, entries: Index) -> None:
         """Make the rows put since the last `keep` part of the pack; may raise OSError."""
-        os.ftruncate(self._file, (len(self.index) + len(entries)) * self.place.row_bytes)  # also holes at the end
+        os.ftruncate(
+            self._file, (len(self.index) + len(entries)) * self.place.row_bytes
+        )  # also holes at the end
         os.fsync(self._file)
         index = np.concatenate([self.index, entries])
         write_file(self.place.folder / INDEX, index.tobytes())

@@ -224,6 +224,7 @@ def _recipe(
     facts = Facts(
         pictures=len(store),
         grey=channels == 1,
+        side=min(height, width),
         net=net,
         normed=any(isinstance(module, NORMS) for module in model.modules()),
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),

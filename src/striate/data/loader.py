@@ -9,12 +9,13 @@ from torch import Tensor
 
 from striate.data.augment import Augment
 from striate.data.draw import order
+from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
 from striate.data.store import Store
 
 
 class Batch(NamedTuple):
-    """Images (B, C, H, W) float32, normalised; labels (B,) int64."""
+    """Images (B, C, H, W) float32, normalised; labels (B,) int64, or shares of the classes (B, K) float32."""
 
     images: Tensor
     labels: Tensor
@@ -34,15 +35,20 @@ class Loader:
         """The batches of a training epoch: a last one under half a batch is left out, unless it is the only one."""
         return max(1, (len(self.store) + self.batch // 2) // self.batch)
 
-    def training(self, epoch: int, *, augment: Augment, start: int = 0) -> Iterator[Batch]:
-        """Yield the shuffled, augmented batches of one epoch from batch `start` on."""
+    def training(
+        self, epoch: int, *, augment: Augment, mix: Mix | None = None, start: int = 0
+    ) -> Iterator[Batch]:
+        """Yield the shuffled, augmented and perhaps mixed batches of one epoch from batch `start` on."""
         ids = self.store.ids
         shuffled = order("order", ids, seed=self.seed, epoch=epoch)
         for step in range(start, self.steps):
             chosen = shuffled[step * self.batch : (step + 1) * self.batch]
             index = torch.from_numpy(chosen)
             images = augment(self.store.images[index], ids[chosen], seed=self.seed, epoch=epoch)
-            yield Batch(self.preprocess.normalise(images), self.store.labels[index])
+            labels = self.store.labels[index]
+            if mix:
+                images, labels = mix(images, labels, ids[chosen], seed=self.seed, epoch=epoch)
+            yield Batch(self.preprocess.normalise(images), labels)
 
     def evaluation(self) -> Iterator[Batch]:
         """Yield every picture once, in order and unchanged."""

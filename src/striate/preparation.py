@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from striate.data.augment import PRESETS
 from striate.data.decode import is_grey, size_of
 from striate.data.draw import ids_of
 from striate.data.loader import Loader
@@ -21,7 +20,7 @@ from striate.data.reader import MEMORY_SHARE, Reader, memory
 from striate.data.source import open_source, place_of
 from striate.data.split import stratified_split
 from striate.data.store import Store, mean_and_std
-from striate.errors import DataError, UsageError, unknown
+from striate.errors import DataError, UsageError
 from striate.nets.catalog import CATALOG
 from striate.nets.published import PUBLISHED, published
 from striate.network import check_name, make_network
@@ -32,9 +31,9 @@ from striate.training.choice import (
     Chosen,
     Facts,
     Settings,
-    choose_augment,
     choose_plan,
     choose_side,
+    resolve_augment,
 )
 from striate.training.recipe import LAYOUTS, Recipe
 
@@ -107,7 +106,7 @@ def reread(run: Run, data: str | Path | None, progress: Progress, *, pack: bool 
     recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
     source = run.source() if data is None else open_source(data)
     reader = Reader(data=recipe.data, root=source.root, threads=THREADS, progress=progress, pack=pack)
-    stored = {"train": recipe.preprocess.enlarged(PRESETS[recipe.train.augment].margin)}
+    stored = {"train": recipe.preprocess.enlarged(recipe.train.augment.margin)}
     stores = {}
     for split, listed in run.manifest.splits.items():
         if len(listed):
@@ -186,10 +185,8 @@ def _decode(
         size=(height, width), channels=1 if channels == 1 else 3, mean=(), std=(), fit=settings.fit
     )
     reader.refuse_too_large(sum(map(len, splits.values())), seen)
-    augment = settings.augment or choose_augment(grey=channels == 1, side=min(height, width)).value
-    if augment not in PRESETS:
-        raise unknown("augmentation", str(augment), PRESETS)
-    stored = {"train": seen.enlarged(PRESETS[str(augment)].margin)}
+    augment = resolve_augment(settings, grey=channels == 1, side=min(height, width))
+    stored = {"train": seen.enlarged(augment.margin)}
     stores = {
         split: reader.store(split, pictures, stored.get(split, seen))
         for split, pictures in splits.items()
@@ -234,7 +231,7 @@ def _recipe(
     facts = Facts(
         pictures=len(store),
         grey=channels == 1,
-        side=height,
+        side=min(height, width),
         net=net,
         normed=any(isinstance(module, NORMS) for module in model.modules()),
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),

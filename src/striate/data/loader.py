@@ -11,6 +11,7 @@ from torch import Tensor
 from striate.data.ahead import made_ahead
 from striate.data.augment import Augment
 from striate.data.draw import Ids, order
+from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
 from striate.data.rows import Indices
 from striate.data.store import Store
@@ -22,7 +23,7 @@ PAGE, PAGES_TOGETHER = 64, 128
 
 
 class Batch(NamedTuple):
-    """Images (B, C, H, W) float32, normalised; labels (B,) int64, or (B, K) where a picture has several."""
+    """Images (B, C, H, W) float32, normalised; labels (B,) int64, or shares of the classes (B, K) float32."""
 
     images: Tensor
     labels: Tensor
@@ -50,8 +51,10 @@ class Loader:
         """The batches of a training epoch: a last one under half a batch is left out, unless it is the only one."""
         return max(1, (len(self.store) + self.batch // 2) // self.batch)
 
-    def training(self, epoch: int, *, augment: Augment, start: int = 0) -> Iterator[Batch]:
-        """Yield the shuffled, augmented batches of one epoch from batch `start` on."""
+    def training(
+        self, epoch: int, *, augment: Augment, mix: Mix | None = None, start: int = 0
+    ) -> Iterator[Batch]:
+        """Yield the shuffled, augmented and perhaps mixed batches of one epoch from batch `start` on."""
         ids = self.store.ids
         shuffled = self._order(ids, epoch)
 
@@ -60,7 +63,10 @@ class Loader:
             images = augment(
                 self.store.take(chosen), ids[chosen], seed=self.seed, epoch=epoch, size=self.preprocess.size
             )
-            return self._batch(images, chosen)
+            labels = self.store.labels[chosen]
+            if mix:
+                images, labels = mix(images, labels, ids[chosen], seed=self.seed, epoch=epoch)
+            return self._batch(images, labels)
 
         return self._made(make, range(start, self.steps))
 
@@ -69,14 +75,14 @@ class Loader:
 
         def make(start: int) -> Batch:
             chosen = np.arange(start, min(start + self.batch, len(self.store)))
-            return self._batch(self.store.take(chosen), chosen)
+            return self._batch(self.store.take(chosen), self.store.labels[chosen])
 
         return self._made(make, range(0, len(self.store), self.batch))
 
-    def _batch(self, images: Tensor, chosen: Indices) -> Batch:
+    def _batch(self, images: Tensor, labels: Tensor) -> Batch:
         # Put in order while still bytes, a quarter of what is moved afterwards.
         images = images.contiguous(memory_format=self.layout)
-        return Batch(self.preprocess.normalise(images), self.store.labels[chosen])
+        return Batch(self.preprocess.normalise(images), labels)
 
     def _made(self, make: Callable[[int], Batch], places: range) -> Iterator[Batch]:
         values = self.batch * int(np.prod(self.preprocess.shape))

@@ -29,7 +29,10 @@ class Classification:
     label_smoothing: float = 0.0
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy of logits (B, K) and labels (B,), auxiliary heads weighed in."""
+        """Return the mean cross-entropy of logits (B, K) with labels (B,), or with shares of the classes (B, K).
+
+        Auxiliary heads are weighed in.
+        """
         if isinstance(outputs, Tensor):
             return cross_entropy(outputs, labels, label_smoothing=self.label_smoothing)
         main, *auxiliary = (self.loss(output, labels) for output in outputs)

@@ -1,9 +1,11 @@
 """Choosing what the user left open, each choice with its reason."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from striate.data.augment import PRESETS, Augment
+from striate.data.mix import Mix
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.training.recipe import Plan
@@ -14,8 +16,8 @@ DEFAULT_NET = "resnet9"
 PICTURES_SEEN = 70_000
 EPOCHS = (5, 40)
 SMALLEST_SIDE, LARGEST_SIDE = 24, 96
-# From this side on pictures are cut out of larger ones; below it they are moved.
-LARGE_SIDE = 64
+# The side from which pictures are cropped as photographs are, rather than shifted.
+CROPPED_SIDE = 64
 STEPS_PER_EPOCH = 20
 BATCHES = (16, 32, 64, 128)
 # Network -> the memory order that was measured to be quicker on a processor; docs/log.md has the numbers.
@@ -34,6 +36,8 @@ class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
+    `augment` is a name of PRESETS, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
+    `cutmix` are alphas, 0 meaning none.
     `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
     pictures cannot be read; `threads` decode pictures and do not change the result.
     """
@@ -43,6 +47,9 @@ class Settings:
     size: int | None = None
     fit: Fit = "crop"
     augment: str | None = None
+    erasing: float | None = None
+    mixup: float = 0.0
+    cutmix: float = 0.0
     epochs: int | None = None
     batch: int | None = None
     optimizer: str | None = None
@@ -65,24 +72,27 @@ class Settings:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
+        if self.augment is not None and self.augment not in PRESETS:
+            raise unknown("augmentation", self.augment, PRESETS)
+        replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
+        Mix(mixup=self.mixup, cutmix=self.cutmix)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the choices rest on: training pictures, whether they are grey, and the network.
+    """What the choices rest on: training pictures, whether they are grey, the network and the side of its input.
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
-    `side` is that of what it sees; `own_rate` is the rate of its own learning rule, None where it learns by
-    back-propagation;
+    `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
     `pretrained` says whether it starts from weights that somebody trained.
     """
 
     pictures: int
     grey: bool
+    side: int
     net: str
     normed: bool
     layers: int
-    side: int = 0
     own_rate: float | None = None
     pretrained: bool = False
 
@@ -110,23 +120,27 @@ def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int,
     return side, f"the pictures' median shorter side is {median}"
 
 
-def choose_augment(*, grey: bool, side: int) -> Chosen:
-    """Return the preset of augmentation for what the network sees."""
-    if grey:
-        return Chosen("augment", "digits", "grey pictures")
-    if side < LARGE_SIDE:
-        return Chosen("augment", "small-photos", f"colour pictures of {side} pixels")
-    return Chosen("augment", "photos", "colour pictures")
+def resolve_augment(settings: Settings, *, grey: bool, side: int) -> Augment:
+    """Return what is done to training pictures, as asked or by what the network sees; raises UsageError."""
+    name = settings.augment or str(_augment(grey=grey, side=side).value)
+    if name not in PRESETS:
+        raise unknown("augmentation", name, PRESETS)
+    augment = PRESETS[name]
+    return augment if settings.erasing is None else replace(augment, erasing=settings.erasing)
 
 
 def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     """Return how to train, as asked or chosen, and the choices made for the user."""
+    if facts.own_rate is not None and (settings.mixup or settings.cutmix):
+        raise UsageError(
+            f"{facts.net} learns by its own rule, which takes one label a picture. Leave mixup and cutmix at 0."
+        )
     batch = settings.batch or _batch(facts.pictures)
     optimizer = settings.optimizer or "nesterov"
     choices = [
         _epochs(facts.pictures),
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
-        choose_augment(grey=facts.grey, side=facts.side),
+        _augment(grey=facts.grey, side=facts.side),
         Chosen("optimizer", optimizer, "the default"),
         _rate(optimizer, batch, facts),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
@@ -136,7 +150,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     ]
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
-    kept = ("momentum", "label_smoothing", "schedule", "checkpoint_every")
+    values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side)
+    kept = ("momentum", "label_smoothing", "schedule", "checkpoint_every", "mixup", "cutmix")
     values |= {name: getattr(settings, name) for name in kept}
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
     return Plan(**values), [c for c in choices if asked[c.name] is None and c.name not in unused]
@@ -150,6 +165,14 @@ def _epochs(pictures: int) -> Chosen:
     if wanted < fewest:
         return Chosen("epochs", fewest, f"the fewest chosen; {pictures:,} training pictures are many")
     return Chosen("epochs", wanted, f"about {PICTURES_SEEN:,} pictures seen in all")
+
+
+def _augment(*, grey: bool, side: int) -> Chosen:
+    if grey:
+        return Chosen("augment", "digits", "grey pictures")
+    if side < CROPPED_SIDE:
+        return Chosen("augment", "small-photos", f"colour pictures of under {CROPPED_SIDE} pixels")
+    return Chosen("augment", "photos", f"colour pictures of {CROPPED_SIDE} pixels or more")
 
 
 def _batch(pictures: int) -> int:

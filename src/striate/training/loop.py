@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from striate.data.augment import PRESETS
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
+from striate.data.mix import Mix
 from striate.data.progress import Progress
 from striate.errors import DataError, DivergedError, Interrupted, command
 from striate.rule import LearningRule
@@ -113,7 +113,8 @@ class _Trainer:
         job.progress.advance(position.seen)
         started = time.perf_counter()
         self.model.train()
-        for batch in job.train.training(epoch, augment=PRESETS[self.plan.augment], start=done):
+        mix = Mix(mixup=self.plan.mixup, cutmix=self.plan.cutmix, classes=len(job.task.classes))
+        for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
             if position.step % steps and (self.stop.asked or self._is_due(position.step)):

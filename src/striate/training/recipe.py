@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import tomli_w
 import torch
 
-from striate.data.augment import PRESETS
+from striate.data.augment import Augment
+from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
 from striate.durable import write_file
 from striate.errors import DataError, UsageError, unknown
@@ -17,12 +18,18 @@ from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 
 # Raised when a run folder changes so that older versions cannot read it.
-FORMAT = 1
+FORMAT = 2
 SEEDS = 1 << 63
 LARGEST = torch.finfo(torch.float32).max
 # Layout -> torch's name of it.
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 ORDERS = ("shuffled", "paged")
+# What the names meant while recipes held the name alone.
+FIRST_PRESETS = {
+    "none": Augment(),
+    "digits": Augment(shift=0.07),
+    "photos": Augment(shift=0.1, flip=True),
+}
 # Setting -> the least value it may have.
 LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
 
@@ -32,12 +39,13 @@ class Plan:
     """How a network is trained.
 
     `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
-    `checkpoint_every` counts steps, 0 meaning an epoch; `order` is an epoch's, 'shuffled' or 'paged' (see Loader).
+    `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
+    `order` is that of an epoch, 'shuffled' or 'paged' (see Loader).
     """
 
     epochs: int
     batch: int
-    augment: str
+    augment: Augment
     optimizer: str
     lr: float
     momentum: float
@@ -47,9 +55,11 @@ class Plan:
     layout: str
     checkpoint_every: int
     order: str = "shuffled"
+    mixup: float = 0.0
+    cutmix: float = 0.0
 
     def __post_init__(self) -> None:
-        _check(self.augment, "augmentation", PRESETS)
+        Mix(mixup=self.mixup, cutmix=self.cutmix)
         _check(self.optimizer, "optimizer", OPTIMIZERS)
         _check(self.schedule, "schedule", SCHEDULES)
         _check(self.layout, "layout", LAYOUTS)
@@ -96,11 +106,22 @@ def load_recipe(path: Path) -> Recipe:
         return Recipe(
             **own,
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
-            train=Plan(**_known(Plan, values["train"])),
+            train=_plan(values["train"]),
         )
     except (KeyError, TypeError, AttributeError, UsageError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise DataError(f"{path}: not a whole recipe ({reason}). Restore it from a copy.") from error
+
+
+def _plan(values: Mapping[str, Any]) -> Plan:
+    """Return how to train; a recipe may name its augmentation, as the first ones did."""
+    told = values["augment"]
+    if isinstance(told, str):
+        _check(told, "augmentation", FIRST_PRESETS)
+        augment = FIRST_PRESETS[told]
+    else:
+        augment = Augment(**_known(Augment, told))
+    return Plan(**_known(Plan, {**values, "augment": augment}))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -136,6 +157,8 @@ def _is(kind: Any, value: object) -> bool:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
         return any(type(value) is type(one) and value == one for one in inner)
+    if kind is bool:
+        return isinstance(value, bool)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False

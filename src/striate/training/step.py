@@ -17,7 +17,10 @@ Tensors = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a batch looked like before the step: its mean loss, and how many of its pictures were named rightly."""
+    """What a batch looked like before the step: its mean loss, and how many of its pictures were named rightly.
+
+    Of a mixed picture the class of the larger share is the right one.
+    """
 
     loss: float
     right: int
@@ -118,4 +121,5 @@ def _finite(loss: Tensor) -> float:
 
 
 def _right(task: Classification, outputs: Tensor | tuple[Tensor, ...], batch: Batch) -> int:
-    return int((task.answers(outputs) == batch.labels).sum())
+    labels = batch.labels if batch.labels.ndim == 1 else batch.labels.argmax(1)
+    return int((task.answers(outputs) == labels).sum())

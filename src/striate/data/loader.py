@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from striate.data.augment import Augment
-from striate.data.draw import order
 from striate.data.preprocess import Preprocess
+from striate.data.sampling import SAMPLINGS
 from striate.data.store import Store
 
 
 class Batch(NamedTuple):
-    """Images (B, C, H, W) float32, normalised; labels (B,) int64."""
+    """Images (B, C, H, W) float32, normalised; labels as the store has them."""
 
     images: Tensor
     labels: Tensor
@@ -28,6 +28,7 @@ class Loader:
     preprocess: Preprocess
     batch: int
     seed: int = 0
+    sampling: str = "natural"
 
     @property
     def steps(self) -> int:
@@ -36,11 +37,11 @@ class Loader:
 
     def training(self, epoch: int, *, augment: Augment, start: int = 0) -> Iterator[Batch]:
         """Yield the shuffled, augmented batches of one epoch from batch `start` on."""
-        ids = self.store.ids
-        shuffled = order("order", ids, seed=self.seed, epoch=epoch)
+        sample = SAMPLINGS[self.sampling]
+        places, ids = sample(self.store.labels.numpy(), self.store.ids, seed=self.seed, epoch=epoch)
         for step in range(start, self.steps):
-            chosen = shuffled[step * self.batch : (step + 1) * self.batch]
-            index = torch.from_numpy(chosen)
+            chosen = slice(step * self.batch, (step + 1) * self.batch)
+            index = torch.from_numpy(places[chosen])
             images = augment(self.store.images[index], ids[chosen], seed=self.seed, epoch=epoch)
             yield Batch(self.preprocess.normalise(images), self.store.labels[index])
 

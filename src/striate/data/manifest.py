@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.data.labels import label_counts
 from striate.data.pictures import Pictures, Source
 from striate.data.store import Bad, Store
 from striate.errors import DataError
@@ -15,7 +16,10 @@ from striate.errors import DataError
 
 @dataclass(frozen=True)
 class Manifest:
-    """The pictures of each split by name, with the digest of each one's content, and those left out with the reason."""
+    """The pictures of each split by name, with the digest of each one's content, and those left out with the reason.
+
+    `counts` says for each split how many pictures have each class, label or target.
+    """
 
     root: str
     format: str
@@ -93,5 +97,4 @@ def refuse_changed(manifest: Manifest, split: str, store: Store) -> None:
 
 
 def _per_class(classes: tuple[str, ...], store: Store) -> dict[str, int]:
-    counts = np.bincount(store.labels.numpy(), minlength=len(classes)).tolist()
-    return dict(zip(classes, counts, strict=True))
+    return dict(zip(classes, label_counts(store.labels.numpy(), len(classes)), strict=True))

@@ -28,16 +28,20 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def place_of(path: str | Path) -> str:
+def place_of(path: str | Path | Source) -> str:
     """Return what a data set is known by from anywhere: its absolute path, or the name of a bundled one."""
+    if isinstance(path, Source):
+        path = path.root
     return str(path) if _is_bundled(path) else str(Path(path).resolve())
 
 
-def open_source(path: str | Path) -> Source:
-    """Find out a data set's format and list its pictures; no picture is decoded.
+def open_source(path: str | Path | Source) -> Source:
+    """Find out a data set's format and list its pictures; no picture is decoded. One that is open is returned.
 
     Raises DataError where the path is no folder, or holds no data set.
     """
+    if isinstance(path, Source):
+        return path
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
     if not root.exists():
         raise DataError(

@@ -33,7 +33,7 @@ class Bad:
 
 @dataclass(frozen=True)
 class Store:
-    """Pixels (N, C, H, W) uint8, labels (N,) int64, and for each picture its name, id and content digest."""
+    """Pixels (N, C, H, W) uint8, labels as `Pictures` has them, and each picture's name, id and content digest."""
 
     images: Tensor
     labels: Tensor

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -10,8 +10,12 @@ import tomli_w
 import torch
 
 from striate.data.augment import PRESETS
+from striate.data.pictures import TaskName
 from striate.data.preprocess import Preprocess
+from striate.data.sampling import SAMPLINGS
 from striate.errors import DataError, UsageError, unknown
+from striate.tasks.regression import Scale
+from striate.tasks.weights import CLASS_WEIGHTS
 from striate.training.durable import write_file
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
@@ -31,7 +35,8 @@ class Plan:
     """How a network is trained.
 
     `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
-    `checkpoint_every` counts steps, 0 meaning an epoch.
+    `checkpoint_every` counts steps, 0 meaning an epoch. `class_weights` says how much rare classes count in the
+    loss, `sampling` how often they are drawn.
     """
 
     epochs: int
@@ -45,12 +50,16 @@ class Plan:
     schedule: str
     layout: str
     checkpoint_every: int
+    class_weights: str = "none"
+    sampling: str = "natural"
 
     def __post_init__(self) -> None:
         _check(self.augment, "augmentation", PRESETS)
         _check(self.optimizer, "optimizer", OPTIMIZERS)
         _check(self.schedule, "schedule", SCHEDULES)
         _check(self.layout, "layout", LAYOUTS)
+        _check(self.class_weights, "class weights", CLASS_WEIGHTS)
+        _check(self.sampling, "sampling", SAMPLINGS)
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value > LARGEST:
@@ -66,7 +75,8 @@ class Plan:
 class Recipe:
     """A run's settings as recipe.toml holds them. `net` is a name of the catalogue or a spec.
 
-    `weights` is the file the network started from, 'imagenet', or empty for fresh ones.
+    `weights` is the file the network started from, 'imagenet', or empty for fresh ones. `task` is what the data ask
+    of a picture; `targets` has the mean and deviation of each number of a regression, and is empty otherwise.
     """
 
     data: str
@@ -75,14 +85,23 @@ class Recipe:
     seed: int
     preprocess: Preprocess
     train: Plan
+    task: TaskName = "classification"
+    targets: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
             raise UsageError(f"seed is {self.seed}; it must be at least 0 and under 2^63.")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings by name, those of a table in a dict of their own."""
+        values = asdict(self)
+        if not self.targets.mean:
+            del values["targets"]
+        return values
+
     def save(self, path: Path) -> None:
         """Write recipe.toml, whole or not at all; may raise OSError."""
-        write_file(path, tomli_w.dumps({"format": FORMAT, **asdict(self)}).encode())
+        write_file(path, tomli_w.dumps({"format": FORMAT, **self.to_dict()}).encode())
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -90,10 +109,12 @@ def load_recipe(path: Path) -> Recipe:
     values = _read(path)
     try:
         own = _known(Recipe, {name: values[name] for name in ("data", "net", "weights", "seed")})
+        own |= _known(Recipe, {"task": values.get("task", "classification")})
         return Recipe(
             **own,
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
             train=Plan(**_known(Plan, values["train"])),
+            targets=Scale(**_known(Scale, values.get("targets", {}))),
         )
     except (KeyError, TypeError, AttributeError, UsageError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")

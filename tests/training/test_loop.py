@@ -17,7 +17,8 @@ from striate.data.progress import Silent
 from striate.data.store import Store
 from striate.errors import DivergedError
 from striate.rule import LearningRule
-from striate.tasks.classification import AUXILIARY_WEIGHT, Classification
+from striate.tasks.classification import Classification
+from striate.tasks.task import AUXILIARY_WEIGHT
 from striate.training.loop import Job, fit
 from striate.training.recipe import Plan, Recipe
 

@@ -92,7 +92,7 @@ BROKEN = {
     "format = 2": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
     "schedule =": (
         "schedule",
-        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 33, column 10)). "
+        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 34, column 10)). "
         "Restore it from a copy.",
     ),
 }

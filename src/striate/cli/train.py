@@ -58,14 +58,22 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
-@click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum, or beta 1 of adamw.")
+@click.option("--momentum", type=float, help="Momentum, or beta 1 of adamw. Default: 0.9.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(
     "--label-smoothing",
     type=float,
-    default=0.1,
-    show_default=True,
-    help="Share of the target spread over all classes.",
+    help="Share of the target spread over all classes. Default: 0.1; of several labels, 0.",
+)
+@click.option(
+    "--class-weights",
+    type=click.Choice(["none", "balanced", "sqrt"]),
+    help="How much more rare classes count in the loss: by frequency, or by its root. Default: none.",
+)
+@click.option(
+    "--sampling",
+    type=click.Choice(["natural", "balanced"]),
+    help="balanced: every class is drawn equally often. Default: natural, every picture once an epoch.",
 )
 @click.option(
     "--schedule",

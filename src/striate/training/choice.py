@@ -6,6 +6,7 @@ from typing import Any, get_args
 
 from striate.data.augment import PRESETS, Augment
 from striate.data.mix import Mix
+from striate.data.pictures import TaskName
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.training.recipe import Plan
@@ -29,6 +30,12 @@ FINE_TUNING_RATE = 0.01
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
 DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
+USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
+# Smoothing keeps one class from taking all of the probability, which labels do not share.
+LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
+# Settings that a task or a network has no use for.
+OF_BACK_PROPAGATION = ("optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights")
+OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,8 @@ class Settings:
     `augment` is a name of PRESETS, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
     `cutmix` are alphas, 0 meaning none.
     `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
-    pictures cannot be read; `threads` decode pictures and do not change the result.
+    pictures cannot be read; `threads` decode pictures and do not change the result. `class_weights` (none, balanced,
+    sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
     """
 
     net: str | None = None
@@ -54,9 +62,11 @@ class Settings:
     batch: int | None = None
     optimizer: str | None = None
     lr: float | None = None
-    momentum: float = 0.9
+    momentum: float | None = None
     weight_decay: float | None = None
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
+    class_weights: str | None = None
+    sampling: str | None = None
     schedule: str = "one-cycle"
     layout: str | None = None
     seed: int = 0
@@ -84,7 +94,7 @@ class Facts:
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
     `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
-    `pretrained` says whether it starts from weights that somebody trained.
+    `pretrained` says whether it starts from weights that somebody trained; `task` is what the data ask of a picture.
     """
 
     pictures: int
@@ -95,6 +105,7 @@ class Facts:
     layers: int
     own_rate: float | None = None
     pretrained: bool = False
+    task: TaskName = "classification"
 
 
 @dataclass(frozen=True)
@@ -120,9 +131,9 @@ def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int,
     return side, f"the pictures' median shorter side is {median}"
 
 
-def resolve_augment(settings: Settings, *, grey: bool, side: int) -> Augment:
+def resolve_augment(settings: Settings, *, grey: bool, side: int, task: TaskName) -> Augment:
     """Return what is done to training pictures, as asked or by what the network sees; raises UsageError."""
-    name = settings.augment or str(_augment(grey=grey, side=side).value)
+    name = settings.augment or str(_augment(grey=grey, side=side, task=task).value)
     if name not in PRESETS:
         raise unknown("augmentation", name, PRESETS)
     augment = PRESETS[name]
@@ -140,7 +151,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     choices = [
         _epochs(facts.pictures),
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
-        _augment(grey=facts.grey, side=facts.side),
+        _augment(grey=facts.grey, side=facts.side, task=facts.task),
         Chosen("optimizer", optimizer, "the default"),
         _rate(optimizer, batch, facts),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
@@ -150,11 +161,33 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     ]
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
-    values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side)
-    kept = ("momentum", "label_smoothing", "schedule", "checkpoint_every", "mixup", "cutmix")
+    values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
+    kept = ("schedule", "checkpoint_every", "mixup", "cutmix")
     values |= {name: getattr(settings, name) for name in kept}
+    for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
+        given = getattr(settings, name)
+        values[name] = usual if given is None else given
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
     return Plan(**values), [c for c in choices if asked[c.name] is None and c.name not in unused]
+
+
+def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskName) -> None:
+    """Raise UsageError for a setting that would do nothing, and for data a network's own rule cannot learn from."""
+    if own_rule and task != "classification":
+        raise UsageError(
+            f"{net} learns by its own rule, which knows one class a picture; these data are for {task}. "
+            "Give another --net."
+        )
+    if own_rule and (given := _given(settings, OF_BACK_PROPAGATION)):
+        raise UsageError(f"{net} learns by its own rule, which has no {given}. Leave it out.")
+    if task == "regression" and (given := _given(settings, OF_CLASSES)):
+        raise UsageError(f"{given} is for classes, and these data have numbers. Leave it out.")
+
+
+def _given(settings: Settings, names: tuple[str, ...]) -> str:
+    """Return the first flag of some settings that was asked for, or nothing."""
+    given = (f"--{name.replace('_', '-')}" for name in names if getattr(settings, name) is not None)
+    return next(given, "")
 
 
 def _epochs(pictures: int) -> Chosen:
@@ -167,7 +200,10 @@ def _epochs(pictures: int) -> Chosen:
     return Chosen("epochs", wanted, f"about {PICTURES_SEEN:,} pictures seen in all")
 
 
-def _augment(*, grey: bool, side: int) -> Chosen:
+def _augment(*, grey: bool, side: int, task: TaskName) -> Chosen:
+    """Return how pictures are changed: not at all where that could change what their numbers should be."""
+    if task == "regression":
+        return Chosen("augment", "none", "a shift or a mirror may change the numbers")
     if grey:
         return Chosen("augment", "digits", "grey pictures")
     if side < CROPPED_SIDE:

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -11,9 +11,13 @@ import torch
 
 from striate.data.augment import Augment
 from striate.data.mix import Mix
+from striate.data.pictures import TaskName
 from striate.data.preprocess import Preprocess
+from striate.data.sampling import SAMPLINGS
 from striate.durable import write_file
 from striate.errors import DataError, UsageError, unknown
+from striate.tasks.regression import Scale
+from striate.tasks.weights import CLASS_WEIGHTS
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 
@@ -40,7 +44,8 @@ class Plan:
 
     `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
     `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
-    `order` is that of an epoch, 'shuffled' or 'paged' (see Loader).
+    `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
+    count in the loss, `sampling` how often they are drawn.
     """
 
     epochs: int
@@ -57,6 +62,8 @@ class Plan:
     order: str = "shuffled"
     mixup: float = 0.0
     cutmix: float = 0.0
+    class_weights: str = "none"
+    sampling: str = "natural"
 
     def __post_init__(self) -> None:
         Mix(mixup=self.mixup, cutmix=self.cutmix)
@@ -64,6 +71,8 @@ class Plan:
         _check(self.schedule, "schedule", SCHEDULES)
         _check(self.layout, "layout", LAYOUTS)
         _check(self.order, "order", ORDERS)
+        _check(self.class_weights, "class weights", CLASS_WEIGHTS)
+        _check(self.sampling, "sampling", SAMPLINGS)
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value > LARGEST:
@@ -79,7 +88,8 @@ class Plan:
 class Recipe:
     """A run's settings as recipe.toml holds them. `net` is a name of the catalogue or a spec.
 
-    `weights` is the file the network started from, 'imagenet', or empty for fresh ones.
+    `weights` is the file the network started from, 'imagenet', or empty for fresh ones. `task` is what the data ask
+    of a picture; `targets` has the mean and deviation of each number of a regression, and is empty otherwise.
     """
 
     data: str
@@ -88,14 +98,23 @@ class Recipe:
     seed: int
     preprocess: Preprocess
     train: Plan
+    task: TaskName = "classification"
+    targets: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
             raise UsageError(f"seed is {self.seed}; it must be at least 0 and under 2^63.")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings by name, those of a table in a dict of their own."""
+        values = asdict(self)
+        if not self.targets.mean:
+            del values["targets"]
+        return values
+
     def save(self, path: Path) -> None:
         """Write recipe.toml, whole or not at all; may raise OSError."""
-        write_file(path, tomli_w.dumps({"format": FORMAT, **asdict(self)}).encode())
+        write_file(path, tomli_w.dumps({"format": FORMAT, **self.to_dict()}).encode())
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -103,10 +122,12 @@ def load_recipe(path: Path) -> Recipe:
     values = _read(path)
     try:
         own = _known(Recipe, {name: values[name] for name in ("data", "net", "weights", "seed")})
+        own |= _known(Recipe, {"task": values.get("task", "classification")})
         return Recipe(
             **own,
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
             train=_plan(values["train"]),
+            targets=Scale(**_known(Scale, values.get("targets", {}))),
         )
     except (KeyError, TypeError, AttributeError, UsageError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")

@@ -9,7 +9,7 @@ from striate.data.folder import SPLIT_NAMES
 from striate.data.listing import Part, listed_source
 from striate.data.pictures import Source
 from striate.data.table import SUFFIXES, header_of, read_table
-from striate.data.walk import HIDDEN, some
+from striate.data.walk import HIDDEN, has_folders, some
 from striate.errors import DataError
 
 # Tables of these names are taken also where class folders stand beside them.
@@ -79,7 +79,7 @@ def _places(root: Path) -> Sequence[Place]:
     if any(place.split == "train" for place in by_split):
         return sorted(by_split, key=lambda place: place.split != "train")
     usual = [Place(path, roles) for path, roles in tables.items() if path.stem.lower() in USUAL]
-    return usual or ([] if _has_folders(root) else [Place(path, roles) for path, roles in tables.items()])
+    return usual or ([] if has_folders(root) else [Place(path, roles) for path, roles in tables.items()])
 
 
 def _metadata_of_splits(root: Path) -> Iterator[Place]:
@@ -109,8 +109,3 @@ def _roles_at(path: Path) -> Roles | None:
         return roles_of(header_of(path))
     except DataError:
         return None
-
-
-def _has_folders(root: Path) -> bool:
-    """Say whether two or more folders stand in a root, as class folders do."""
-    return sum(path.is_dir() and not path.name.startswith(HIDDEN) for path in root.iterdir()) > 1

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from striate.data.annotation import open_table, recognise_table
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
+from striate.data.npz import open_npz, recognise_npz
 from striate.data.pictures import Source
 from striate.data.table import SUFFIXES
 from striate.errors import DataError
@@ -26,12 +27,13 @@ class Format(NamedTuple):
 # Format -> how it is read; the first that recognises a path has it.
 FORMATS: dict[str, Format] = {
     "IDX": Format(recognise_idx, open_idx),
+    "NumPy": Format(recognise_npz, open_npz),
     "table": Format(recognise_table, open_table),
     "class folders": Format(recognise_folder, open_folder),
 }
 
 # What a file that is a data set by itself may be called.
-FILES = (*SUFFIXES,)
+FILES = (*SUFFIXES, ".npz")
 
 
 def place_of(path: str | Path | Source) -> str:

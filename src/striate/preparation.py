@@ -63,7 +63,7 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     _refuse_missing_weights(net, settings.weights)
     if settings.net is None:
         progress.say(f"net {net}: no --net was given")
-    source = open_source(data)
+    source = open_source(data, progress=progress)
     _refuse_unwritable_names(source)
     splits = _split(source, seed=settings.seed)
     _tell_unscored(splits, source.classes, progress)
@@ -81,7 +81,7 @@ def reread(run: Run, data: str | Path | None, progress: Progress) -> Prepared:
     Raises DataError where one is gone or has changed.
     """
     recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
-    source = run.source() if data is None else open_source(data)
+    source = run.source(progress) if data is None else open_source(data, progress=progress)
     stores = {}
     for split, names in run.manifest.splits.items():
         if names:

@@ -9,11 +9,11 @@ class Progress(Protocol):
     def say(self, line: str) -> None:
         """Tell the user one finished sentence."""
 
-    def begin(self, phase: str, total: int) -> None:
-        """Start a phase of `total` pictures; the phase before it has ended."""
+    def begin(self, phase: str, total: int, *, unit: str = "images") -> None:
+        """Start a phase of `total` pictures, or other units; the phase before it has ended."""
 
     def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
-        """Count pictures done, with the loss and accuracy so far where the phase has them."""
+        """Count units done, with the loss and accuracy so far where the phase has them."""
 
     def end(self) -> None:
         """End the last phase."""
@@ -25,7 +25,7 @@ class Silent:
     def say(self, line: str) -> None:
         """Ignore the sentence."""
 
-    def begin(self, phase: str, total: int) -> None:
+    def begin(self, phase: str, total: int, *, unit: str = "images") -> None:
         """Ignore the phase."""
 
     def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:

@@ -5,9 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from striate.data.archive import recognise_archive
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.pictures import Source
+from striate.data.progress import Progress, Silent
+from striate.data.unpack import unpack
 from striate.errors import DataError
 
 # Bundled data set -> its folder. A path of the same name goes first.
@@ -33,20 +36,42 @@ def place_of(path: str | Path) -> str:
     return str(path) if _is_bundled(path) else str(Path(path).resolve())
 
 
-def open_source(path: str | Path) -> Source:
+def open_source(path: str | Path, *, progress: Progress | None = None) -> Source:
     """Find out a data set's format and list its pictures; no picture is decoded.
 
-    Raises DataError where the path is no folder, or holds no data set.
+    An archive is unpacked into the cache, and opened like the folder it was made of. Raises DataError where the path
+    does not exist, or holds no data set; StorageError where there is no room to unpack it.
     """
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
     if not root.exists():
         raise DataError(
             f"{path}: no such folder. Give a folder of class folders, or '{next(iter(BUNDLED))}'."
         )
+    if source := _recognised(root):
+        return source
+    if kind := recognise_archive(root):
+        return _open_archive(root, kind, progress or Silent())
+    raise DataError(f"{path}: not a folder. Give the folder that holds the class folders.")
+
+
+def _recognised(root: Path) -> Source | None:
+    """Return the data set as the first format that recognises it opens it."""
     for format in FORMATS.values():
         if evidence := format.recognise(root):
             return replace(format.open(root), evidence=evidence)
-    raise DataError(f"{path}: not a folder. Give the folder that holds the class folders.")
+    return None
+
+
+def _open_archive(path: Path, kind: str, progress: Progress) -> Source:
+    """Return the data set in an archive, which is known by the archive's own path wherever the cache has it."""
+    unpacked = unpack(path, progress)
+    try:
+        source = _recognised(unpacked.folder)
+    except DataError as error:
+        raise DataError(str(error).replace(str(unpacked.folder), str(path))) from error
+    assert source is not None, "a folder is recognised as class folders, if as nothing else"
+    notes = [*unpacked.notes, *source.notes]
+    return replace(source, root=path, notes=notes, evidence=f"{kind}; unpacked, {source.evidence}")
 
 
 def _is_bundled(path: str | Path) -> bool:

@@ -102,7 +102,7 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     _refuse_missing_weights(net, settings.weights)
     if settings.net is None:
         progress.say(f"net {net}: no --net was given")
-    source = open_source(data)
+    source = open_source(data, progress=progress)
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     _refuse_unwritable_names(source)
@@ -127,7 +127,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
     Raises DataError where one is gone or has changed.
     """
     recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
-    source = run.source() if data is None else open_source(data)
+    source = run.source(progress) if data is None else open_source(data, progress=progress)
     reader = Reader(data=recipe.data, root=source.root, threads=THREADS, progress=progress, pack=pack)
     stored = {"train": recipe.preprocess.enlarged(recipe.train.augment.margin)}
     refuse_other_task(source, recipe.task)

@@ -5,15 +5,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from striate.data.decode import is_grey, size_of
+from striate.data.header import bands_of, depth_of, size_of
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
 from striate.data.pictures import Pictures, Source
+from striate.data.pixels import Depth
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 from striate.data.source import open_source, place_of
@@ -35,6 +37,15 @@ LOOKED_AT = 256
 BAD_SHARE = 0.01
 SHOWN = 10
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
+
+
+class Look(NamedTuple):
+    """What a picture's header says: its name, shorter side, bands and depth."""
+
+    name: str
+    side: int
+    bands: int
+    depth: Depth
 
 
 @dataclass(frozen=True)
@@ -67,11 +78,13 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     _refuse_unwritable_names(source)
     splits = _split(source, seed=settings.seed)
     _tell_unscored(splits, source.classes, progress)
-    shape = _choose_input(splits["train"], net, settings, progress)
+    shape, depth = _choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
     summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
-    stores = _decode(splits, source, shape, settings, progress)
-    recipe = _recipe(place_of(data), net, source, stores["train"], settings, progress)
+    # Before the training pictures are read, nobody knows their mean.
+    unscaled = Preprocess(size=shape[1:], channels=shape[0], mean=(), std=(), fit=settings.fit, depth=depth)
+    stores = _decode(splits, source, unscaled, settings, progress)
+    recipe = _recipe(place_of(data), net, source, stores["train"], unscaled, settings, progress)
     return Prepared(recipe, source.classes, manifest_of(source, stores), stores)
 
 
@@ -127,39 +140,64 @@ def _tell_unscored(splits: Mapping[str, Pictures], classes: tuple[str, ...], pro
         progress.say(f"note: no {held_out[-1]} picture of {', '.join(thin[:SHOWN])}{more}, so not scored")
 
 
-def _choose_input(pictures: Pictures, net: str, settings: Settings, progress: Progress) -> Shape:
-    """Return the network's input, chosen from the headers of some pictures."""
-    grey, median = _look(pictures)
+def _choose_input(
+    pictures: Pictures, net: str, settings: Settings, progress: Progress
+) -> tuple[Shape, Depth]:
+    """Return the network's input and the bits it is kept in, chosen from the headers of some pictures."""
+    looks = _look(pictures)
+    channels = _channels(looks)
     own = CATALOG[net].input[1] if net in CATALOG and net != DEFAULT_NET else None
+    median = int(np.median([look.side for look in looks])) if looks else 1
     side, reason = choose_side(size=settings.size, median=median, own=own)
     if settings.size is None:
         progress.say(f"size {side}: {reason}")
-    return (1 if grey else 3), side, side
+    if channels not in (1, 3):
+        progress.say(f"channels {channels}: the pictures have so many bands")
+    deep = bool(looks) and all(look.depth == 16 for look in looks)
+    depth = settings.depth or (16 if deep else 8)
+    if settings.depth is None and deep:
+        progress.say("depth 16: every picture looked at has more than 8 bits a value")
+    return (channels, side, side), depth
 
 
-def _look(pictures: Pictures) -> tuple[bool, int]:
-    """Return whether all of some pictures spread over the set are grey, and their median shorter side."""
-    greys, sides = [], []
+def _look(pictures: Pictures) -> list[Look]:
+    """Return what the headers of some pictures spread over the set say."""
+    looks = []
     for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
         try:
             encoded = pictures.read(int(index))
         except OSError:
             continue
-        if (size := size_of(encoded)) is not None:
-            greys.append(is_grey(encoded))
-            sides.append(min(size))
-    return all(greys) and bool(greys), int(np.median(sides)) if sides else 1
+        if (size := size_of(encoded)) is not None and (bands := bands_of(encoded)) is not None:
+            looks.append(Look(pictures.name(int(index)), min(size), bands, depth_of(encoded)))
+    return looks
+
+
+def _channels(looks: Sequence[Look]) -> int:
+    """Return 1 if all pictures are grey, N if all have N bands, and otherwise 3.
+
+    Raises DataError where some have bands that are neither grey nor colour, and others have not as many.
+    """
+    first = {look.bands: look.name for look in reversed(looks)}
+    others = sorted(first.keys() - {1, 3})
+    if len(first) > 1 and others:
+        bands, other = others[0], next(bands for bands in sorted(first) if bands != others[0])
+        raise DataError(
+            f"{first[bands]} has {bands} bands, {first[other]} has {other}: a network takes pictures of one kind. "
+            "Leave out the fewer ones, or make all of them alike."
+        )
+    return next(iter(first)) if len(first) == 1 else 3
 
 
 def _decode(
-    splits: Mapping[str, Pictures], source: Source, shape: Shape, settings: Settings, progress: Progress
+    splits: Mapping[str, Pictures],
+    source: Source,
+    unscaled: Preprocess,
+    settings: Settings,
+    progress: Progress,
 ) -> dict[str, Store]:
     """Read and decode every split; too many unreadable pictures stop the run before it starts."""
-    channels, height, width = shape
-    _refuse_too_large(source, sum(map(len, splits.values())), shape)
-    unscaled = Preprocess(
-        size=(height, width), channels=1 if channels == 1 else 3, mean=(), std=(), fit=settings.fit
-    )
+    _refuse_too_large(source, sum(map(len, splits.values())), unscaled)
     stores = {
         split: _filled(split, pictures, unscaled, settings.threads, progress)
         for split, pictures in splits.items()
@@ -180,9 +218,10 @@ def _filled(
     return store
 
 
-def _refuse_too_large(source: Source, pictures: int, shape: Shape) -> None:
+def _refuse_too_large(source: Source, pictures: int, preprocess: Preprocess) -> None:
     """Raise StorageError where the decoded pictures are larger than the machine's memory."""
-    needed = pictures * int(np.prod(shape))
+    shape = (preprocess.channels, *preprocess.size)
+    needed = pictures * int(np.prod(shape)) * preprocess.depth // 8
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > memory:
         raise StorageError(
@@ -211,15 +250,19 @@ def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings,
 
 
 def _recipe(
-    place: str, net: str, source: Source, store: Store, settings: Settings, progress: Progress
+    place: str,
+    net: str,
+    source: Source,
+    store: Store,
+    unscaled: Preprocess,
+    settings: Settings,
+    progress: Progress,
 ) -> Recipe:
     """Return the recipe, every open setting chosen and every choice told."""
     channels, height, width = store.images.shape[1:]
     entry = CATALOG.get(net)
     mean, std = _normalisation(net, settings.weights, store)
-    preprocess = Preprocess(
-        size=(height, width), channels=1 if channels == 1 else 3, mean=mean, std=std, fit=settings.fit
-    )
+    preprocess = replace(unscaled, mean=mean, std=std)
     model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
     facts = Facts(
         pictures=len(store),

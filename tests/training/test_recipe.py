@@ -87,7 +87,7 @@ BROKEN = {
     "format = 1": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
     "schedule =": (
         "schedule",
-        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 34, column 10)). "
+        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 35, column 10)). "
         "Restore it from a copy.",
     ),
 }
@@ -107,6 +107,37 @@ def test_a_broken_recipe_is_refused_with_its_path(tmp_path: Path, line: str) -> 
     assert str(raised.value) == message.format(path=path, reason=reason)
 
 
+def test_a_recipe_written_before_there_was_depth_means_8(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    RECIPE.save(path)
+    text = path.read_text(encoding="utf-8")
+    assert "depth = 8\n" in text
+    path.write_text(text.replace("depth = 8\n", ""), encoding="utf-8")
+    assert load_recipe(path) == RECIPE
+
+
+def test_a_recipe_of_many_channels_and_16_bits_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    deep = replace(RECIPE.preprocess, channels=12, mean=(0.5,) * 12, std=(0.25,) * 12, depth=16)
+    recipe = replace(RECIPE, preprocess=deep)
+    recipe.save(path)
+    assert load_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(
+    ("channels", "reason"),
+    [("2", "mean has 3 values for 2 channels"), ("0", "channels is 0; it must be at least 1")],
+)
+def test_channels_that_cannot_be_are_refused(tmp_path: Path, channels: str, reason: str) -> None:
+    path = tmp_path / "recipe.toml"
+    RECIPE.save(path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("channels = 3", f"channels = {channels}"), encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        load_recipe(path)
+    assert str(raised.value) == f"{path}: not a whole recipe ({reason}). Restore it from a copy."
+
+
 @pytest.mark.parametrize(
     ("name", "value", "shown"),
     [
@@ -116,7 +147,8 @@ def test_a_broken_recipe_is_refused_with_its_path(tmp_path: Path, line: str) -> 
         ("size", "[8, '8']", "[8, '8']"),
         ("size", "[8, 8, 8]", "[8, 8, 8]"),
         ("size", "8", "8"),
-        ("channels", "2", "2"),
+        ("channels", "2.5", "2.5"),
+        ("depth", "12", "12"),
         ("channels", "true", "True"),
         ("fit", "'stretch'", "'stretch'"),
         ("epochs", "2.5", "2.5"),

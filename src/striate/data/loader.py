@@ -9,7 +9,7 @@ from torch import Tensor
 
 from striate.data.augment import Augment
 from striate.data.draw import order
-from striate.data.preprocess import Preprocess
+from striate.data.preprocess import Preprocess, shallow
 from striate.data.store import Store
 
 
@@ -41,7 +41,7 @@ class Loader:
         for step in range(start, self.steps):
             chosen = shuffled[step * self.batch : (step + 1) * self.batch]
             index = torch.from_numpy(chosen)
-            images = augment(self.store.images[index], ids[chosen], seed=self.seed, epoch=epoch)
+            images = augment(shallow(self.store.images[index]), ids[chosen], seed=self.seed, epoch=epoch)
             yield Batch(self.preprocess.normalise(images), self.store.labels[index])
 
     def evaluation(self) -> Iterator[Batch]:

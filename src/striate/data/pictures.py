@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Encoded = bytes | NDArray[np.uint8]
+# A file's bytes, or the pixels of a format that stores pixels.
+Encoded = bytes | NDArray[Any]
 
 
 class Pictures(Protocol):

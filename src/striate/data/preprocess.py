@@ -5,12 +5,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from striate.data.decode import Channels, Pixels, decode
+from striate.data.decode import decode
 from striate.data.pictures import Encoded
+from striate.data.pixels import STEP, TOP, Depth, Pixels
+from striate.errors import UsageError
 
 Fit = Literal["crop", "squash"]
 
@@ -20,34 +21,64 @@ class Preprocess:
     """Decode, resize to `size` (height, width) and normalise.
 
     `fit="crop"` scales the shorter side and cuts the middle, `"squash"` scales both sides. Resizing is bilinear and
-    antialiased. `mean` and `std` are per channel, of values in 0..1.
+    antialiased. `mean` and `std` are per channel, of values in 0..1. `depth` is the bits a value is kept in.
     """
 
     size: tuple[int, int]
-    channels: Channels
+    channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fit: Fit = "crop"
+    depth: Depth = 8
 
-    def pixels(self, picture: Encoded | Image.Image) -> NDArray[np.uint8]:
-        """Return the resized pixels (C, H, W) as uint8, the caller's own; raises BadPicture."""
-        pixels = resize(decode(picture, channels=self.channels), size=self.size, fit=self.fit)
-        return np.array(pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1), order="C")
+    def __post_init__(self) -> None:
+        if self.channels < 1:
+            raise UsageError(f"channels is {self.channels}; it must be at least 1.")
+        for name in ("mean", "std"):
+            if len(values := getattr(self, name)) not in (0, self.channels):
+                raise UsageError(f"{name} has {len(values)} values for {self.channels} channels.")
+
+    def pixels(self, picture: Encoded | Image.Image, *, rough: bool = False) -> Pixels:
+        """Return the resized pixels (C, H, W), uint8 or uint16 by `depth`, the caller's own; raises BadPicture.
+
+        `rough` lets a JPEG be decoded at a half, a quarter or an eighth where that is still no smaller than `size`:
+        quicker, and a few levels off. It is for random crops, never where the same pixels are promised.
+        """
+        at_least = self.size if rough else (0, 0)
+        decoded = decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+        pixels = resize(decoded, size=self.size, fit=self.fit)
+        return np.array(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1), order="C")
 
     def normalise(self, batch: Tensor) -> Tensor:
-        """Return uint8 (B, C, H, W) as float32: ((x / 255) - mean) / std."""
+        """Return uint8, uint16, or float32 on the scale of 8 bits (B, C, H, W) as float32: ((x / 255) - mean) / std."""
         mean = torch.tensor(self.mean, device=batch.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=batch.device).view(-1, 1, 1)
-        return batch.float().sub_(mean * 255).mul_(1 / (std * 255))
+        values = shallow(batch).to(torch.float32, copy=batch.dtype == torch.float32)
+        return values.sub_(mean * 255).mul_(1 / (std * 255))
+
+
+def shallow(batch: Tensor) -> Tensor:
+    """Return 16-bit pixels as float32 in 0..255, the fractions kept; any other batch as it is."""
+    return batch.float().div_(STEP) if batch.dtype == torch.uint16 else batch
 
 
 def resize(pixels: Pixels, *, size: tuple[int, int], fit: Fit) -> Pixels:
-    """Return pixels (H, W[, 3]) at another size, by Pillow's antialiased bilinear filter."""
+    """Return pixels (H, W[, C]) at another size, by Pillow's antialiased bilinear filter."""
     if pixels.shape[:2] == size:
         return pixels
     box = _middle(pixels.shape[:2], size) if fit == "crop" else None
-    image = Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(image)
+    if pixels.ndim == 2 or (pixels.shape[2] == 3 and pixels.dtype == np.uint8):
+        return _resized(pixels, size, box)
+    return np.stack([_resized(band, size, box) for band in np.moveaxis(pixels, 2, 0)], axis=2)
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Pixels:
+    """Return uint8 (H, W), uint16 (H, W) or uint8 (H, W, 3) at another size."""
+    # 16 bits through floats: Pillow's own 16-bit filter rounds between the two directions, and is a step off.
+    deep = pixels.dtype == np.uint16
+    image = Image.fromarray(pixels.astype(np.float32) if deep else np.ascontiguousarray(pixels))
+    resized = np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
+    return np.rint(resized).clip(0, TOP[16]).astype(np.uint16) if deep else resized
 
 
 def _middle(have: tuple[int, ...], want: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -1,4 +1,4 @@
-"""The decoded pictures of one split, in memory as uint8: each file is read and decoded once, before training."""
+"""The decoded pictures of one split, in memory: each file is read and decoded once, before training."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from striate.data.decode import BadPicture, is_animated
+from striate.data.decode import BadPicture
 from striate.data.draw import Ids, sample_id
+from striate.data.header import is_animated
 from striate.data.pictures import Encoded, Pictures
+from striate.data.pixels import TOP
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 
@@ -33,7 +35,7 @@ class Bad:
 
 @dataclass(frozen=True)
 class Store:
-    """Pixels (N, C, H, W) uint8, labels (N,) int64, and for each picture its name, id and content digest."""
+    """Pixels (N, C, H, W) uint8 or uint16, labels (N,) int64, and for each picture its name, id and content digest."""
 
     images: Tensor
     labels: Tensor
@@ -65,7 +67,8 @@ def ids_of(names: tuple[str, ...]) -> Ids:
 
 def fill(pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress) -> Store:
     """Read and decode every picture with a pool of threads; those that cannot be decoded are listed in `bad`."""
-    images = torch.empty((len(pictures), preprocess.channels, *preprocess.size), dtype=torch.uint8)
+    shape = (len(pictures), preprocess.channels, *preprocess.size)
+    images = torch.empty(shape, dtype=torch.uint8 if preprocess.depth == 8 else torch.uint16)
     target = images.numpy()
 
     def load(index: int) -> Outcome:
@@ -103,12 +106,13 @@ def digest_of(encoded: Encoded) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def mean_and_std(images: NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return each channel's mean and standard deviation of pixels (N, C, H, W), scaled to 0..1 and rounded."""
     means, stds = [], []
+    top = TOP[8 if images.dtype == np.uint8 else 16]
+    values = np.arange(top + 1) / top
     for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].ravel(), minlength=256) / images[:, channel].size
-        values = np.arange(256) / 255
+        counts = np.bincount(images[:, channel].ravel(), minlength=top + 1) / images[:, channel].size
         mean = float(counts @ values)
         means.append(round(mean, 4))
         stds.append(max(round(float(counts @ (values - mean) ** 2) ** 0.5, 4), 0.01))

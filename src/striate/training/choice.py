@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.training.recipe import Plan
@@ -32,14 +33,16 @@ class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
-    `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
-    pictures cannot be read; `threads` decode pictures and do not change the result.
+    `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
+    trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
+    result.
     """
 
     net: str | None = None
     weights: str | None = None
     size: int | None = None
     fit: Fit = "crop"
+    depth: Depth | None = None
     augment: str | None = None
     epochs: int | None = None
     batch: int | None = None
@@ -62,6 +65,8 @@ class Settings:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
+        if self.depth not in (None, *get_args(Depth)):
+            raise UsageError(f"depth is {self.depth}; it must be 8 or 16.")
 
 
 @dataclass(frozen=True, kw_only=True)

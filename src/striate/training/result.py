@@ -62,5 +62,5 @@ def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
         },
-        "striate": {"format": FORMAT},
+        "striate": {"format": FORMAT, "depth": preprocess.depth},
     }

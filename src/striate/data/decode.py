@@ -16,6 +16,8 @@ from striate.data.upright import UPRIGHT, orientation_of, turn_upright
 
 # Transparent pictures are laid on this colour.
 BACKGROUND = (255, 255, 255, 255)
+# What Git LFS leaves where it has not fetched the file.
+LFS_POINTER = b"version https://git-lfs"
 # The errors of decoders that say what is wrong; others, such as a KeyError, stumbled over it.
 SPEAKING = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning)
 
@@ -81,6 +83,8 @@ def _stored(picture: Encoded | Image.Image, channels: int, depth: Depth) -> Rast
         return load_extra("dicom").read_dicom(picture)
     if is_heic(picture):
         raise BadPicture("HEIC: convert it to JPEG or PNG")
+    if picture.startswith(LFS_POINTER):
+        raise BadPicture("a pointer of Git LFS in the picture's place: git lfs pull")
     if is_tiff(picture):
         return _stored_tiff(picture, channels, depth)
     return open_picture(picture)

@@ -4,9 +4,11 @@ import base64
 import io
 from dataclasses import dataclass
 
+import torch
 from PIL import Image
 from torch import Tensor
 
+from striate.data.preprocess import shallow
 from striate.data.store import Store
 from striate.tasks.scores import Scores
 
@@ -39,8 +41,9 @@ def surest_mistakes(scores: Scores, store: Store, classes: tuple[str, ...], *, c
 
 
 def picture_url(pixels: Tensor) -> str:
-    """Return uint8 pixels (1, H, W) or (3, H, W) as a PNG data URL."""
-    array = pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
+    """Return pixels (C, H, W) as a PNG data URL of 8 bits: of many bands the first three, of two the first."""
+    seen = shallow(pixels).round().to(torch.uint8) if pixels.dtype == torch.uint16 else pixels
+    array = seen[0].numpy() if len(seen) < 3 else seen[:3].permute(1, 2, 0).contiguous().numpy()
     out = io.BytesIO()
     Image.fromarray(array).save(out, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

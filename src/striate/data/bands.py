@@ -1,7 +1,6 @@
 """TIFFs that Pillow does not read, through tifffile: many bands, colour in floats, planes, rare compression."""
 
 import io
-import logging
 import math
 from typing import Any
 
@@ -10,9 +9,6 @@ import tifffile
 from numpy.typing import NDArray
 
 from striate.data.pixels import MAX_PIXELS, BadPicture, Depth, Raster
-
-# tifffile tells its log of what is odd in a file, and a log that nobody reads is printed.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 PHOTOMETRIC = tifffile.PHOTOMETRIC
@@ -29,6 +25,8 @@ def read_tiff(data: bytes) -> Raster:
         _refuse_unreadable(page, len(data))
         values = page.asarray(maxworkers=1)
         axes = page.axes
+        if values.ndim != len(axes):  # what is stored is of another shape than the tags say
+            raise BadPicture("damaged or cut short")
         if "S" in axes:
             values, axes = np.moveaxis(values, axes.index("S"), -1), axes.replace("S", "") + "S"
         if axes not in ("YX", "YXS"):

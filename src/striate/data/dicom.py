@@ -1,21 +1,32 @@
 """DICOM through pydicom: stored values, then the modality's scale, then the window or the full range (PS3.3 C.11)."""
 
 import io
-import logging
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom import uid
+from pydicom.encaps import get_frame
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 from pydicom.pixels.utils import get_expected_length, pixel_array
 
 from striate.data.pixels import MAX_PIXELS, BadPicture, Depth, Raster
 
-logging.getLogger("pydicom").addHandler(logging.NullHandler())
-
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 GREY = {"MONOCHROME1", "MONOCHROME2"}
+# Compression that pydicom has no decoder for without packages under the GPL -> a decoder of its frames.
+DECODERS = {
+    uid.JPEGExtended12Bit: imagecodecs.jpeg8_decode,
+    uid.JPEGLossless: imagecodecs.jpeg8_decode,
+    uid.JPEGLosslessSV1: imagecodecs.jpeg8_decode,
+    uid.JPEGLSLossless: imagecodecs.jpegls_decode,
+    uid.JPEGLSNearLossless: imagecodecs.jpegls_decode,
+    uid.HTJ2K: imagecodecs.jpeg2k_decode,
+    uid.HTJ2KLossless: imagecodecs.jpeg2k_decode,
+    uid.HTJ2KLosslessRPCL: imagecodecs.jpeg2k_decode,
+}
 
 
 def read_dicom(data: bytes) -> Raster:
@@ -61,11 +72,23 @@ def _refuse_unreadable(dataset: pydicom.Dataset, kind: str, length: int) -> None
 
 def _first_frame(dataset: pydicom.Dataset) -> NDArray[Any]:
     """Return the values of the first frame as stored, colour as RGB; raises BadPicture for what cannot be decoded."""
-    try:
-        return pixel_array(dataset, index=0)
-    except (RuntimeError, NotImplementedError) as error:  # pydicom has no decoder of this compression here
-        name = dataset.file_meta.TransferSyntaxUID.name
-        raise BadPicture(f"DICOM compressed as {name}, which cannot be read here") from error
+    syntax = dataset.file_meta.TransferSyntaxUID
+    kind = dataset.PhotometricInterpretation
+    if syntax not in DECODERS or kind not in GREY | {"RGB"}:
+        try:
+            return pixel_array(dataset, index=0)
+        except (RuntimeError, NotImplementedError) as error:
+            raise BadPicture(f"DICOM of {kind} compressed as {syntax.name}, which cannot be read") from error
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    values = DECODERS[syntax](get_frame(dataset.PixelData, 0, number_of_frames=frames))
+    if values.shape[:2] != (dataset.Rows, dataset.Columns):
+        raise BadPicture("its frame is of another size than its header tells")
+    if dataset.PixelRepresentation and values.dtype.kind == "u":
+        unused = 8 * values.itemsize - int(dataset.BitsStored)
+        return (values << unused).view(
+            f"i{values.itemsize}"
+        ) >> unused  # the sign is in the highest bit stored
+    return values
 
 
 def _shown(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from striate.data.pixels import BadPicture
 # Module of this package -> what it reads, the packages it stands on, and the extra that brings them.
 EXTRAS = {
     "bands": ("this kind of TIFF", "tifffile and imagecodecs", "bands"),
-    "dicom": ("DICOM", "pydicom", "medical"),
+    "dicom": ("DICOM", "pydicom and imagecodecs", "medical"),
 }
 
 

@@ -23,7 +23,10 @@ def read_npy(data: bytes) -> NDArray[Any]:
     version = npy_format.read_magic(file)
     if version not in HEADERS:
         raise BadPicture(f"a .npy file of version {version[0]}.{version[1]}; wanted 1.0 or 2.0")
-    shape, in_columns, dtype = HEADERS[version](file)
+    try:
+        shape, in_columns, dtype = HEADERS[version](file)
+    except Exception as error:  # the header is a line of Python, and its parser tells of its own trouble
+        raise BadPicture("the header of the .npy file is damaged") from error
     if dtype.hasobject:
         raise BadPicture("a .npy file of Python objects, which are never opened")
     there, wanted = len(data) - file.tell(), math.prod(shape) * dtype.itemsize

@@ -1,11 +1,15 @@
 """Silence of the packages that read pictures: what matters of a stranger's file is its pixels or a reason."""
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
-PACKAGES = r"(PIL|tifffile|pydicom|imagecodecs)\b"
+PACKAGES = ("PIL", "tifffile", "pydicom")
+# Python prints what a package tells a log that nobody reads.
+for package in PACKAGES:
+    logging.getLogger(package).addHandler(logging.NullHandler())
 
 _lock = Lock()
 _inside = 0
@@ -25,7 +29,7 @@ def quiet() -> Iterator[None]:
         if _inside == 1:
             _kept = warnings.catch_warnings()
             _kept.__enter__()
-            warnings.filterwarnings("ignore", module=PACKAGES)
+            warnings.filterwarnings("ignore", module=rf"({'|'.join(PACKAGES)})\b")
     try:
         yield
     finally:

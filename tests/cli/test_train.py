@@ -78,7 +78,11 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
         ["photos", "--epochs", "x"], 1, "Invalid value for '--epochs': 'x' is not a valid integer.",
     ),
     "a flag without its value": (["photos", "--net"], 1, "Option '--net' requires an argument."),
-    "an unknown option": (["photos", "--epoch", "3"], 1, "No such option '--epoch'. Did you mean '--epochs'?"),
+    "an unknown option": (
+        ["photos", "--epoch", "3"], 1,
+        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs'?)",
+    ),
+    "a depth that is none": (["photos", "--depth", "12"], 1, "depth is 12; it must be 8 or 16."),
     "an unknown choice": (
         ["photos", "--optimizer", "adam"], 1,
         "Invalid value for '--optimizer': 'adam' is not one of 'sgd', 'nesterov', 'adamw'.",

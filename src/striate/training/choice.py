@@ -7,6 +7,7 @@ from typing import Any, get_args
 from striate.data.augment import PRESETS, Augment
 from striate.data.mix import Mix
 from striate.data.pictures import TaskName
+from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.training.recipe import Plan
@@ -45,15 +46,17 @@ class Settings:
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
     `augment` is a name of PRESETS, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
     `cutmix` are alphas, 0 meaning none.
-    `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
-    pictures cannot be read; `threads` decode pictures and do not change the result. `class_weights` (none, balanced,
-    sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
+    `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
+    trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
+    result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
+    more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
     """
 
     net: str | None = None
     weights: str | None = None
     size: int | None = None
     fit: Fit = "crop"
+    depth: Depth | None = None
     augment: str | None = None
     erasing: float | None = None
     mixup: float = 0.0
@@ -86,6 +89,8 @@ class Settings:
             raise unknown("augmentation", self.augment, PRESETS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
+        if self.depth not in (None, *get_args(Depth)):
+            raise UsageError(f"depth is {self.depth}; it must be 8 or 16.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,8 @@ def mixed_up(images: Tensor, partner: Tensor, own: Numbers) -> Tensor:
     """Return the pictures each blended with its partner, `own` (B,) being the share of the picture itself."""
 
     def work(floats: Tensor, part: slice) -> Tensor:
-        return floats * column(own[part]) + images[partner[part]].float() * column(1 - own[part])
+        others = images.index_select(0, partner[part]).to(torch.float32, copy=True)
+        return floats.mul_(column(own[part])).add_(others.mul_(column(1 - own[part])))
 
     return rewritten(images, work)
 

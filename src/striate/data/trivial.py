@@ -11,7 +11,7 @@ from torch import Tensor
 from striate.data.affine import Affine, Fill, affine, warp
 from striate.data.colour import adjust
 from striate.data.draw import Draws
-from striate.data.levels import WHITE, Numbers, column, rewritten
+from striate.data.levels import WHITE, Numbers, column, rewrite
 
 # Floats (n, C, H, W) in 0..255, a strength for each, and what to fill with -> floats.
 Apply = Callable[[Tensor, Numbers, Fill], Tensor]
@@ -33,27 +33,21 @@ def trivially_changed(images: Tensor, draws: Draws, *, fill: Fill) -> Tensor:
     operations = draws.whole("trivial-operation", len(WIDE))
     steps = draws.whole("trivial-strength", STRENGTHS) / (STRENGTHS - 1)
     negative = draws.uniform("trivial-sign") < 0.5
+    images = images.clone(memory_format=torch.contiguous_format)
     for number, operation in enumerate(WIDE.values()):
         chosen = np.flatnonzero(operations == number)
-        if len(chosen):
+        if len(chosen) and operation.apply is not _identity:
             sign = np.where(negative[chosen] & operation.signed, -1.0, 1.0)
             strengths = sign * (operation.least + (operation.greatest - operation.least) * steps[chosen])
-            images = apply(images, operation, strengths, chosen=chosen, fill=fill)
+            apply(images, chosen, operation, strengths, fill=fill)
     return images
 
 
 def apply(
-    images: Tensor,
-    operation: Operation,
-    strengths: Numbers,
-    *,
-    chosen: NDArray[np.int64] | None = None,
-    fill: Fill,
-) -> Tensor:
-    """Return (B, C, H, W) with one operation done to the chosen pictures, or to all of them."""
-    return rewritten(
-        images, lambda floats, part: operation.apply(floats, strengths[part], fill), chosen=chosen
-    )
+    images: Tensor, chosen: NDArray[np.int64], operation: Operation, strengths: Numbers, *, fill: Fill
+) -> None:
+    """Do one operation to the chosen pictures of a batch, in place, at a strength each."""
+    rewrite(images, chosen, lambda floats, part: operation.apply(floats, strengths[part], fill))
 
 
 def _identity(floats: Tensor, _: Numbers, __: Fill) -> Tensor:
@@ -125,7 +119,8 @@ def _sharpness(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
 
 
 def _posterize(floats: Tensor, bits: Numbers, _: Fill) -> Tensor:
-    return floats - floats.remainder(column(2 ** (8 - np.rint(bits))))
+    step = 2 ** (8 - np.rint(bits))
+    return floats.mul_(column(1 / step)).floor_().mul_(column(step))
 
 
 def _solarize(floats: Tensor, thresholds: Numbers, _: Fill) -> Tensor:
@@ -151,8 +146,9 @@ def _equalized(plane: Tensor) -> Tensor:
     if step == 0:
         return plane
     table = ((counts.cumsum(0) - counts + step // 2) // step).clamp(0, 255).float()
-    here, above = table[level], table[(level + 1).clamp(max=255)]
-    return here + (plane - below) * (above - here)
+    here, beyond = table[level], plane - below
+    # Bytes have nothing between two levels, and half the work.
+    return here + beyond * (table[(level + 1).clamp_(max=255)] - here) if beyond.any() else here
 
 
 def _size(floats: Tensor) -> tuple[int, int]:

@@ -27,13 +27,15 @@ def recoloured(
     """
 
     def work(floats: Tensor, part: slice) -> Tensor:
-        floats = adjust(floats, brightness[part], contrast[part], saturation[part])
+        floats = adjust(
+            floats, brightness=brightness[part], contrast=contrast[part], saturation=saturation[part]
+        )
         return floats if hue is None else turn_hue(floats.clamp_(0, WHITE), hue[part])
 
     return rewritten(images, work)
 
 
-def adjust(floats: Tensor, brightness: Numbers, contrast: Numbers, saturation: Numbers) -> Tensor:
+def adjust(floats: Tensor, *, brightness: Numbers, contrast: Numbers, saturation: Numbers) -> Tensor:
     """Return floats (n, C, H, W), overwritten, times a brightness, then away from their mean grey and their own greys.
 
     Contrast is left alone where there are neither one nor three channels, saturation where there are not three.

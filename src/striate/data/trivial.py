@@ -1,6 +1,7 @@
 """TrivialAugment (Müller & Hutter 2021, arXiv:2103.10158): one operation a picture, at a strength drawn evenly."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -62,27 +63,11 @@ def _shear(floats: Tensor, strengths: Numbers, fill: Fill, *, axis: int) -> Tens
     return warp(floats, Affine(linear, corner - linear @ corner), size=_size(floats), fill=fill)
 
 
-def _shear_x(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _shear(floats, strengths, fill, axis=0)
-
-
-def _shear_y(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _shear(floats, strengths, fill, axis=1)
-
-
 def _move(floats: Tensor, strengths: Numbers, fill: Fill, *, axis: int) -> Tensor:
     offset = np.zeros((len(strengths), 2))
     offset[:, axis] = -np.trunc(strengths)  # whole pixels, so that nothing is blurred
     linear = np.tile(np.eye(2), (len(strengths), 1, 1))
     return warp(floats, Affine(linear, offset), size=_size(floats), fill=fill)
-
-
-def _move_x(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _move(floats, strengths, fill, axis=0)
-
-
-def _move_y(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _move(floats, strengths, fill, axis=1)
 
 
 def _rotate(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
@@ -93,17 +78,17 @@ def _rotate(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
 
 def _brightness(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
     one = np.ones_like(strengths)
-    return adjust(floats, 1 + strengths, one, one)
+    return adjust(floats, brightness=1 + strengths, contrast=one, saturation=one)
 
 
 def _contrast(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
     one = np.ones_like(strengths)
-    return adjust(floats, one, 1 + strengths, one)
+    return adjust(floats, brightness=one, contrast=1 + strengths, saturation=one)
 
 
 def _colour(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
     one = np.ones_like(strengths)
-    return adjust(floats, one, one, 1 + strengths)
+    return adjust(floats, brightness=one, contrast=one, saturation=1 + strengths)
 
 
 def _sharpness(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
@@ -158,10 +143,10 @@ def _size(floats: Tensor) -> tuple[int, int]:
 # The paper's wide space. Moves are in pixels, turns in degrees; a factor is one more than its strength.
 WIDE: Mapping[str, Operation] = {
     "identity": Operation(_identity),
-    "shear x": Operation(_shear_x, 0, 0.99, signed=True),
-    "shear y": Operation(_shear_y, 0, 0.99, signed=True),
-    "move x": Operation(_move_x, 0, 32, signed=True),
-    "move y": Operation(_move_y, 0, 32, signed=True),
+    "shear x": Operation(partial(_shear, axis=0), 0, 0.99, signed=True),
+    "shear y": Operation(partial(_shear, axis=1), 0, 0.99, signed=True),
+    "move x": Operation(partial(_move, axis=0), 0, 32, signed=True),
+    "move y": Operation(partial(_move, axis=1), 0, 32, signed=True),
     "rotate": Operation(_rotate, 0, 135, signed=True),
     "brightness": Operation(_brightness, 0, 0.99, signed=True),
     "colour": Operation(_colour, 0, 0.99, signed=True),

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from striate.data.augment import PRESETS
+from striate.data.augment import PRESETS, Augment
 from striate.data.mix import Mix
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
@@ -36,7 +36,7 @@ class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
-    `augment` is a name of PRESETS, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
+    `augment` is a name of PRESETS or an Augment, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
     `cutmix` are alphas, 0 meaning none.
     `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
     pictures cannot be read; `threads` decode pictures and do not change the result.
@@ -46,7 +46,7 @@ class Settings:
     weights: str | None = None
     size: int | None = None
     fit: Fit = "crop"
-    augment: str | None = None
+    augment: str | Augment | None = None
     erasing: float | None = None
     mixup: float = 0.0
     cutmix: float = 0.0
@@ -71,7 +71,7 @@ class Settings:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
-        if self.augment is not None and self.augment not in PRESETS:
+        if isinstance(self.augment, str) and self.augment not in PRESETS:
             raise unknown("augmentation", self.augment, PRESETS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
@@ -140,9 +140,9 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     ]
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
-    values["augment"] = PRESETS[values["augment"]]
-    if settings.erasing is not None:
-        values["augment"] = replace(values["augment"], erasing=settings.erasing)
+    augment = values["augment"] if isinstance(values["augment"], Augment) else PRESETS[values["augment"]]
+    erasing = augment.erasing if settings.erasing is None else settings.erasing
+    values["augment"] = replace(augment, erasing=erasing)
     kept = ("momentum", "label_smoothing", "schedule", "checkpoint_every", "mixup", "cutmix")
     values |= {name: getattr(settings, name) for name in kept}
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()

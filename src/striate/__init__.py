@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from striate.arithmetic.field import Field as Field
     from striate.arithmetic.fix import fixes as fixes
     from striate.arithmetic.window import Window as Window
+    from striate.data.augment import Augment as Augment
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it.
 _HOMES = {
+    "Augment": "striate.data.augment",
     "CATALOG": "striate.nets.catalog",
     "DataError": "striate.errors",
     "Run": "striate.run",

@@ -49,6 +49,13 @@ def test_the_distribution_function_of_what_is_drawn_is_torchs() -> None:
     assert np.abs(expected - (np.arange(600) + 0.5) / 600).max() < 1.95 / math.sqrt(600)
 
 
+def test_partners_and_shares_are_those_they_have_always_been() -> None:
+    draws = Draws(np.array([sample_id(f"cat/{i}.jpg") for i in range(8)], np.uint64), 7, 3)
+    assert partners(draws).tolist() == [7, 3, 4, 6, 5, 0, 2, 1]
+    shares = beta(draws.uniform("mix-share"), alpha=0.2)[:3]
+    assert shares == pytest.approx([0.9998622160835887, 3.076052027784822e-10, 0.10202763186412708], rel=1e-9)
+
+
 def test_partners_are_a_ring_through_the_whole_batch() -> None:
     partner = partners(Draws(IDS[:37], 1, 2)).tolist()
     here, seen = 0, []

@@ -44,7 +44,7 @@ class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
-    `augment` is a name of PRESETS, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
+    `augment` is a name of PRESETS or an Augment, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
     `cutmix` are alphas, 0 meaning none.
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
@@ -57,7 +57,7 @@ class Settings:
     size: int | None = None
     fit: Fit = "crop"
     depth: Depth | None = None
-    augment: str | None = None
+    augment: str | Augment | None = None
     erasing: float | None = None
     mixup: float = 0.0
     cutmix: float = 0.0
@@ -85,7 +85,7 @@ class Settings:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
-        if self.augment is not None and self.augment not in PRESETS:
+        if isinstance(self.augment, str) and self.augment not in PRESETS:
             raise unknown("augmentation", self.augment, PRESETS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
@@ -138,10 +138,8 @@ def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int,
 
 def resolve_augment(settings: Settings, *, grey: bool, side: int, task: TaskName) -> Augment:
     """Return what is done to training pictures, as asked or by what the network sees; raises UsageError."""
-    name = settings.augment or str(_augment(grey=grey, side=side, task=task).value)
-    if name not in PRESETS:
-        raise unknown("augmentation", name, PRESETS)
-    augment = PRESETS[name]
+    chosen = settings.augment or str(_augment(grey=grey, side=side, task=task).value)
+    augment = PRESETS[chosen] if isinstance(chosen, str) else chosen
     return augment if settings.erasing is None else replace(augment, erasing=settings.erasing)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from striate.data.annotation import open_table, recognise_table
+from striate.data.cifar import open_cifar, recognise_cifar
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.npz import open_npz, recognise_npz
@@ -27,6 +28,7 @@ class Format(NamedTuple):
 # Format -> how it is read; the first that recognises a path has it.
 FORMATS: dict[str, Format] = {
     "IDX": Format(recognise_idx, open_idx),
+    "CIFAR": Format(recognise_cifar, open_cifar),
     "NumPy": Format(recognise_npz, open_npz),
     "table": Format(recognise_table, open_table),
     "class folders": Format(recognise_folder, open_folder),

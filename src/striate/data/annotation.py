@@ -9,11 +9,13 @@ from striate.data.folder import SPLIT_NAMES
 from striate.data.listing import Part, listed_source
 from striate.data.pictures import Source
 from striate.data.table import SUFFIXES, header_of, read_table
-from striate.data.walk import HIDDEN, has_folders, some
+from striate.data.walk import files_ending, folders_in, has_folders, some
 from striate.errors import DataError
 
 # Tables of these names are taken also where class folders stand beside them.
 USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
+# A folder of more folders than this has no splits in it.
+LOOKED_AT = 100
 WANTED = "Wanted: a first line that names the columns, such as file,label."
 
 
@@ -67,10 +69,10 @@ def _given(path: Path) -> Place:
 
 def _places(root: Path) -> Sequence[Place]:
     """Return the tables of a folder: its metadata, those of its splits, one of a usual name, or the only one."""
-    metadata = [*_found(root, "metadata"), *_metadata_of_splits(root)]
+    metadata = [*_metadata(root), *_metadata_of_splits(root)]
     if metadata:
         return metadata
-    tables = {path: roles for path in _tables_in(root) if (roles := _roles_at(path))}
+    tables = {path: roles for path in files_ending(root, *SUFFIXES) if (roles := _roles_at(path))}
     by_split = [
         Place(path, roles, SPLIT_NAMES[path.stem.lower()])
         for path, roles in tables.items()
@@ -84,23 +86,18 @@ def _places(root: Path) -> Sequence[Place]:
 
 def _metadata_of_splits(root: Path) -> Iterator[Place]:
     """Yield the metadata tables of the folders train/, val/ and test/, that of train first."""
-    folders = [folder for folder in sorted(root.iterdir()) if folder.name.lower() in SPLIT_NAMES]
-    for folder in sorted(folders, key=lambda folder: SPLIT_NAMES[folder.name.lower()] != "train"):
-        if folder.is_dir():
-            split = SPLIT_NAMES[folder.name.lower()]
-            yield from (
-                Place(path, roles, split, folder.name) for path, roles, *_ in _found(folder, "metadata")
-            )
+    folders = [folder for folder in folders_in(root, most=LOOKED_AT) if folder.name.lower() in SPLIT_NAMES]
+    for folder in sorted(
+        folders, key=lambda folder: (SPLIT_NAMES[folder.name.lower()] != "train", folder.name)
+    ):
+        split = SPLIT_NAMES[folder.name.lower()]
+        yield from (place._replace(split=split, folder=folder.name) for place in _metadata(folder))
 
 
-def _found(folder: Path, stem: str) -> list[Place]:
-    paths = [path for path in _tables_in(folder) if path.stem.lower() == stem]
-    return [Place(path, roles) for path in paths if (roles := _roles_at(path))]
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    return [path for path in paths if not path.name.startswith(HIDDEN) and path.is_file()]
+def _metadata(folder: Path) -> list[Place]:
+    """Return the metadata tables in a folder, which may hold any number of pictures and so is not listed."""
+    paths = [folder / f"metadata{suffix}" for suffix in SUFFIXES]
+    return [Place(path, roles) for path in paths if path.is_file() and (roles := _roles_at(path))]
 
 
 def _roles_at(path: Path) -> Roles | None:

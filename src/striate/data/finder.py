@@ -1,6 +1,5 @@
 """Finding the files a table names: whatever slashes, Unicode form or missing suffix it writes them with."""
 
-import os
 import posixpath
 import unicodedata
 from collections import defaultdict
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.walk import HIDDEN, SUFFIXES
+from striate.data.walk import HIDDEN, first_names, is_picture
 
 # Rows that are looked up in each folder to find the one that a table's paths start from.
 TRIED = 64
@@ -20,11 +19,7 @@ class Shelf:
     """The names in one folder, as the disk has them."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            with os.scandir(folder) as entries:
-                self.names = frozenset(entry.name for entry in entries)
-        except OSError:
-            self.names = frozenset()
+        self.names = frozenset(first_names(folder))
 
     def find(self, name: str) -> str | None:
         """Return the name on disk for a name in any Unicode form, or without its suffix where only one fits."""
@@ -32,7 +27,7 @@ class Shelf:
             return name
         if found := self._composed.get(unicodedata.normalize("NFC", name)):
             return found
-        return None if posixpath.splitext(name)[1].lower() in SUFFIXES - {""} else self._stem(name)
+        return None if is_picture(name) else self._stem(name)
 
     @cached_property
     def _composed(self) -> Mapping[str, str]:
@@ -42,8 +37,8 @@ class Shelf:
     def _stems(self) -> Mapping[str, Sequence[str]]:
         stems = defaultdict(list)
         for composed, name in self._composed.items():
-            stem, suffix = posixpath.splitext(composed)
-            if suffix and suffix.lower() in SUFFIXES:
+            stem, _ = posixpath.splitext(composed)
+            if is_picture(name):
                 stems[stem].append(name)
         return stems
 
@@ -98,8 +93,8 @@ class Finder:
 
     def _starts(self, split: str) -> Iterator[str]:
         yield ""
-        folders = [name for name in sorted(self._shelf("").names) if not name.startswith(HIDDEN)]
-        folders = [name for name in folders if (self.root / name).is_dir()]
+        names = [name for name in sorted(self._shelf("").names) if not name.startswith(HIDDEN)]
+        folders = [name for name in names if not is_picture(name) and (self.root / name).is_dir()]
         yield from sorted(folders, key=lambda name: not name.lower().startswith(split))
 
     def _shelf(self, folder: str) -> Shelf:

@@ -15,7 +15,7 @@ from striate.data.label_array import read_labels
 from striate.data.learnable import settled
 from striate.data.pictures import Source, stamp_of
 from striate.data.pixel_array import as_pictures
-from striate.data.walk import has_folders
+from striate.data.walk import files_ending, has_folders
 from striate.errors import DataError
 
 # What the arrays are called, alone or beside a split: 'images', 'x_train', 'val_images'.
@@ -82,16 +82,16 @@ def open_npz(root: Path) -> Source:
 
 def _file(root: Path) -> Path | None:
     """Return the one .npz file in a folder, or the folder itself where it holds .npy files."""
-    found = sorted(path for path in root.iterdir() if path.suffix.lower() == ".npz")
+    found = files_ending(root, ".npz")
     if len(found) == 1:
         return found[0]
-    return root if not found and any(path.suffix == ".npy" for path in root.iterdir()) else None
+    return root if not found and files_ending(root, ".npy") else None
 
 
 def _names(file: Path) -> list[str]:
     """Return the names of the arrays, of an .npz file without reading one."""
     if file.is_dir():
-        return sorted(path.stem for path in file.iterdir() if path.suffix == ".npy")
+        return [path.stem for path in files_ending(file, ".npy") if path.suffix == ".npy"]
     try:
         with zipfile.ZipFile(file) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]

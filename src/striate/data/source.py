@@ -10,6 +10,7 @@ from striate.data.cifar import open_cifar, recognise_cifar
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.npz import open_npz, recognise_npz
+from striate.data.parquet import SUFFIX, open_parquet, recognise_parquet
 from striate.data.pictures import Source
 from striate.data.table import SUFFIXES
 from striate.errors import DataError
@@ -30,12 +31,13 @@ FORMATS: dict[str, Format] = {
     "IDX": Format(recognise_idx, open_idx),
     "CIFAR": Format(recognise_cifar, open_cifar),
     "NumPy": Format(recognise_npz, open_npz),
+    "Parquet": Format(recognise_parquet, open_parquet),
     "table": Format(recognise_table, open_table),
     "class folders": Format(recognise_folder, open_folder),
 }
 
 # What a file that is a data set by itself may be called.
-FILES = (*SUFFIXES, ".npz")
+FILES = (*SUFFIXES, ".npz", SUFFIX)
 
 
 def place_of(path: str | Path) -> str:

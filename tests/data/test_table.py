@@ -52,6 +52,29 @@ def test_a_table_of_another_name_does_not_stand_against_class_folders(tmp_path: 
     assert open_source(tmp_path).format == "class folders"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.csv", "id,name\n0,고양이\n1,개\n"),
+        ("labels.csv", "id,label\n0,고양이\n1,개\n"),
+        ("metadata.csv", "file_name,age\n고양이/1.png,3\n개/1.png,4\n"),
+        ("train.csv", "file,age\n고양이/1.png,3\n개/1.png,4\n"),
+        ("labels.csv", "\xff"),
+    ],
+)
+def test_a_table_of_something_else_does_not_stand_against_class_folders(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    table(draw(tmp_path, *FOUR), text, name)
+    assert open_source(tmp_path).format == "class folders"
+
+
+def test_a_table_of_columns_of_labels_is_taken_beside_the_folders_of_splits(tmp_path: Path) -> None:
+    draw(tmp_path, "train/1.png", "train/2.png", "val/3.png")
+    table(tmp_path, listing("image,a,b", "train/1.png,1,1", "train/2.png,0,1", "val/3.png,1,0"))
+    assert told(open_source(tmp_path), "val") == {"val/3.png": {"a"}}
+
+
 def test_a_table_of_any_name_is_taken_where_there_are_no_class_folders(tmp_path: Path) -> None:
     text = listing("file,label", "그림/1.png,a", "그림/2.png,b")
     table(draw(tmp_path, "그림/1.png", "그림/2.png"), text, "목록.csv")

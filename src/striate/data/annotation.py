@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from striate.data.columns import Roles, roles_of
+from striate.data.columns import IDS, Roles, roles_of
 from striate.data.folder import SPLIT_NAMES
 from striate.data.listing import Part, listed_source
 from striate.data.pictures import Source
@@ -12,7 +12,7 @@ from striate.data.table import SUFFIXES, header_of, read_table
 from striate.data.walk import files_ending, folders_in, has_folders, some
 from striate.errors import DataError
 
-# Tables of these names are taken also where class folders stand beside them.
+# Tables of these names are taken also where class folders stand beside them, if a column is named for what is learned.
 USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
 # A folder of more folders than this has no splits in it.
 LOOKED_AT = 100
@@ -69,19 +69,30 @@ def _given(path: Path) -> Place:
 
 def _places(root: Path) -> Sequence[Place]:
     """Return the tables of a folder: its metadata, those of its splits, one of a usual name, or the only one."""
+    beside = _has_class_folders(root)
     metadata = [*_metadata(root), *_metadata_of_splits(root)]
-    if metadata:
+    if metadata := [place for place in metadata if not beside or place.roles.kind != "rest"]:
         return metadata
     tables = {path: roles for path in files_ending(root, *SUFFIXES) if (roles := _roles_at(path))}
+    named = {path: roles for path, roles in tables.items() if not beside or roles.kind != "rest"}
     by_split = [
         Place(path, roles, SPLIT_NAMES[path.stem.lower()])
-        for path, roles in tables.items()
+        for path, roles in named.items()
         if path.stem.lower() in SPLIT_NAMES
     ]
     if any(place.split == "train" for place in by_split):
         return sorted(by_split, key=lambda place: place.split != "train")
-    usual = [Place(path, roles) for path, roles in tables.items() if path.stem.lower() in USUAL]
-    return usual or ([] if has_folders(root) else [Place(path, roles) for path, roles in tables.items()])
+    usual = [Place(path, roles) for path, roles in named.items() if path.stem.lower() in USUAL]
+    if beside:
+        return [place for place in usual if place.roles.file.lower() not in IDS]
+    return usual or [Place(path, roles) for path, roles in tables.items()]
+
+
+def _has_class_folders(root: Path) -> bool:
+    """Say whether two or more folders stand in a root that are no splits, or in one of its splits."""
+    folders = folders_in(root, most=LOOKED_AT)
+    splits = [folder for folder in folders if folder.name.lower() in SPLIT_NAMES]
+    return any(map(has_folders, splits)) if splits else len(folders) > 1
 
 
 def _metadata_of_splits(root: Path) -> Iterator[Place]:

@@ -58,9 +58,9 @@ class Finder:
 
     def find(self, path: str) -> str | None:
         """Return a path as the disk has it, below the root where it lies there, or None where there is no such file."""
-        # A backslash may also be part of a name here, so the path is taken as it stands first.
-        ways = (path, path.replace("\\", "/")) if "\\" in path else (path,)
-        return next((found for way in ways if (found := self._find(self.spelled(way))) is not None), None)
+        found = self._find(self.spelled(path))
+        # A backslash may also be part of a name here, so it is taken for a slash only afterwards.
+        return self._find(self.spelled(path.replace("\\", "/"))) if found is None and "\\" in path else found
 
     def spelled(self, path: str) -> str:
         """Return a path in one way of writing it: without './' and 'x/..', and below the root where it lies there."""
@@ -89,7 +89,7 @@ class Finder:
         folder, name = posixpath.split(path)
         if (found := self._folder(folder)) is None or (file := self._shelf(found).find(name)) is None:
             return None
-        return posixpath.join(found, file)
+        return f"{found}/{file}" if found else file
 
     def _starts(self, split: str) -> Iterator[str]:
         yield ""

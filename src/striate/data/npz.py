@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from striate.data.arrays import ArrayPictures
 from striate.data.folder import SPLIT_NAMES
 from striate.data.idx import listed_names
-from striate.data.label_array import read_labels
+from striate.data.label_array import read_labels, texts_of
 from striate.data.learnable import settled
 from striate.data.pictures import Source, stamp_of
 from striate.data.pixel_array import as_pictures
@@ -64,7 +64,7 @@ def open_npz(root: Path) -> Source:
                 f"{root}: {image_name} of shape {images[split].shape} and {label_name} of shape "
                 f"{labels[split].shape} do not belong together; wanted one label for each picture."
             )
-    names = tuple(str(name) for name in _load(file, arrays.classes).ravel()) if arrays.classes else ()
+    names = tuple(texts_of(_load(file, arrays.classes).ravel())) if arrays.classes else ()
     read = read_labels(root, labels, names=names or _listed(root))
     pictures = {
         split: ArrayPictures(

@@ -52,6 +52,8 @@ def open_source(path: str | Path) -> Source:
     """
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
     if not root.exists():
+        if root.suffix.lower() in FILES:
+            raise DataError(f"{path}: no such file.")
         raise DataError(
             f"{path}: no such folder. Give a folder of class folders, or '{next(iter(BUNDLED))}'."
         )

@@ -70,7 +70,8 @@ def targets_of(columns: Columns, roles: Roles, *, place: Place) -> Targets:
 def in_order(targets: Targets, classes: Sequence[str]) -> Targets:
     """Return the same labels counted in `classes`, which holds theirs and perhaps others that no picture has."""
     plain = [_plain(name) for name in classes]
-    places = np.array([plain.index(name) for name in targets.classes], np.int64)
+    index = {name: place for place, name in enumerate(plain)}
+    places = np.array([index[name] for name in targets.classes], np.int64)
     if targets.task == "classification":
         labels = places[targets.labels]
     else:

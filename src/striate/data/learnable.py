@@ -21,7 +21,7 @@ def settled(source: Source) -> Source:
     """
     kept = {split: pictures for split, pictures in source.splits.items() if len(pictures)}
     notes = [*source.notes, *(f"{split} has no pictures" for split in source.splits if split not in kept)]
-    if twice := [name for name in source.classes if source.classes.count(name) > 1]:
+    if twice := [name for name, count in Counter(source.classes).items() if count > 1]:
         raise DataError(
             f"{source.root}: '{twice[0]}' is the name of two classes. Give each a name of its own."
         )

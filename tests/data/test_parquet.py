@@ -96,7 +96,7 @@ def test_lists_of_class_numbers_are_several_labels(tmp_path: Path, feature: Any)
     assert decoded(source) == {"a/0": ({"고양이", "가지"}, colour(0)), "a/1": (set(), colour(1))}
 
 
-@pytest.mark.parametrize("name", ["label", "value", "target"])
+@pytest.mark.parametrize("name", ["label", "value", "target", "score"])
 def test_floats_are_numbers_to_learn(tmp_path: Path, name: str) -> None:
     columns = {"image": [picture(0), picture(1)], name: [1.0, 2.0]}
     source = open_source(write(tmp_path / "a.parquet", columns))

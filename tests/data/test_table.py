@@ -1,9 +1,14 @@
+import csv
+import io
 import json
 import os
+import tempfile
 import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sets import colour, decoded, draw, refusal, told
 
 from striate.data.files import FilePictures
@@ -108,6 +113,26 @@ def test_delimiters_encodings_and_line_ends_are_told_by_themselves(
     assert told(source) == EXPECTED
     noted = ["labels.csv is no UTF-8 and was read as cp949 (Korean Windows)"]
     assert source.notes == (noted if encoding == "cp949" else [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    cells=st.lists(st.text(st.characters(exclude_categories=("C",)), min_size=1), min_size=1),
+    dialect=st.sampled_from([(",", "\n"), (";", "\r\n"), ("\t", "\n")]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_the_csv_module_writes_comes_back(
+    cells: list[str], dialect: tuple[str, str], encoding: str
+) -> None:
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter=dialect[0], lineterminator=dialect[1], quoting=csv.QUOTE_ALL)
+    writer.writerows([("file", "label"), *((f"{i}.png", cell) for i, cell in enumerate(cells))])
+    with tempfile.TemporaryDirectory() as folder:
+        path = table(Path(folder), written.getvalue().encode(encoding))
+        read = read_table(path, only=("file", "label"))
+    assert read.columns["label"] == [cell.strip() for cell in cells]
+    assert read.columns["file"] == [f"{i}.png" for i in range(len(cells))]
+    assert read.notes == ()
 
 
 def test_quotes_blank_lines_blank_columns_and_spaces_are_understood(tmp_path: Path) -> None:

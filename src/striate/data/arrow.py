@@ -177,7 +177,7 @@ def _sheet(path: Path) -> Sheet:
     first = schema.field(known.learned[0]).type
     if known.learned[0] in names:
         known = replace(known, kind="class")
-    elif pa.types.is_floating(first) and known.kind != "rest":
+    elif pa.types.is_floating(first) and (known.kind != "rest" or len(known.learned) == 1):
         known = replace(known, kind="numbers")
     return Sheet(embedded[0] if embedded else "", known, names)
 

@@ -14,6 +14,7 @@ from striate.data.decode import is_grey, size_of
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
 from striate.data.pictures import Pictures, Source
+from striate.data.place import absolute
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 from striate.data.source import open_source, place_of
@@ -95,7 +96,7 @@ def reread(run: Run, data: str | Path | None, progress: Progress) -> Prepared:
 
 def _refuse_unwritable_names(source: Source) -> None:
     """Raise DataError for a name the run folder could not hold, since its files are UTF-8."""
-    for name in (str(source.root.resolve()), *source.classes):
+    for name in (absolute(source.root), *source.classes):
         try:
             name.encode()
         except UnicodeEncodeError as error:
@@ -109,7 +110,7 @@ def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
         (pictures,) = splits.values()
         ids = ids_of(tuple(pictures.name(i) for i in range(len(pictures))))
         splits = stratified_split(pictures, ids, seed=seed)
-    if len(splits["train"]) == 0:
+    if not len(splits.get("train", ())):
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
     return splits
 

@@ -218,7 +218,7 @@ def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:
     return Store(store.images, places[store.labels], store.names, store.digests, store.bad)
 
 
-def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path) -> str:
+def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path | str) -> str:
     """Return the split asked for, or the first of test, val, all, train that holds a picture."""
     if asked is None:
         return next((split for split in ("test", "val", "all") if splits.get(split)), "train")

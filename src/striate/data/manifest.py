@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from striate.data.pictures import Pictures, Source
+from striate.data.place import absolute
 from striate.data.store import Bad, Store
 from striate.errors import DataError
 
@@ -40,7 +41,7 @@ class Manifest:
 def manifest_of(source: Source, stores: Mapping[str, Store]) -> Manifest:
     """Return the manifest of a data set as it was read into stores."""
     return Manifest(
-        root=str(source.root.resolve()),
+        root=absolute(source.root),
         format=source.format,
         splits={split: dict(zip(s.names, s.digests, strict=True)) for split, s in stores.items()},
         counts={split: _per_class(source.classes, store) for split, store in stores.items()},

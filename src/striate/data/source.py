@@ -9,8 +9,10 @@ from striate.data.archive import recognise_archive
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.pictures import Source
+from striate.data.place import absolute, is_pattern
 from striate.data.progress import Progress, Silent
 from striate.data.unpack import unpack
+from striate.data.webdataset import open_pattern, open_shards, recognise_shards
 from striate.errors import DataError
 
 # Bundled data set -> its folder. A path of the same name goes first.
@@ -32,8 +34,8 @@ FORMATS: dict[str, Format] = {
 
 
 def place_of(path: str | Path) -> str:
-    """Return what a data set is known by from anywhere: its absolute path, or the name of a bundled one."""
-    return str(path) if _is_bundled(path) else str(Path(path).resolve())
+    """Return what a data set is known by from anywhere: its absolute path, its address, or a bundled set's name."""
+    return str(path) if _is_bundled(path) else absolute(path)
 
 
 def open_source(path: str | Path, *, progress: Progress | None = None) -> Source:
@@ -42,20 +44,27 @@ def open_source(path: str | Path, *, progress: Progress | None = None) -> Source
     An archive is unpacked into the cache, and opened like the folder it was made of. Raises DataError where the path
     does not exist, or holds no data set; StorageError where there is no room to unpack it.
     """
+    progress = progress or Silent()
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
+    if str(path).startswith("pipe:"):
+        raise DataError(f"{path}: commands are not run. Give the shards' paths or addresses.")
+    if not root.exists() and is_pattern(path):
+        return replace(open_pattern(str(path), progress), evidence="it is a pattern of shards")
     if not root.exists():
         raise DataError(
             f"{path}: no such folder. Give a folder of class folders, or '{next(iter(BUNDLED))}'."
         )
-    if source := _recognised(root):
+    if source := _recognised(root, progress):
         return source
     if kind := recognise_archive(root):
-        return _open_archive(root, kind, progress or Silent())
+        return _open_archive(root, kind, progress)
     raise DataError(f"{path}: not a folder. Give the folder that holds the class folders.")
 
 
-def _recognised(root: Path) -> Source | None:
+def _recognised(root: Path, progress: Progress) -> Source | None:
     """Return the data set as the first format that recognises it opens it."""
+    if evidence := recognise_shards(root):
+        return replace(open_shards(root, progress), evidence=evidence)
     for format in FORMATS.values():
         if evidence := format.recognise(root):
             return replace(format.open(root), evidence=evidence)
@@ -66,7 +75,7 @@ def _open_archive(path: Path, kind: str, progress: Progress) -> Source:
     """Return the data set in an archive, which is known by the archive's own path wherever the cache has it."""
     unpacked = unpack(path, progress)
     try:
-        source = _recognised(unpacked.folder)
+        source = _recognised(unpacked.folder, progress)
     except DataError as error:
         raise DataError(str(error).replace(str(unpacked.folder), str(path))) from error
     assert source is not None, "a folder is recognised as class folders, if as nothing else"

@@ -9,11 +9,12 @@ from striate.data.archive import recognise_archive
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.pictures import Source
-from striate.data.place import absolute, is_pattern
+from striate.data.place import absolute, is_pattern, is_remote
 from striate.data.progress import Progress, Silent
 from striate.data.unpack import unpack
 from striate.data.webdataset import open_pattern, open_shards, recognise_shards
 from striate.errors import DataError
+from striate.extras import load_leaf
 
 # Bundled data set -> its folder. A path of the same name goes first.
 BUNDLED = {"fashion": Path(__file__).parent / "bundled" / "fashion"}
@@ -45,6 +46,9 @@ def open_source(path: str | Path, *, progress: Progress | None = None) -> Source
     does not exist, or holds no data set; StorageError where there is no room to unpack it.
     """
     progress = progress or Silent()
+    if is_remote(path):
+        remote = load_leaf("striate.data.remote", extra="remote", what="Addresses")
+        return replace(remote.open_remote(str(path), progress), evidence="it is an address of shards")
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
     if str(path).startswith("pipe:"):
         raise DataError(f"{path}: commands are not run. Give the shards' paths or addresses.")

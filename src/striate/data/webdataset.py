@@ -6,8 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, islice
-from os.path import commonpath
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +82,9 @@ def source_of_shards(
     splits, left_out = _splits(list(files))
     _refuse_empty(root, shards)
     labels = Names(chain.from_iterable(shards[name].labels for names in splits.values() for name in names))
+    classes = _classes(root, beside)
     try:
-        targets = targets_of(labels, _classes(beside))
+        targets = targets_of(labels, classes)
     except DataError as error:
         raise DataError(f"{root}: {error}") from error
     if targets.task == "classification" and len(np.unique(targets.values)) < 2:
@@ -107,7 +107,9 @@ def stems(paths: Sequence[str]) -> list[str]:
 
 def common_folder(paths: Sequence[str]) -> str:
     """Return the folder that holds all paths."""
-    return commonpath([path.rpartition("/")[0] for path in paths])
+    # Of parts, and not by commonpath, which takes the double slash out of an address.
+    levels = zip(*(path.split("/")[:-1] for path in paths), strict=False)
+    return "/".join(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
 
 
 def _indexed(files: Mapping[str, ShardFile], progress: Progress) -> dict[str, Shard]:
@@ -187,10 +189,10 @@ def _notes(shards: Mapping[str, Shard]) -> list[str]:
     return notes
 
 
-def _classes(beside: Beside) -> tuple[str, ...]:
+def _classes(root: Path | str, beside: Beside) -> tuple[str, ...]:
     """Return the class names in classes.txt, or in dataset.json under "classes", or nothing."""
     if (content := beside("classes.txt")) is not None:
-        return listed_classes(content, "classes.txt")
+        return listed_classes(content, f"{root}: classes.txt")
     try:
         listed = json.loads(beside("dataset.json") or b"{}")["classes"]
     except (ValueError, KeyError, TypeError, RecursionError):  # another program's

@@ -144,6 +144,18 @@ def test_reading_page_by_page_fetches_every_byte_about_once(server: Server) -> N
     assert server.sent < 1.1 * sum(len(server.files[f"/set/train-{i}.tar"]) for i in range(3))
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_pictures_far_apart_cost_their_own_bytes(server: Server) -> None:
+    server.files["/large.tar"] = packed(9, count=500)
+    place = f"{server.url}/large.tar"
+    open_source(place)
+    pictures = open_source(place).splits["all"]
+    server.sent = 0
+    for i in range(50, 500, 25):
+        assert pictures.read(i) == content(9, i)
+    assert server.sent == 18 * 2000
+
+
 def test_memory_stays_bounded_by_the_blocks_and_not_by_the_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 16)
     kept = blocks.MOST_BLOCKS << 16  # 1 MiB

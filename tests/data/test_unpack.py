@@ -140,7 +140,7 @@ def test_an_archive_larger_than_the_disk_is_refused_before_it_is_unpacked(
     with pytest.raises(StorageError) as caught:
         open_source(archive(tmp_path / "a.zip", count=10, size=1_000_000))
     assert str(caught.value) == (
-        f"{full_soon}: 0.1 GB free, too little to unpack 0.0 GB. "
+        f"{full_soon}: 73 MB free, too little to unpack 20 MB. "
         "Free some space, or put the cache elsewhere: STRIATE_CACHE=FOLDER"
     )
     assert kept() == []

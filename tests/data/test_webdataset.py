@@ -18,7 +18,7 @@ import pytest
 from striate.cache import cache_folder
 from striate.data import shards
 from striate.data.shards import ShardPictures
-from striate.data.source import open_source
+from striate.data.source import BUNDLED, open_source
 from striate.errors import DataError, command
 from striate.run import open_run
 
@@ -141,6 +141,14 @@ def test_a_tar_beside_class_folders_does_not_make_them_shards(tmp_path: Path) ->
         (tmp_path / "set" / name / "1.png").write_bytes(b"x")
     folder(tmp_path / "set", ("backup",))
     assert open_source(tmp_path / "set").format == "class folders"
+    shutil.copytree(tmp_path / "set", tmp_path / "split" / "train")
+    assert open_source(tmp_path / "split").format == "class folders"
+
+
+def test_a_tar_beside_idx_files_does_not_make_them_shards(tmp_path: Path) -> None:
+    shutil.copytree(BUNDLED["fashion"], tmp_path / "set")
+    folder(tmp_path / "set", ("backup",))
+    assert open_source(tmp_path / "set").format == "IDX"
 
 
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])

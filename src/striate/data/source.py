@@ -21,15 +21,20 @@ BUNDLED = {"fashion": Path(__file__).parent / "bundled" / "fashion"}
 
 
 class Format(NamedTuple):
-    """A form data sets come in: how it is recognised, the reason or nothing, and how it is opened."""
+    """A form data sets come in: how it is recognised, the reason or nothing, and how it is opened.
+
+    One that is `slow` to open is given the Progress to tell it to.
+    """
 
     recognise: Callable[[Path], str]
-    open: Callable[[Path], Source]
+    open: Callable[..., Source]
+    slow: bool = False
 
 
 # Format -> how it is read; the first that recognises a path has it.
 FORMATS: dict[str, Format] = {
     "IDX": Format(recognise_idx, open_idx),
+    "WebDataset": Format(recognise_shards, open_shards, slow=True),
     "class folders": Format(recognise_folder, open_folder),
 }
 
@@ -67,11 +72,10 @@ def open_source(path: str | Path, *, progress: Progress | None = None) -> Source
 
 def _recognised(root: Path, progress: Progress) -> Source | None:
     """Return the data set as the first format that recognises it opens it."""
-    if evidence := recognise_shards(root):
-        return replace(open_shards(root, progress), evidence=evidence)
     for format in FORMATS.values():
         if evidence := format.recognise(root):
-            return replace(format.open(root), evidence=evidence)
+            source = format.open(root, progress) if format.slow else format.open(root)
+            return replace(source, evidence=evidence)
     return None
 
 

@@ -215,16 +215,26 @@ def _beside(folder: str | Path) -> Beside:
 def _tars_below(root: Path) -> list[str]:
     """Return the tars in a folder and in its train/, val/ and test/, or none where other folders may be classes."""
     try:
-        entries = sorted((e for e in os.scandir(root) if not e.name.startswith(HIDDEN)), key=lambda e: e.name)
-        folders = [entry.name for entry in entries if entry.is_dir()]
-        if any(folder.lower() not in SPLIT_NAMES for folder in folders):
-            return []
-        deeper = [f"{folder}/{name}" for folder in folders for name in sorted(os.listdir(root / folder))]
+        files, folders = _entries(root)
+        for folder in folders:
+            if folder.lower() not in SPLIT_NAMES or (below := _entries(root / folder))[1]:
+                return []
+            files += [f"{folder}/{name}" for name in below[0]]
     except OSError:  # the folder format says what is wrong
         return []
-    tars = [name for name in [*(entry.name for entry in entries), *deeper] if TAR.search(name)]
-    # Packed shards have their numbers before the ending; a lone .tar.gz is an archive beside something else.
+    tars = [name for name in files if TAR.search(name)]
+    # A lone .tar.gz is no shard, but an archive that was left beside something else.
     return tars if len(tars) > 1 or any(name.lower().endswith(".tar") for name in tars) else []
+
+
+def _entries(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the visible files and folders in a folder."""
+    names: tuple[list[str], list[str]] = [], []
+    with os.scandir(folder) as found:
+        for entry in sorted(found, key=lambda entry: entry.name):
+            if not entry.name.startswith(HIDDEN):
+                names[entry.is_dir()].append(entry.name)
+    return names
 
 
 def _is_shard(path: Path) -> bool:

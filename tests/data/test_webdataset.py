@@ -7,8 +7,10 @@ import os
 import random
 import shutil
 import tarfile
+import tracemalloc
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,10 @@ import pytest
 
 from striate.cache import cache_folder
 from striate.data import shards
+from striate.data.names import Names
 from striate.data.shards import ShardPictures
 from striate.data.source import BUNDLED, open_source
+from striate.data.targets import targets_of
 from striate.errors import DataError, command
 from striate.run import open_run
 
@@ -287,6 +291,17 @@ def test_class_names_stand_beside_the_shards(tmp_path: Path, file: str, content:
             "labels such as NaN. Wanted: class numbers or names, lists of them, or numbers with a point, "
             "and one kind for all.",
         ),
+        (
+            ["1e300", "1.5"],
+            "",
+            "labels such as 1e+300. Wanted: class numbers or names, lists of them, or numbers with a point, "
+            "and one kind for all.",
+        ),
+        (
+            ["1", f"1{'0' * 30}"],
+            "",
+            f"label 1{'0' * 30}, but at most 100,000 classes are learned, counted from 0.",
+        ),
         (["[0.5]", "[1, 2.5]"], "", "lists of 1 and of 2 numbers. Wanted: as many for every picture."),
         (
             ['["a"]', "[1]"],
@@ -343,6 +358,33 @@ def test_every_place_to_cut_a_shard_leaves_whole_samples(tmp_path: Path) -> None
             continue
         assert [pictures.read(i) for i in range(len(pictures))] == [picture(i) for i in range(len(pictures))]
         assert pictures.labels.tolist() == list(range(len(pictures)))
+
+
+def test_any_damage_to_a_shard_leaves_samples_or_a_data_error(tmp_path: Path) -> None:
+    good = shard(tmp_path / "good.tar", samples(0, 6, lambda i: f'{{"label": {i % 2}}}', "json")).read_bytes()
+    rng = np.random.default_rng(0)
+    for i in range(300):
+        data = bytearray(good)
+        for at in rng.integers(0, len(data), rng.integers(1, 40)):
+            data[at] = rng.integers(256)
+        (tmp_path / "set").mkdir(exist_ok=True)
+        (tmp_path / "set" / f"{i}.tar").write_bytes(data)
+        with suppress(DataError):
+            pictures = open_source(tmp_path / "set").splits["all"]
+            assert len(pictures) <= 6
+            assert all(isinstance(pictures.read(k), bytes) for k in range(len(pictures)))
+        shutil.rmtree(tmp_path / "set")
+
+
+def test_labels_are_sorted_out_without_much_memory() -> None:
+    for text in ("{}", "{}.5"):
+        labels = Names(text.format(i % 1000 if text == "{}" else i) for i in range(100_000))
+        tracemalloc.start()
+        targets = targets_of(labels, ())
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(targets.values) == 100_000
+        assert peak / 100_000 < 300
 
 
 def test_shards_without_samples_are_refused(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """From the labels of samples, as people wrote them, to one of the three kinds of label that are learned."""
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,9 @@ from striate.errors import DataError
 MOST_CLASSES = 100_000
 # Texts that differ in more than half of so many samples are captions.
 CAPTIONS_FROM = 20
+LONGEST_SHOWN = 60
+# Beyond it a number is no longer one in 32 bits.
+LARGEST = 1e38
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ def targets_of(labels: Sequence[str], names: Sequence[str]) -> Targets:
     such are regressed. Raises DataError, without saying where, for a mixture and for what is none of these.
     """
     values = {text: json.loads(text) for text in set(labels)}
-    kinds = {text: _kind(value) for text, value in values.items()}
-    met = set(kinds.values())
+    met = {_kind(value) for value in values.values()}
     if met <= {"class"}:
         return _indices(labels, values, names)
     if met == {"name"}:
@@ -45,10 +46,10 @@ def targets_of(labels: Sequence[str], names: Sequence[str]) -> Targets:
         return _several(labels, values, names)
     if met <= {"class", "number"} or met <= {"list", "numbers"}:
         return _numbers(labels, values, names)
-    first = {kind: next(text for text in labels if kinds[text] == kind) for kind in sorted(met)}
-    odd = [text for kind, text in first.items() if kind == "none"] or list(first.values())
+    odd = ["none"] if "none" in met else sorted(met)[:2]
+    examples = [next(text for text in labels if _kind(values[text]) == kind)[:LONGEST_SHOWN] for kind in odd]
     raise DataError(
-        f"labels such as {' and '.join(text[:60] for text in odd[:2])}. "
+        f"labels such as {' and '.join(examples)}. "
         "Wanted: class numbers or names, lists of them, or numbers with a point, and one kind for all."
     )
 
@@ -58,9 +59,9 @@ def _kind(value: Any) -> str:
     if isinstance(value, bool):
         return "none"
     if isinstance(value, int):
-        return "class"
+        return "class" if abs(value) < LARGEST else "none"
     if isinstance(value, float):
-        return "number" if math.isfinite(value) else "none"
+        return "number" if abs(value) < LARGEST else "none"  # nor is what is not a number
     if isinstance(value, str):
         return "name"
     if not isinstance(value, list):
@@ -124,13 +125,12 @@ def _several(labels: Sequence[str], values: dict[str, list[Any]], names: Sequenc
 
 
 def _numbers(labels: Sequence[str], values: dict[str, Any], names: Sequence[str]) -> Targets:
-    rows = {text: value if isinstance(value, list) else [value] for text, value in values.items()}
-    widths = sorted({len(row) for row in rows.values()})
+    widths = sorted({len(value) if isinstance(value, list) else 1 for value in values.values()})
     if len(widths) > 1:
         raise DataError(
             f"lists of {widths[0]} and of {widths[-1]} numbers. Wanted: as many for every picture."
         )
     wide = widths[0] > 1
     numbered = tuple(f"value {i + 1}" for i in range(widths[0])) if wide else ("value",)
-    found = np.array([rows[text] for text in labels], np.float32)
+    found = np.array([values[text] for text in labels], np.float32).reshape(len(labels), widths[0])
     return Targets("regression", tuple(names) if len(names) == widths[0] else numbered, found)

@@ -18,6 +18,7 @@ from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
 from striate.data.pictures import Pictures, Source, names_of
 from striate.data.pixels import Depth
+from striate.data.place import absolute
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 from striate.data.reader import MEMORY_SHARE, Reader, memory
@@ -157,7 +158,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
 
 def _refuse_unwritable_names(source: Source) -> None:
     """Raise DataError for a name the run folder could not hold, since its files are UTF-8."""
-    for name in (str(source.root.resolve()), *source.classes):
+    for name in (absolute(source.root), *source.classes):
         try:
             name.encode()
         except UnicodeEncodeError as error:
@@ -183,7 +184,7 @@ def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
         (pictures,) = splits.values()
         ids = ids_of(names_of(pictures))
         splits = stratified_split(pictures, ids, seed=seed)
-    if len(splits["train"]) == 0:
+    if not len(splits.get("train", ())):
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
     return splits
 

@@ -228,7 +228,7 @@ def read_picture(path: str | Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path) -> str:
+def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path | str) -> str:
     """Return the split asked for, or the first of test, val, all, train that holds a picture."""
     if asked is None:
         return next((split for split in ("test", "val", "all") if splits.get(split)), "train")

@@ -20,9 +20,9 @@ import pytest
 from striate.cache import cache_folder
 from striate.data import shards
 from striate.data.names import Names
+from striate.data.sample_labels import labels_of
 from striate.data.shards import ShardPictures
 from striate.data.source import BUNDLED, open_source
-from striate.data.targets import targets_of
 from striate.errors import DataError, command
 from striate.run import open_run
 
@@ -380,7 +380,7 @@ def test_labels_are_sorted_out_without_much_memory() -> None:
     for text in ("{}", "{}.5"):
         labels = Names(text.format(i % 1000 if text == "{}" else i) for i in range(100_000))
         tracemalloc.start()
-        targets = targets_of(labels, ())
+        targets = labels_of(labels, ())
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert len(targets.values) == 100_000

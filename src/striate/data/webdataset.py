@@ -20,10 +20,10 @@ from striate.data.pictures import Source
 from striate.data.place import expand
 from striate.data.progress import Progress
 from striate.data.sample import LABELS, Shard, is_picture, split_name
+from striate.data.sample_labels import labels_of
 from striate.data.shard_index import compressed, shard_of
 from striate.data.shards import LocalShard, ShardFile, ShardPictures
 from striate.data.tar import BadTar
-from striate.data.targets import targets_of
 from striate.data.walk import HIDDEN, some
 from striate.errors import DataError
 
@@ -84,7 +84,7 @@ def source_of_shards(
     labels = Names(chain.from_iterable(shards[name].labels for names in splits.values() for name in names))
     classes = _classes(root, beside)
     try:
-        targets = targets_of(labels, classes)
+        targets = labels_of(labels, classes)
     except DataError as error:
         raise DataError(f"{root}: {error}") from error
     if targets.task == "classification" and len(np.unique(targets.values)) < 2:

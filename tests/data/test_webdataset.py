@@ -19,8 +19,9 @@ import pytest
 
 from striate.cache import cache_folder
 from striate.data import shards
-from striate.data.json_labels import targets_of
+from striate.data.sample_labels import targets_of
 from striate.data.names import Names
+from striate.data.sample_labels import labels_of
 from striate.data.shards import ShardPictures
 from striate.data.source import BUNDLED, open_source
 from striate.errors import DataError, command
@@ -380,7 +381,7 @@ def test_labels_are_sorted_out_without_much_memory() -> None:
     for text in ("{}", "{}.5"):
         labels = Names(text.format(i % 1000 if text == "{}" else i) for i in range(100_000))
         tracemalloc.start()
-        targets = targets_of(labels, ())
+        targets = labels_of(labels, ())
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert len(targets.values) == 100_000

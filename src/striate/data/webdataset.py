@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from striate.data.class_list import listed_classes
 from striate.data.folder import SPLIT_NAMES
-from striate.data.json_labels import targets_of
+from striate.data.sample_labels import targets_of
 from striate.data.names import Names
 from striate.data.pictures import Source
 from striate.data.place import expand
 from striate.data.progress import Progress
 from striate.data.sample import LABELS, Shard, is_picture, split_name
+from striate.data.sample_labels import labels_of
 from striate.data.shard_index import compressed, shard_of
 from striate.data.shards import LocalShard, ShardFile, ShardPictures
 from striate.data.tar import BadTar
@@ -84,7 +85,7 @@ def source_of_shards(
     labels = Names(chain.from_iterable(shards[name].labels for names in splits.values() for name in names))
     classes = _classes(root, beside)
     try:
-        targets = targets_of(labels, classes)
+        targets = labels_of(labels, classes)
     except DataError as error:
         raise DataError(f"{root}: {error}") from error
     if targets.task == "classification" and len(np.unique(targets.values)) < 2:

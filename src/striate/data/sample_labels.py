@@ -22,7 +22,7 @@ LARGEST = 1e38
 
 
 @dataclass(frozen=True)
-class Targets:
+class SampleLabels:
     """What is learned of every sample: class indices (N,), 0 or 1 a label (N, K), or numbers (N, T)."""
 
     task: TaskName
@@ -30,8 +30,8 @@ class Targets:
     values: NDArray[Any]
 
 
-def targets_of(labels: Sequence[str], names: Sequence[str]) -> Targets:
-    """Return the targets that JSON labels stand for; `names` are the class names, where they are known.
+def labels_of(labels: Sequence[str], names: Sequence[str]) -> SampleLabels:
+    """Return what JSON labels stand for; `names` are the class names, where they are known.
 
     Whole numbers and texts are classes, lists of these several labels a picture, numbers with a point and lists of
     such are regressed. Raises DataError, without saying where, for a mixture and for what is none of these.
@@ -72,11 +72,11 @@ def _kind(value: Any) -> str:
     return "numbers" if kinds <= {"class", "number"} else "none"
 
 
-def _indices(labels: Sequence[str], values: dict[str, int], names: Sequence[str]) -> Targets:
+def _indices(labels: Sequence[str], values: dict[str, int], names: Sequence[str]) -> SampleLabels:
     """Return class numbers as they are."""
     classes = tuple(names) or tuple(str(i) for i in range(_highest(values.values(), names) + 1))
     _highest(values.values(), names)
-    return Targets("classification", classes, np.array([values[text] for text in labels], np.int64))
+    return SampleLabels("classification", classes, np.array([values[text] for text in labels], np.int64))
 
 
 def _highest(numbers: Iterable[int], names: Sequence[str]) -> int:
@@ -89,14 +89,14 @@ def _highest(numbers: Iterable[int], names: Sequence[str]) -> int:
     return high
 
 
-def _named(labels: Sequence[str], values: dict[str, str], names: Sequence[str]) -> Targets:
+def _named(labels: Sequence[str], values: dict[str, str], names: Sequence[str]) -> SampleLabels:
     if len(values) * 2 > len(labels) >= CAPTIONS_FROM:
         raise DataError(
             f"{len(values)} different labels for {len(labels)} pictures: captions, it seems, and not classes."
         )
     index = _index(values.values(), names)
     found = np.array([index[values[text]] for text in labels], np.int64)
-    return Targets("classification", tuple(printable(name) for name in index), found)
+    return SampleLabels("classification", tuple(printable(name) for name in index), found)
 
 
 def _index(met: Iterable[str], names: Sequence[str]) -> dict[str, int]:
@@ -107,7 +107,7 @@ def _index(met: Iterable[str], names: Sequence[str]) -> dict[str, int]:
     return {name: i for i, name in enumerate(names or sorted(met, key=natural))}
 
 
-def _several(labels: Sequence[str], values: dict[str, list[Any]], names: Sequence[str]) -> Targets:
+def _several(labels: Sequence[str], values: dict[str, list[Any]], names: Sequence[str]) -> SampleLabels:
     met = {item for value in values.values() for item in value}
     texts = {item for item in met if isinstance(item, str)}
     if texts and texts != met:
@@ -121,10 +121,10 @@ def _several(labels: Sequence[str], values: dict[str, list[Any]], names: Sequenc
     found = np.zeros((len(labels), len(classes)), np.uint8)
     for row, text in zip(found, labels, strict=True):
         row[[index[item] for item in values[text]]] = 1
-    return Targets("multi-label", classes, found)
+    return SampleLabels("multi-label", classes, found)
 
 
-def _numbers(labels: Sequence[str], values: dict[str, Any], names: Sequence[str]) -> Targets:
+def _numbers(labels: Sequence[str], values: dict[str, Any], names: Sequence[str]) -> SampleLabels:
     widths = sorted({len(value) if isinstance(value, list) else 1 for value in values.values()})
     if len(widths) > 1:
         raise DataError(
@@ -133,4 +133,4 @@ def _numbers(labels: Sequence[str], values: dict[str, Any], names: Sequence[str]
     wide = widths[0] > 1
     numbered = tuple(f"value {i + 1}" for i in range(widths[0])) if wide else ("value",)
     found = np.array([values[text] for text in labels], np.float32).reshape(len(labels), widths[0])
-    return Targets("regression", tuple(names) if len(names) == widths[0] else numbered, found)
+    return SampleLabels("regression", tuple(names) if len(names) == widths[0] else numbered, found)

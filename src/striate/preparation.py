@@ -112,7 +112,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress) -> Pr
             store = _filled(split, pictures, recipe.preprocess, THREADS, progress)
             refuse_changed(run.manifest, split, store)
             # Classes are numbered as when the run began, also where a class folder has been added since.
-            stores[split] = relabel(store, source, run.classes)
+            stores[split] = relabel(store, source, run.classes, recipe.task)
     return Prepared(recipe, run.classes, source, run.manifest, stores)
 
 

@@ -187,7 +187,7 @@ class Run:
             progress.say(f"{len(store.bad)} of {len(pictures)} pictures cannot be read and are left out")
         if not len(store):
             raise DataError(f"{source.root}: none of the {chosen} pictures can be read.")
-        return relabel(store, source, self.classes)
+        return relabel(store, source, self.classes, self.recipe.task)
 
 
 def open_run(path: str | Path, *, data: Source | None = None) -> Run:

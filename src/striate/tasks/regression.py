@@ -29,7 +29,7 @@ class Estimate:
     value: float
 
     def __str__(self) -> str:
-        return f"{self.value:10.4g}  {self.label}"
+        return f"{self.value:10.6g}  {self.label}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON holds."""

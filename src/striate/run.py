@@ -23,8 +23,9 @@ from striate.data.source import BUNDLED, open_source
 from striate.data.store import Store, fill
 from striate.errors import DataError, UsageError, command
 from striate.network import make_network
+from striate.tasks.answer import Answer
 from striate.tasks.make import make_task
-from striate.tasks.task import Answer, AnyTask, Scores, evaluate
+from striate.tasks.task import AnyTask, Scores, evaluate
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record
 from striate.training.result import load_result
@@ -198,7 +199,7 @@ def open_run(path: str | Path, *, data: Source | None = None) -> Run:
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{path}: no such folder. Give a run folder, such as one below runs/.")
-    return Run(folder)
+    return Run(folder, data)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from striate.data.annotation import open_table, recognise_table
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
+from striate.data.learnable import settled
 from striate.data.pictures import Source
 from striate.data.table import SUFFIXES
 from striate.errors import DataError
@@ -42,12 +43,12 @@ def place_of(path: str | Path | Source) -> str:
 
 
 def open_source(path: str | Path | Source) -> Source:
-    """Find out a data set's format and list its pictures; no picture is decoded. One that is open is returned.
+    """Find out a data set's format and list its pictures; no picture is decoded. A Source made in Python is checked.
 
     Raises DataError where there is nothing at the path, or no data set.
     """
     if isinstance(path, Source):
-        return path
+        return settled(path)
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
     if not root.exists():
         raise DataError(

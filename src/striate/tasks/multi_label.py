@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from striate.tasks.classification import Guess
+from striate.tasks.answer import Guess
 from striate.tasks.label_scores import THRESHOLD, LabelScores
 from striate.tasks.metric import Metric
 from striate.tasks.task import Outputs, main_head, over_heads

@@ -22,6 +22,7 @@ from striate.errors import DataError, Interrupted, UsageError
 from striate.look.held_out import MISTAKES_SHOWN
 
 NET = "conv3-16 bn relu maxpool2 conv3-32 bn relu maxpool2 fc-classes"
+GAP = "conv3-8 relu gap fc-classes"
 SETTINGS = library.Settings(net=NET, size=SIDE, threads=2)
 TARGETS = ("가로", "radius")
 OF_CLASSES = "--{} is for classes, and these data have numbers. Leave it out."
@@ -317,9 +318,7 @@ def made_source(labels: Any, *, task: Any = "regression") -> Source:
 
 def test_a_set_made_in_python_is_trained_resumed_and_reported(tmp_path: Path) -> None:
     source = made_source((np.arange(60, dtype=np.float32) * 4)[:, None])
-    settings = library.Settings(
-        net="conv3-8 relu gap fc-classes", size=8, epochs=3, batch=8, checkpoint_every=1
-    )
+    settings = library.Settings(net=GAP, size=8, epochs=3, batch=8, checkpoint_every=1)
     whole = library.train(source, settings=settings, out=tmp_path / "whole")
     assert "Answers against truths" in page_of(whole)
     assert whole.evaluate(source, split="all").images == 60
@@ -383,3 +382,17 @@ def test_a_run_of_before_there_were_tasks_is_one_of_classification(finished: Pat
     assert before.evaluate().values() == {"accuracy": before.metrics[-1]["accuracy"]}
     library.write_report(before)
     assert "Confusion matrix" in page_of(before)
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_a_handful_of_pictures_is_trained_on_and_reported(tmp_path: Path, count: int) -> None:
+    # With one picture held out R2 is not defined, which every reader must bear.
+    run = library.train(
+        discs(tmp_path / "discs", count=count),
+        settings=replace(SETTINGS, epochs=1, net=GAP),
+        out=tmp_path / "run",
+    )
+    result = run.summary()["result"]
+    assert (result["images"], result["r2"]) == (1, None)
+    assert [line["val_r2"] for line in run.metrics if line["kind"] == "epoch"] == [None]
+    assert "–" in page_of(run)

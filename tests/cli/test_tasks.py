@@ -11,7 +11,7 @@ from made import discs, shapes
 import striate as library
 
 Striate = Callable[..., Any]
-FLAGS = ("--net", "conv3-8 relu gap fc-classes", "--size", "16", "--epochs", "1", "--threads", "2")
+FLAGS = ("--net", "conv3-8 bn relu maxpool2 fc-classes", "--size", "16", "--epochs", "3", "--threads", "2")
 
 
 @pytest.fixture

@@ -119,7 +119,6 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     _refuse_unwritable_names(source)
-    _refuse_missing_numbers(source)
     splits = _split(source, seed=settings.seed)
     _tell_unscored(splits, source.classes, progress)
     shape, depth = _choose_input(splits["train"], net, settings, progress)
@@ -152,7 +151,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
             store = reader.store(split, pictures, stored.get(split, recipe.preprocess))
             refuse_changed(run.manifest, split, store)
             # Classes are numbered as when the run began, also where a class folder has been added since.
-            stores[split] = relabel(store, source, run.classes)
+            stores[split] = relabel(store, source, run.classes, recipe.task)
     return Prepared(recipe, run.classes, source, run.manifest, stores)
 
 
@@ -163,18 +162,6 @@ def _refuse_unwritable_names(source: Source) -> None:
             name.encode()
         except UnicodeEncodeError as error:
             raise DataError(f"{source.root}: the name {name!a} is not UTF-8. Rename the folder.") from error
-
-
-def _refuse_missing_numbers(source: Source) -> None:
-    """Raise DataError for a picture whose number is infinite or not one."""
-    if source.task != "regression":
-        return
-    for pictures in source.splits.values():
-        for index, target in np.argwhere(~np.isfinite(pictures.labels)):
-            raise DataError(
-                f"{source.root}: {pictures.name(int(index))} has {pictures.labels[index, target]} as its "
-                f"'{source.classes[target]}'. Give every picture a number, or leave it out."
-            )
 
 
 def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:

@@ -19,7 +19,6 @@ import pytest
 
 from striate.cache import cache_folder
 from striate.data import shards
-from striate.data.sample_labels import targets_of
 from striate.data.names import Names
 from striate.data.sample_labels import labels_of
 from striate.data.shards import ShardPictures

@@ -10,6 +10,7 @@ from striate.data.archive import recognise_archive
 from striate.data.cifar import open_cifar, recognise_cifar
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
+from striate.data.learnable import settled
 from striate.data.npz import open_npz, recognise_npz
 from striate.data.parquet import SUFFIX, open_parquet, recognise_parquet
 from striate.data.pictures import Source
@@ -59,13 +60,13 @@ def place_of(path: str | Path | Source) -> str:
 
 
 def open_source(path: str | Path | Source, *, progress: Progress | None = None) -> Source:
-    """Find out a data set's format and list its pictures; no picture is decoded. One that is open is returned.
+    """Find out a data set's format and list its pictures; no picture is decoded. A Source made in Python is checked.
 
     An archive is unpacked into the cache, and opened like the folder it was made of. Raises DataError where there is
     nothing at the path, or no data set; StorageError where there is no room to unpack it.
     """
     if isinstance(path, Source):
-        return path
+        return settled(path)
     progress = progress or Silent()
     if is_remote(path):
         remote = load_leaf("striate.data.remote", extra="remote", what="Addresses")

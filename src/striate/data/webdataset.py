@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from striate.data.class_list import listed_classes
 from striate.data.folder import SPLIT_NAMES
-from striate.data.sample_labels import targets_of
 from striate.data.names import Names
 from striate.data.pictures import Source
 from striate.data.place import expand

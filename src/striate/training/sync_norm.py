@@ -1,0 +1,82 @@
+"""Batch norms over the pictures of all ranks, so that the batch a norm sees is the run's and not the rank's."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from striate.training.ranks import Ranks
+
+# What is replaced. Their computation is the same; they differ in the shapes they admit.
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class SyncNorm(nn.modules.batchnorm._BatchNorm):
+    """A batch norm whose mean and variance are those of all ranks' pictures, on any device; alone, or in use, as usual.
+
+    torch has the same in SyncBatchNorm for graphics processors only.
+    """
+
+    def __init__(self, norm: nn.modules.batchnorm._BatchNorm, ranks: Ranks) -> None:
+        """Take the place of a norm, with its own parameters and buffers."""
+        super().__init__(
+            norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
+        )
+        self._parameters, self._buffers = norm._parameters, norm._buffers
+        self.training = norm.training
+        self._ranks = ranks
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, C, ...) normalised."""
+        if not self.training:
+            return super().forward(x)
+        axes, shape = [0, *range(2, x.ndim)], (1, -1, *[1] * (x.ndim - 2))
+        count = torch.full((1,), x.numel() / x.shape[1], dtype=x.dtype, device=x.device)
+        total: Tensor = _Sum.apply(torch.cat([x.sum(axes), count]), self._ranks)
+        number = total[-1].detach()
+        mean = total[:-1] / number
+        centred = x - mean.view(shape)
+        # From the centred values: a difference of two large sums would lose the digits.
+        variance = _Sum.apply(centred.square().sum(axes), self._ranks) / number
+        self._keep(mean.detach(), (variance * number / (number - 1)).detach())
+        scale = (variance + self.eps).rsqrt()
+        scale = scale if self.weight is None else scale * self.weight
+        y = centred * scale.view(shape)
+        return y if self.bias is None else y + self.bias.view(shape)
+
+    def _keep(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the running mean and variance towards those of a batch."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        share = self.momentum if self.momentum is not None else 1 / int(self.num_batches_tracked)
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance, share)
+
+
+def synchronise(model: nn.Module, ranks: Ranks) -> nn.Module:
+    """Return a network whose batch norms are those of all ranks, in place; names and weights stay as they are."""
+    if ranks.size == 1:
+        return model
+    if isinstance(model, NORMS):
+        return SyncNorm(model, ranks)
+    for name, child in model.named_children():
+        setattr(model, name, synchronise(child, ranks))
+    return model
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all ranks; since each rank's part goes into the sum of each, so do the gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor, ranks: Ranks) -> Tensor:
+        ctx.ranks = ranks
+        total = part.clone()
+        ranks.add([total])
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        total = gradient.clone()
+        ctx.ranks.add([total])
+        return total, None

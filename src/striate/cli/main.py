@@ -14,7 +14,6 @@ from striate.errors import StriateError, unknown
 
 # What goes wrong with a disk, not with a name that was given.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM)
-# The packages that read pictures, as a pattern of the modules they warn from.
 # Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
 VERBS: dict[str, str] = {
     "train": "Train a network on a folder of pictures.",

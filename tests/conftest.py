@@ -37,6 +37,15 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the tests cache out of the user's own cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("STRIATE_CACHE", raising=False)
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def make_photos() -> MakePhotos:
     """Write a folder of class folders of noisy squares."""

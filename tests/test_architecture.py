@@ -19,12 +19,14 @@ MAY_IMPORT = {
     "durable": set(),
     # Where leaves that need an optional dependency are imported.
     "extras": set(),
+    # Where what can be made again is kept.
+    "cache": set(),
     "arithmetic": set(),
     "layers": set(),
-    "data": {"extras", "durable"},
+    "data": {"cache", "durable", "extras"},
     "spec": {"arithmetic", "layers"},
-    "nets": {"layers", "rule"},
-    "tracing": {"arithmetic"},
+    "nets": {"cache", "layers", "rule"},
+    "tracing": {"arithmetic", "cache"},
     "tasks": {"layers", "arithmetic"},
     "training": {"data", "tasks", "rule", "durable"},
     "network": {"nets", "spec"},

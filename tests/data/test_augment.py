@@ -69,7 +69,7 @@ def test_a_picture_is_changed_alike_whatever_stands_beside_it(preset: str) -> No
         assert torch.equal(some, whole[chosen])
 
 
-@pytest.mark.parametrize("preset", ["digits", "photos"])
+@pytest.mark.parametrize("preset", ["digits", "small-photos", "photos"])
 def test_the_source_is_left_alone_and_each_epoch_differs(preset: str) -> None:
     images = batch(40, 1, 20, 20)
     before = images.clone()

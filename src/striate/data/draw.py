@@ -3,6 +3,7 @@
 So order, augmentation and dropout do not depend on worker count, on a crash or on skipped files.
 """
 
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -31,6 +32,34 @@ def uniform(purpose: str, ids: Ids, *, seed: int, epoch: int = 0) -> NDArray[np.
 def order(purpose: str, ids: Ids, *, seed: int, epoch: int = 0) -> NDArray[np.int64]:
     """Return a shuffle of range(len(ids)); leaving a sample out does not change the order of the others."""
     return np.argsort(uniform(purpose, ids, seed=seed, epoch=epoch), kind="stable")
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The draws of some samples in one epoch of a run, by purpose."""
+
+    ids: Ids
+    seed: int
+    epoch: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def uniform(self, purpose: str) -> NDArray[np.float64]:
+        """Return one number in [0, 1) for each sample."""
+        return uniform(purpose, self.ids, seed=self.seed, epoch=self.epoch)
+
+    def between(self, purpose: str, low: float, high: float) -> NDArray[np.float64]:
+        """Return one number from low to high for each sample."""
+        return low + (high - low) * self.uniform(purpose)
+
+    def whole(self, purpose: str, count: int | NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return one whole number in range(count) for each sample, all counts alike or one for each."""
+        return (self.uniform(purpose) * count).astype(np.int64)
+
+    def at(self, chosen: NDArray[np.int64]) -> "Draws":
+        """Return the draws of the samples at these positions."""
+        return Draws(self.ids[chosen], self.seed, self.epoch)
 
 
 def _mix(x: Ids) -> Ids:

@@ -1,4 +1,4 @@
-"""The decoded pictures of one split, in memory as uint8: each file is read and decoded once, before training."""
+"""The decoded pictures of one split with their labels: each file is read and decoded once, before training."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,12 +15,19 @@ from torch import Tensor
 
 from striate.data.decode import BadPicture, is_animated
 from striate.data.draw import Ids, sample_id
-from striate.data.pictures import Encoded, Pictures
+from striate.data.names import Names
+from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Index, Place, Writer, find, map_rows, writing
+from striate.data.pictures import Encoded, Pictures, names_of
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
+from striate.data.room import make_room, mark_used
+from striate.data.rows import DecodedRows, HeldRows, Indices, Rows
 
 # Pictures handed to the threads at a time, so that a large set is not queued whole.
 CHUNK = 512
+# Bytes of rows after which a pack's index is written, so that a crash costs no more than these.
+KEPT_EACH = 1 << 30
+DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,12 @@ class Bad:
 
 @dataclass(frozen=True)
 class Store:
-    """Pixels (N, C, H, W) uint8, labels (N,) int64, and for each picture its name, id and content digest."""
+    """Pictures of one shape, their labels as tensors, and of each its name and the digest (16 bytes) of its content."""
 
-    images: Tensor
+    rows: Rows
     labels: Tensor
-    names: tuple[str, ...]
-    digests: tuple[str, ...]
+    names: Names
+    digests: NDArray[np.uint8]
     bad: tuple[Bad, ...] = ()
 
     def __len__(self) -> int:
@@ -49,70 +56,171 @@ class Store:
         """The identity of each picture for counted randomness."""
         return ids_of(self.names)
 
+    def take(self, indices: Indices) -> Tensor:
+        """Return pictures (B, C, H, W): uint8, or for 16-bit ones float32 on the same scale of 0 to 255."""
+        rows = self.rows.take(indices)
+        if rows.dtype == np.uint16:
+            rows = rows.astype(np.float32) / np.float32(257)
+        return torch.from_numpy(rows).permute(0, 3, 1, 2)
+
+    def subset(self, indices: Indices) -> "Store":
+        """Return the pictures at these positions."""
+        return Store(
+            self.rows.subset(indices), self.labels[indices], self.names.take(indices), self.digests[indices]
+        )
+
 
 class Outcome(NamedTuple):
-    """What came of one picture: its digest, why it failed or nothing, and whether it is an animation."""
+    """What came of one picture: its content's digest, why it failed or nothing, and whether it is an animation."""
 
-    digest: str = ""
+    digest: bytes = bytes(DIGEST_BYTES)
     reason: str = ""
     animated: bool = False
 
 
-def ids_of(names: tuple[str, ...]) -> Ids:
+class Decoder:
+    """Reads and decodes pictures with a pool of threads, in order, and remembers which could not be."""
+
+    def __init__(self, pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress) -> None:
+        self.pictures = pictures
+        self.preprocess = preprocess
+        self.threads = threads
+        self.progress = progress
+        self.bad: dict[int, str] = {}
+        self.moving: list[int] = []
+
+    def run(self, indices: Indices, put: Callable[[int, NDArray[Any]], None]) -> NDArray[np.uint8]:
+        """Give the row of each picture and its place in `indices` to `put`; return the digests (N, 16)."""
+
+        def load(place: int) -> Outcome:
+            """Decode one picture into its place."""
+            digest = bytes(DIGEST_BYTES)
+            try:
+                encoded = self.pictures.read(int(indices[place]))
+                digest = digest_of(encoded)
+                row = self.preprocess.row(encoded)
+            except BadPicture as error:
+                return Outcome(digest, str(error))
+            except OSError as error:
+                return Outcome(digest, error.strerror or type(error).__name__)
+            put(place, row)
+            return Outcome(digest, animated=is_animated(encoded))
+
+        digests = np.zeros((len(indices), DIGEST_BYTES), np.uint8)
+        for place, outcome in enumerate(_in_order(load, len(indices), self.threads)):
+            digests[place] = np.frombuffer(outcome.digest, np.uint8)
+            if outcome.reason:
+                self.bad[int(indices[place])] = outcome.reason
+            if outcome.animated:
+                self.moving.append(int(indices[place]))
+            self.progress.advance(1)
+        return digests
+
+    def tell(self) -> None:
+        """Say what a user may not expect of the pictures that were decoded."""
+        if self.moving:
+            one = self.pictures.name(min(self.moving))
+            self.progress.say(
+                f"note: of {len(self.moving)} animations only the first frame is taken; one is {one}"
+            )
+
+    def store(self, rows: Rows, digests: NDArray[np.uint8]) -> Store:
+        """Return the pictures that could be decoded; `rows` and `digests` are those of all."""
+        pictures, labels = self.pictures, self.pictures.labels
+        names = names_of(pictures)
+        bad = tuple(Bad(names[i], reason) for i, reason in sorted(self.bad.items()))
+        if not bad:
+            return Store(rows, torch.from_numpy(np.ascontiguousarray(labels)), names, digests)
+        kept = np.setdiff1d(np.arange(len(pictures)), np.fromiter(self.bad, np.int64, len(self.bad)))
+        whole = Store(rows, torch.from_numpy(np.ascontiguousarray(labels)), names, digests).subset(kept)
+        return Store(whole.rows, whole.labels, whole.names, whole.digests, bad)
+
+
+def ids_of(names: Names) -> Ids:
     """Return the 64-bit identity of each name."""
     return np.fromiter((sample_id(name) for name in names), np.uint64, count=len(names))
 
 
-def fill(pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress) -> Store:
-    """Read and decode every picture with a pool of threads; those that cannot be decoded are listed in `bad`."""
-    images = torch.empty((len(pictures), preprocess.channels, *preprocess.size), dtype=torch.uint8)
-    target = images.numpy()
+def fill(
+    pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress, keep: bool = True
+) -> Store:
+    """Read and decode every picture into memory; those that cannot be decoded are listed in `bad`.
 
-    def load(index: int) -> Outcome:
-        """Decode one picture into its place."""
-        digest = ""
-        try:
-            encoded = pictures.read(index)
-            digest = digest_of(encoded)
-            target[index] = preprocess.pixels(encoded)
-        except BadPicture as error:
-            return Outcome(digest, str(error))
-        except OSError as error:
-            return Outcome(digest, error.strerror or type(error).__name__)
-        return Outcome(digest, animated=is_animated(encoded))
-
-    outcomes = []
-    for outcome in _in_order(load, len(pictures), threads):
-        outcomes.append(outcome)
-        progress.advance(1)
-    if moving := [pictures.name(i) for i, outcome in enumerate(outcomes) if outcome.animated]:
-        progress.say(f"note: of {len(moving)} animations only the first frame is taken; one is {moving[0]}")
-    kept = [i for i, outcome in enumerate(outcomes) if not outcome.reason]
-    return Store(
-        images if len(kept) == len(outcomes) else images[kept],
-        torch.from_numpy(pictures.labels[kept]),
-        tuple(pictures.name(i) for i in kept),
-        tuple(outcomes[i].digest for i in kept),
-        tuple(Bad(pictures.name(i), o.reason) for i, o in enumerate(outcomes) if o.reason),
-    )
+    With `keep=False` they are decoded to see that they can be, and again each time they are asked for.
+    """
+    decoder = Decoder(pictures, preprocess, threads=threads, progress=progress)
+    everything = np.arange(len(pictures))
+    if keep:
+        array = np.empty((len(pictures), *preprocess.shape), preprocess.dtype)
+        rows: Rows = HeldRows(array, everything)
+        digests = decoder.run(everything, array.__setitem__)
+    else:
+        rows = DecodedRows(pictures, preprocess, threads)
+        digests = decoder.run(everything, lambda place, row: None)
+    decoder.tell()
+    return decoder.store(rows, digests)
 
 
-def digest_of(encoded: Encoded) -> str:
-    """Return the 128-bit digest, in hexadecimal, by which a picture is known again."""
+def fill_packed(
+    pictures: Pictures, preprocess: Preprocess, place: Place, *, threads: int, progress: Progress
+) -> Store:
+    """Return the pictures as rows of a pack; those it does not hold yet are decoded into it.
+
+    Raises StorageError where the pack cannot be written, having kept in it what could be.
+    """
+    decoder = Decoder(pictures, preprocess, threads=threads, progress=progress)
+    ids = ids_of(names_of(pictures))
+    stamps = _stamps(pictures)
+
+    def waiting() -> None:
+        progress.say("another process is packing these pictures; waiting for it")
+
+    with writing(place, waiting=waiting) as writer:
+        missing = np.flatnonzero(find(writer.index, ids, stamps) < 0)
+        if len(missing):
+            make_room(place, len(missing) * place.row_bytes)
+        progress.advance(len(pictures) - len(missing))
+        for chunk in _chunks(missing, max(1, KEPT_EACH // place.row_bytes)):
+            _append(writer, decoder, chunk, (ids, stamps))
+        index = writer.index
+        array = map_rows(place, len(index))
+    mark_used(place)
+    found = find(index, ids, stamps)
+    decoder.moving = np.flatnonzero((found >= 0) & (index["kind"][found] == ANIMATED)).tolist()
+    decoder.tell()
+    return decoder.store(HeldRows(array, found), index["digest"][found])
+
+
+def digest_of(encoded: Encoded) -> bytes:
+    """Return the 128-bit digest by which a picture is known again."""
     content = encoded if isinstance(encoded, bytes) else np.ascontiguousarray(encoded).data
-    return blake2b(content, digest_size=16).hexdigest()
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
-def mean_and_std(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return each channel's mean and standard deviation of pixels (N, C, H, W), scaled to 0..1 and rounded."""
-    means, stds = [], []
-    for channel in range(images.shape[1]):
-        counts = np.bincount(images[:, channel].ravel(), minlength=256) / images[:, channel].size
-        values = np.arange(256) / 255
-        mean = float(counts @ values)
-        means.append(round(mean, 4))
-        stds.append(max(round(float(counts @ (values - mean) ** 2) ** 0.5, 4), 0.01))
-    return tuple(means), tuple(stds)
+def _append(writer: Writer, decoder: Decoder, chunk: Indices, known: tuple[Ids, NDArray[np.uint64]]) -> None:
+    """Decode some pictures into a pack and keep them."""
+    entries = np.zeros(len(chunk), ENTRY)
+    entries["id"], entries["stamp"] = (column[chunk] for column in known)
+    entries["digest"] = decoder.run(chunk, writer.put)
+    moving = set(decoder.moving)
+    entries["kind"] = [HOLE if i in decoder.bad else ANIMATED if i in moving else STILL for i in chunk.tolist()]
+    writer.keep(entries)
+
+
+def _stamps(pictures: Pictures) -> NDArray[np.uint64]:
+    """Return the stamp of each picture; one that has none, since it cannot be read, is told apart by being decoded."""
+
+    def stamp(index: int) -> int:
+        try:
+            return pictures.stamp(index)
+        except OSError:
+            return 0
+
+    return np.fromiter(map(stamp, range(len(pictures))), np.uint64, count=len(pictures))
+
+
+def _chunks(indices: Indices, size: int) -> Iterator[Indices]:
+    return (indices[start : start + size] for start in range(0, len(indices), size))
 
 
 def _in_order(load: Callable[[int], Outcome], total: int, threads: int) -> Iterator[Outcome]:

@@ -1,7 +1,6 @@
 """The published ImageNet weights: where they are, how to know them, what pictures they want.
 
-A file is fetched once, checked against its SHA-256, rewritten as safetensors and kept in
-$XDG_CACHE_HOME/striate/weights (~/.cache/striate/weights).
+A file is fetched once, checked against its SHA-256, rewritten as safetensors and kept in weights/ of the cache folder.
 """
 
 import hashlib
@@ -18,6 +17,7 @@ from urllib.request import urlopen
 from safetensors.torch import save_file
 from torch import Tensor
 
+from striate.cache import cache_folder
 from striate.errors import DataError, UsageError
 from striate.nets.weights import read
 
@@ -120,8 +120,7 @@ def imagenet_weights(name: str) -> dict[str, Tensor]:
 
 def cache() -> Path:
     """Return the folder where fetched weights are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "striate", "weights")
+    return cache_folder() / "weights"
 
 
 def fetch(entry: Published, target: Path) -> None:

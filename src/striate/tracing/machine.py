@@ -1,15 +1,14 @@
 """The machine this runs on: its peak and its memory bandwidth, measured once and kept in the user's cache."""
 
 import json
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
 from striate.arithmetic.cost import Cost
 from striate.arithmetic.roofline import Machine, roofline
+from striate.cache import cache_folder
 from striate.tracing.record import Op
 
 _SIDE = 2048
@@ -33,12 +32,6 @@ def measured(*, fresh: bool = False) -> Machine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(known, indent=2), encoding="utf-8")
     return Machine(flops=known[key]["flops"], bandwidth=known[key]["bandwidth"])
-
-
-def cache_folder() -> Path:
-    """Return the folder for what can be measured again: $XDG_CACHE_HOME/striate, else ~/.cache/striate."""
-    root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "striate"
 
 
 def least_seconds(op: Op, machine: Machine) -> float:

@@ -1,0 +1,59 @@
+"""What moves whole pixels: mirroring, turning by right angles, and shifting."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from striate.data.draw import Draws
+
+Chosen = NDArray[np.bool_]  # (B,): the samples that something is done to
+
+SYMMETRIES = 8  # of the square: four turns, each also mirrored
+STRAIGHT = 4  # of them that keep a picture's shape where it is not square
+
+
+def draw_mirrored(draws: Draws, *, alternate: bool) -> Chosen:
+    """Draw which samples are mirrored left to right: half of them.
+
+    `alternate` draws for the first epoch alone, and mirrors in every other epoch the half that was not mirrored in
+    the one before: any two epochs in a row show each picture both ways (Jordan 2024, arXiv:2404.00498).
+    """
+    if not alternate:
+        return draws.uniform("flip") < 0.5
+    first = Draws(draws.ids, draws.seed, 0).uniform("flip") < 0.5
+    return first ^ (draws.epoch % 2 == 1)
+
+
+def flipped(images: Tensor, chosen: Chosen, *, axis: int) -> Tensor:
+    """Return (B, C, H, W) with the chosen pictures reversed along an axis: 3 mirrors, 2 turns upside down."""
+    return torch.where(torch.from_numpy(chosen).view(-1, 1, 1, 1), images.flip(axis), images)
+
+
+def turned(images: Tensor, draws: Draws) -> Tensor:
+    """Return each picture of (B, C, H, W) in one of the eight symmetries of the square.
+
+    Pictures that are not square take one of the four that keep their shape.
+    """
+    square = images.shape[2] == images.shape[3]
+    number = draws.whole("symmetry", SYMMETRIES if square else STRAIGHT)
+    images = flipped(images, number % 2 == 1, axis=3)
+    images = flipped(images, number // 2 % 2 == 1, axis=2)
+    if not square:
+        return images
+    return torch.where(torch.from_numpy(number >= STRAIGHT).view(-1, 1, 1, 1), images.transpose(2, 3), images)
+
+
+def shifted(images: Tensor, draws: Draws, *, share: float) -> Tensor:
+    """Return each picture of (B, C, H, W) moved by whole pixels, its edges repeated where it uncovers any.
+
+    `share` of a side, and at least a pixel, is the farthest it moves along each axis.
+    """
+    height, width = images.shape[2:]
+    reach_y, reach_x = max(1, round(height * share)), max(1, round(width * share))
+    top = torch.from_numpy(draws.whole("shift-y", 2 * reach_y + 1))
+    left = torch.from_numpy(draws.whole("shift-x", 2 * reach_x + 1))
+    padded = pad(images, (reach_x, reach_x, reach_y, reach_y), mode="replicate")
+    places = padded.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, 2Ry+1, 2Rx+1, H, W), a view
+    return places[torch.arange(len(images)), :, top, left]

@@ -1,0 +1,142 @@
+"""Packs: the decoded pictures of a data set in one file, so that a picture is decoded once and then read as a page.
+
+A pack is a folder of the cache with rows.bin, which only ever grows, and index.bin, which says of each row what
+picture it is and is replaced in one step after the rows are on the disk. A crash leaves rows that no index names, and
+the next writer cuts them off. One pack serves every split, seed and process of a data set at one size.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.draw import Ids
+from striate.durable import write_file
+from striate.errors import StorageError
+
+# What the index says of each row: whose it is, of what state of the file, and the digest of the file's content.
+ENTRY = np.dtype([("id", "<u8"), ("stamp", "<u8"), ("digest", "u1", 16), ("kind", "u1")])
+HOLE, STILL, ANIMATED = range(3)
+ROWS, INDEX, LOCK = "rows.bin", "index.bin", "lock"
+
+Index = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the pack of a data set is, and the shape (H, W, C) and type of its rows."""
+
+    folder: Path
+    shape: tuple[int, int, int]
+    dtype: str
+
+    @property
+    def row_bytes(self) -> int:
+        """The size of one picture."""
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def size(self) -> int:
+        """The bytes the pack has on disk."""
+        return sum(path.stat().st_size for path in self.folder.glob("*"))
+
+
+def place_of_pack(cache: Path, root: str, *, shape: tuple[int, int, int], dtype: str, how: str) -> Place:
+    """Return where the pack of the data set at `root` is; `how` names everything else that decides the pixels."""
+    text = f"{root}\n{shape}\n{dtype}\n{how}".encode("utf-8", "surrogateescape")
+    return Place(cache / "packs" / blake2b(text, digest_size=16).hexdigest(), shape, dtype)
+
+
+class Writer:
+    """The one writer of a pack. Rows are written from any thread, and become part of the pack by `keep`."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.index = read_index(place)
+        self._file = os.open(place.folder / ROWS, os.O_RDWR | os.O_CREAT, 0o644)
+        os.ftruncate(self._file, len(self.index) * place.row_bytes)  # what a crash left behind
+
+    def put(self, position: int, row: NDArray[Any]) -> None:
+        """Write one row behind those kept, at `position` counted from the first of them; may raise OSError."""
+        # Written, not mapped: a full disk then is an error and not a signal that ends the process.
+        data = memoryview(np.ascontiguousarray(row)).cast("B")
+        at = (len(self.index) + position) * self.place.row_bytes
+        while data:
+            written = os.pwrite(self._file, data, at)
+            data, at = data[written:], at + written
+
+    def keep(self, entries: Index) -> None:
+        """Make the rows put since the last `keep` part of the pack; may raise OSError."""
+        os.ftruncate(self._file, (len(self.index) + len(entries)) * self.place.row_bytes)  # also holes at the end
+        os.fsync(self._file)
+        index = np.concatenate([self.index, entries])
+        write_file(self.place.folder / INDEX, index.tobytes())
+        self.index = index
+
+    def close(self) -> None:
+        """Cut off what was not kept and close the file."""
+        os.ftruncate(self._file, len(self.index) * self.place.row_bytes)
+        os.close(self._file)
+
+
+@contextmanager
+def writing(place: Place, *, waiting: Callable[[], None]) -> Iterator[Writer]:
+    """Be the one writer of a pack; where another process is, call `waiting` and wait for it to end.
+
+    Raises StorageError where the pack cannot be written, as on a full disk; what was kept before stays.
+    """
+    try:
+        place.folder.mkdir(parents=True, exist_ok=True)
+        with (place.folder / LOCK).open("wb") as lock:
+            _locked(lock.fileno(), waiting)
+            writer = Writer(place)
+            try:
+                yield writer
+            finally:
+                writer.close()
+    except OSError as error:
+        raise StorageError(f"{place.folder}: no pack can be written ({error.strerror})") from error
+
+
+def read_index(place: Place) -> Index:
+    """Return what a pack's index says, or nothing where there is none, or the rows are fewer than it says."""
+    try:
+        data = (place.folder / INDEX).read_bytes()
+        rows = (place.folder / ROWS).stat().st_size // place.row_bytes
+    except FileNotFoundError:
+        return np.empty(0, ENTRY)
+    index = np.frombuffer(data[: len(data) // ENTRY.itemsize * ENTRY.itemsize], ENTRY)
+    return index if len(index) <= rows and len(data) % ENTRY.itemsize == 0 else np.empty(0, ENTRY)
+
+
+def find(index: Index, ids: Ids, stamps: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the row of each picture, -1 for one that has none or whose file has changed since."""
+    newest = np.argsort(index["id"], kind="stable")
+    known = index["id"][newest]
+    at = np.searchsorted(known, ids, side="right") - 1  # of rows of one picture the last
+    rows = np.where(at >= 0, newest[np.maximum(at, 0)], -1) if len(index) else np.full(len(ids), -1)
+    entries = index[rows] if len(index) else np.zeros(len(ids), ENTRY)
+    same = (rows >= 0) & (entries["id"] == ids) & (entries["stamp"] == stamps) & (entries["kind"] != HOLE)
+    return np.where(same, rows, -1)
+
+
+def map_rows(place: Place, count: int) -> NDArray[Any]:
+    """Return the rows of a pack as an array (count, H, W, C) whose pages are read when they are touched."""
+    if count == 0:
+        return np.empty((0, *place.shape), place.dtype)
+    return np.memmap(place.folder / ROWS, place.dtype, "r", shape=(count, *place.shape))
+
+
+def _locked(descriptor: int, waiting: Callable[[], None]) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        waiting()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)

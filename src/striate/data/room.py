@@ -1,0 +1,87 @@
+"""Room for a pack in the cache: its size limit, and the packs that have to go for a new one."""
+
+import fcntl
+import os
+import re
+import shutil
+from pathlib import Path
+
+from striate.data.pack import INDEX, LOCK, Place
+from striate.errors import StorageError, UsageError
+
+# The most all packs together may take, unless the environment says otherwise; 0 keeps none.
+VARIABLE = "STRIATE_CACHE_LIMIT"
+DEFAULT_LIMIT = "100G"
+# The share of the disk that is always left free.
+SPARE = 0.05
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def make_room(place: Place, needed: int) -> None:
+    """Drop the packs used longest ago until `needed` more bytes fit.
+
+    Raises StorageError where they cannot: the limit or the disk is too small.
+    """
+    limit, cache = limit_of(os.environ.get(VARIABLE) or DEFAULT_LIMIT), place.folder.parent
+    others = [path for path in _by_last_use(cache) if path != place.folder]
+    own = _size(place.folder)
+    while others and own + needed + sum(map(_size, others)) > limit:
+        _drop(others.pop(0))
+    if own + needed > limit:
+        raise StorageError(
+            f"the decoded pictures take {needed / 1e9:.2f} GB, more than the {limit / 1e9:.2f} GB of {VARIABLE}"
+        )
+    disk = shutil.disk_usage(cache)
+    while others and disk.free - needed < SPARE * disk.total:
+        _drop(others.pop(0))
+        disk = shutil.disk_usage(cache)
+    if disk.free - needed < SPARE * disk.total:
+        raise StorageError(
+            f"the decoded pictures take {needed / 1e9:.2f} GB, and the disk of {cache} has {disk.free / 1e9:.2f} GB free"
+        )
+
+
+def limit_of(text: str) -> int:
+    """Return a size such as '50G' in bytes; raises UsageError for anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip().upper())
+    if match is None:
+        raise UsageError(f"{VARIABLE} is '{text}'; wanted a size, such as 50G.")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def mark_used(place: Place) -> None:
+    """Remember that a pack was used just now."""
+    os.utime(place.folder / INDEX)
+
+
+def _by_last_use(cache: Path) -> list[Path]:
+    """Return the folders of the packs, the one used longest ago first; one without an index goes before all."""
+
+    def used(path: Path) -> int:
+        try:
+            return (path / INDEX).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    return sorted((path for path in cache.glob("*") if path.is_dir()), key=used)
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of a pack; another process may be removing it."""
+    total = 0
+    for path in folder.glob("*"):
+        try:
+            total += path.stat().st_blocks * 512
+        except OSError:
+            continue
+    return total
+
+
+def _drop(folder: Path) -> None:
+    """Remove a pack, unless a process is writing it. Who is reading it keeps its pages."""
+    try:
+        with (folder / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+    except OSError:
+        return

@@ -1,4 +1,4 @@
-"""Pictures that stand in a data set more than once: the same bytes, or the same picture saved anew, resized or recoloured."""
+"""Pictures that stand in a data set more than once: byte for byte, or saved anew, resized or recoloured a little."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,9 +1,9 @@
 """A picture in 64 bytes that stay nearly the same when it is saved anew, resized or recoloured a little.
 
 The lowest cosine frequencies of the grey picture, as perceptual hashes take them (Zauner, Implementation and
-Benchmarking of Perceptual Image Hash Functions, 2010), kept as numbers, not as signs: among thousands of pictures alike, such as
-28-pixel shirts, signs do not tell one from another. Each is an integral over the picture, so its value does not
-depend on the picture's size.
+Benchmarking of Perceptual Image Hash Functions, 2010), kept as numbers, not as signs: among thousands of pictures
+alike, such as 28-pixel shirts, signs do not tell one from another. Each is an integral over the picture, so its value
+does not depend on the picture's size.
 """
 
 from functools import lru_cache

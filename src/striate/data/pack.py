@@ -74,7 +74,9 @@ class Writer:
 
     def keep(self, entries: Index) -> None:
         """Make the rows put since the last `keep` part of the pack; may raise OSError."""
-        os.ftruncate(self._file, (len(self.index) + len(entries)) * self.place.row_bytes)  # also holes at the end
+        os.ftruncate(
+            self._file, (len(self.index) + len(entries)) * self.place.row_bytes
+        )  # also holes at the end
         os.fsync(self._file)
         index = np.concatenate([self.index, entries])
         write_file(self.place.folder / INDEX, index.tobytes())

@@ -1,8 +1,8 @@
 """All pairs of vectors nearer than their reach, without comparing every pair and in memory that pairs do not fill.
 
 Vectors are sorted into blocks by a tree of halves (Bentley, Multidimensional Binary Search Trees Used for Associative
-Searching, 1975). Two blocks whose bounding boxes are farther apart than either reaches are never compared; the others are
-compared whole, as one product of matrices. No pair within reach is missed.
+Searching, 1975). Two blocks whose bounding boxes are farther apart than either reaches are never compared; the others
+are compared whole, as one product of matrices. No pair within reach is missed.
 """
 
 from collections.abc import Iterator
@@ -137,7 +137,7 @@ class Tree:
 
 
 def _sorted_into_blocks(vectors: Vectors) -> tuple[Indices, Indices]:
-    """Halve the vectors along the axis on which they spread the most, again and again; return order and block starts."""
+    """Halve the vectors along the axis of most spread, again and again; return their order and the blocks' starts."""
     order = np.arange(len(vectors))
     starts = [0]
     waiting = [(0, len(vectors))]

@@ -81,7 +81,9 @@ class Outcome(NamedTuple):
 class Decoder:
     """Reads and decodes pictures with a pool of threads, in order, and remembers which could not be."""
 
-    def __init__(self, pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress) -> None:
+    def __init__(
+        self, pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress
+    ) -> None:
         self.pictures = pictures
         self.preprocess = preprocess
         self.threads = threads
@@ -203,7 +205,9 @@ def _append(writer: Writer, decoder: Decoder, chunk: Indices, known: tuple[Ids, 
     entries["id"], entries["stamp"] = (column[chunk] for column in known)
     entries["digest"] = decoder.run(chunk, writer.put)
     moving = set(decoder.moving)
-    entries["kind"] = [HOLE if i in decoder.bad else ANIMATED if i in moving else STILL for i in chunk.tolist()]
+    entries["kind"] = [
+        HOLE if i in decoder.bad else ANIMATED if i in moving else STILL for i in chunk.tolist()
+    ]
     writer.keep(entries)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.fingerprint import ACROSS, COLOUR, DOWN, GREY, STEPS
-from striate.data.similarity import Indices, Pairs, crowding, near_pairs, unit_vectors
+from striate.data.similarity import Indices, Pairs, crowding, joined_pairs, near_pairs, unit_vectors
 
 Kind = Literal["exact", "near"]
 
@@ -77,7 +77,7 @@ def near_duplicates(fingerprints: NDArray[np.uint8]) -> Pairs:
     if small.any():
         coarse = _search(grey[:, (DOWN < FEW) & (ACROSS < FEW)], np.flatnonzero(seen), small)
         coarse = _where(coarse, small[coarse.first] | small[coarse.second])
-        pairs = Pairs(*(np.concatenate(columns) for columns in zip(pairs, coarse, strict=True)))
+        pairs = joined_pairs(pairs, coarse)
     return _where(pairs, _coloured_alike(fingerprints, pairs))
 
 

@@ -68,10 +68,18 @@ def near_pairs(vectors: Vectors, reach: Floats) -> Pairs:
         order, starts = _sorted_into_blocks(vectors)
         tree = Tree(vectors.take(order), reach[order], starts)
         found += (pairs for block in range(len(starts) - 1) for pairs in tree.pairs_of(block))
-    first, second, distance = (np.concatenate(column) for column in zip(*found, strict=True))
-    if len(vectors):
-        first, second = order[first], order[second]
-    return Pairs(np.minimum(first, second), np.maximum(first, second), distance)
+    pairs = joined_pairs(*found)
+    first, second = (order[pairs.first], order[pairs.second]) if len(vectors) else (pairs.first, pairs.second)
+    return Pairs(np.minimum(first, second), np.maximum(first, second), pairs.distance)
+
+
+def joined_pairs(*parts: Pairs) -> Pairs:
+    """Return the pairs of several."""
+    return Pairs(
+        np.concatenate([part.first for part in parts]),
+        np.concatenate([part.second for part in parts]),
+        np.concatenate([part.distance for part in parts]),
+    )
 
 
 def crowding(vectors: Vectors) -> Floats:

@@ -127,7 +127,7 @@ def test_a_mixed_folder_has_the_same_pixels_in_training_evaluation_and_predictio
     assert mixed.inputs == set(inputs(run, torch.stack(list(pixels.values()))))
     for store in [run.load(split=split) for split in ("train", "val", "test")] + [run.load(root)]:
         for name, image, digest in zip(store.names, store.images, store.digests, strict=True):
-            assert digest == digest_of((root / name).read_bytes())
+            assert digest.tobytes() == digest_of((root / name).read_bytes())
             assert torch.equal(image, pixels[name]), name
     for name, image in pixels.items():
         with watched() as predicted:

@@ -1,7 +1,6 @@
 """What comes before the first step of a run: its pictures read, and everything left open chosen."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,23 +9,34 @@ import numpy as np
 import torch
 from torch import nn
 
+from striate.data.augment import PRESETS
 from striate.data.decode import is_grey, size_of
+from striate.data.draw import ids_of
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
-from striate.data.pictures import Pictures, Source
+from striate.data.pictures import Pictures, Source, names_of
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
+from striate.data.reader import MEMORY_SHARE, Reader, memory
 from striate.data.source import open_source, place_of
 from striate.data.split import stratified_split
-from striate.data.store import Store, fill, ids_of, mean_and_std
-from striate.errors import DataError, StorageError, UsageError
+from striate.data.store import Store, mean_and_std
+from striate.errors import DataError, UsageError, unknown
 from striate.nets.catalog import CATALOG
 from striate.nets.published import PUBLISHED, published
 from striate.network import check_name, make_network
 from striate.run import EVALUATED_AT_ONCE, THREADS, Run, relabel
 from striate.tracing.summary import summary
-from striate.training.choice import DEFAULT_NET, Facts, Settings, choose_plan, choose_side
-from striate.training.recipe import Recipe
+from striate.training.choice import (
+    DEFAULT_NET,
+    Chosen,
+    Facts,
+    Settings,
+    choose_augment,
+    choose_plan,
+    choose_side,
+)
+from striate.training.recipe import LAYOUTS, Recipe
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -34,6 +44,8 @@ Shape = tuple[int, int, int]  # channels, height, width
 LOOKED_AT = 256
 BAD_SHARE = 0.01
 SHOWN = 10
+# Threads that make large batches ahead of the step they are for.
+AHEAD = 2
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
@@ -48,8 +60,16 @@ class Prepared:
 
     def loader(self, split: str) -> Loader:
         """Return the batches of a split."""
-        batch = self.recipe.train.batch if split == "train" else EVALUATED_AT_ONCE
-        return Loader(self.stores[split], self.recipe.preprocess, batch, self.recipe.seed)
+        recipe = self.recipe
+        return Loader(
+            store=self.stores[split],
+            preprocess=recipe.preprocess,
+            batch=recipe.train.batch if split == "train" else EVALUATED_AT_ONCE,
+            seed=recipe.seed,
+            threads=AHEAD,
+            layout=LAYOUTS[recipe.train.layout],
+            paged=recipe.train.order == "paged",
+        )
 
 
 def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepared:
@@ -70,23 +90,29 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     shape = _choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
     summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
-    stores = _decode(splits, source, shape, settings, progress)
-    recipe = _recipe(place_of(data), net, source, stores["train"], settings, progress)
+    place = place_of(data)
+    reader = Reader(
+        data=place, root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
+    )
+    stores = _decode(splits, source, shape, settings, reader)
+    recipe = _recipe(place, net, source, shape, stores["train"], settings, progress)
     return Prepared(recipe, source.classes, manifest_of(source, stores), stores)
 
 
-def reread(run: Run, data: str | Path | None, progress: Progress) -> Prepared:
+def reread(run: Run, data: str | Path | None, progress: Progress, *, pack: bool = True) -> Prepared:
     """Read the pictures of a run again, from `data` where they have moved.
 
     Raises DataError where one is gone or has changed.
     """
     recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
     source = run.source() if data is None else open_source(data)
+    reader = Reader(data=recipe.data, root=source.root, threads=THREADS, progress=progress, pack=pack)
+    stored = {"train": recipe.preprocess.enlarged(PRESETS[recipe.train.augment].margin)}
     stores = {}
-    for split, names in run.manifest.splits.items():
-        if names:
+    for split, listed in run.manifest.splits.items():
+        if len(listed):
             pictures = listed_pictures(source, run.manifest, split)
-            store = _filled(split, pictures, recipe.preprocess, THREADS, progress)
+            store = reader.store(split, pictures, stored.get(split, recipe.preprocess))
             refuse_changed(run.manifest, split, store)
             # Classes are numbered as when the run began, also where a class folder has been added since.
             stores[split] = relabel(store, source, run.classes)
@@ -107,7 +133,7 @@ def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
     splits = source.splits
     if splits.keys() in ({"all"}, {"train"}):
         (pictures,) = splits.values()
-        ids = ids_of(tuple(pictures.name(i) for i in range(len(pictures))))
+        ids = ids_of(names_of(pictures))
         splits = stratified_split(pictures, ids, seed=seed)
     if len(splits["train"]) == 0:
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
@@ -152,43 +178,27 @@ def _look(pictures: Pictures) -> tuple[bool, int]:
 
 
 def _decode(
-    splits: Mapping[str, Pictures], source: Source, shape: Shape, settings: Settings, progress: Progress
+    splits: Mapping[str, Pictures], source: Source, shape: Shape, settings: Settings, reader: Reader
 ) -> dict[str, Store]:
     """Read and decode every split; too many unreadable pictures stop the run before it starts."""
     channels, height, width = shape
-    _refuse_too_large(source, sum(map(len, splits.values())), shape)
-    unscaled = Preprocess(
+    seen = Preprocess(
         size=(height, width), channels=1 if channels == 1 else 3, mean=(), std=(), fit=settings.fit
     )
+    reader.refuse_too_large(sum(map(len, splits.values())), seen)
+    augment = settings.augment or choose_augment(grey=channels == 1, side=min(height, width)).value
+    if augment not in PRESETS:
+        raise unknown("augmentation", str(augment), PRESETS)
+    stored = {"train": seen.enlarged(PRESETS[str(augment)].margin)}
     stores = {
-        split: _filled(split, pictures, unscaled, settings.threads, progress)
+        split: reader.store(split, pictures, stored.get(split, seen))
         for split, pictures in splits.items()
         if len(pictures)
     }
     for note in source.notes:
-        progress.say(f"note: {note}")
-    _report_bad(source, stores, settings, progress)
+        reader.progress.say(f"note: {note}")
+    _report_bad(source, stores, settings, reader.progress)
     return stores
-
-
-def _filled(
-    split: str, pictures: Pictures, preprocess: Preprocess, threads: int, progress: Progress
-) -> Store:
-    progress.begin(f"reading {split}", len(pictures))
-    store = fill(pictures, preprocess, threads=threads, progress=progress)
-    progress.end()
-    return store
-
-
-def _refuse_too_large(source: Source, pictures: int, shape: Shape) -> None:
-    """Raise StorageError where the decoded pictures are larger than the machine's memory."""
-    needed = pictures * int(np.prod(shape))
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if needed > memory:
-        raise StorageError(
-            f"{source.root}: {pictures:,} pictures of {'x'.join(map(str, shape))} take {needed / 1e9:.1f} GB "
-            f"of memory, and this machine has {memory / 1e9:.1f} GB. Make them smaller: --size"
-        )
 
 
 def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings, progress: Progress) -> None:
@@ -211,12 +221,12 @@ def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings,
 
 
 def _recipe(
-    place: str, net: str, source: Source, store: Store, settings: Settings, progress: Progress
+    place: str, net: str, source: Source, shape: Shape, store: Store, settings: Settings, progress: Progress
 ) -> Recipe:
     """Return the recipe, every open setting chosen and every choice told."""
-    channels, height, width = store.images.shape[1:]
+    channels, height, width = shape
     entry = CATALOG.get(net)
-    mean, std = _normalisation(net, settings.weights, store)
+    mean, std = _normalisation(net, settings.weights, channels, store)
     preprocess = Preprocess(
         size=(height, width), channels=1 if channels == 1 else 3, mean=mean, std=std, fit=settings.fit
     )
@@ -224,6 +234,7 @@ def _recipe(
     facts = Facts(
         pictures=len(store),
         grey=channels == 1,
+        side=height,
         net=net,
         normed=any(isinstance(module, NORMS) for module in model.modules()),
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
@@ -231,6 +242,9 @@ def _recipe(
         pretrained=settings.weights is not None,
     )
     plan, choices = choose_plan(settings, facts)
+    if len(store) * preprocess.row_bytes > MEMORY_SHARE * memory():
+        plan = replace(plan, order="paged")
+        choices.append(Chosen("order", "paged", "the decoded pictures are more than half of the memory"))
     for choice in choices:
         progress.say(str(choice))
     recipe = Recipe(
@@ -241,18 +255,17 @@ def _recipe(
         preprocess=preprocess,
         train=plan,
     )
-    _refuse_too_small_batches(model, recipe, Loader(store, preprocess, plan.batch))
+    _refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
     return recipe
 
 
 def _normalisation(
-    net: str, weights: str | None, store: Store
+    net: str, weights: str | None, channels: int, store: Store
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and deviation: those the given weights were trained with where they are known, else the pictures'.
 
     They are known of the published weights, and of a file with a config.json beside it, as every run's model/ has.
     """
-    channels = store.images.shape[1]
     if net in CATALOG and CATALOG[net].unit_pixels:
         return (0.0,) * channels, (1.0,) * channels
     beside = None if weights in (None, "imagenet") else _stated_beside(Path(weights))
@@ -260,7 +273,7 @@ def _normalisation(
         return _of_channels(beside[0], channels), _of_channels(beside[1], channels)
     if weights and net in PUBLISHED:
         return _of_channels(PUBLISHED[net].mean, channels), _of_channels(PUBLISHED[net].std, channels)
-    return mean_and_std(store.images.numpy())
+    return mean_and_std(store)
 
 
 def _stated_beside(weights: Path) -> tuple[list[float], list[float]] | None:

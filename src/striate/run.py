@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sized
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from striate.data.manifest import Manifest, listed_pictures, load_manifest
 from striate.data.pictures import Source
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress, Silent
-from striate.data.source import BUNDLED, open_source
-from striate.data.store import Store, fill
+from striate.data.reader import Reader
+from striate.data.source import BUNDLED, open_source, place_of
+from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.network import make_network
 from striate.tasks.classification import Classification, Guess
@@ -135,7 +137,7 @@ class Run:
 
     def score(self, store: Store) -> Scores:
         """Return the scores on decoded pictures, such as `load` returns."""
-        loader = Loader(store, self.preprocess, EVALUATED_AT_ONCE)
+        loader = Loader(store=store, preprocess=self.preprocess, batch=EVALUATED_AT_ONCE, threads=THREADS)
         return evaluate(self.model, loader.evaluation(), num_classes=len(self.classes))
 
     def source(self) -> Source:
@@ -161,9 +163,9 @@ class Run:
         else:
             chosen = _split_of(source.splits, split, source.root)
             pictures = source.splits[chosen]
-        progress.begin(f"reading {chosen}", len(pictures))
-        store = fill(pictures, self.preprocess, threads=THREADS, progress=progress)
-        progress.end()
+        place = self.recipe.data if data is None else place_of(data)
+        reader = Reader(data=place, root=source.root, threads=THREADS, progress=progress, pack=data is None)
+        store = reader.store(chosen, pictures, self.preprocess)
         if store.bad:
             progress.say(f"{len(store.bad)} of {len(pictures)} pictures cannot be read and are left out")
         if not len(store):
@@ -214,7 +216,7 @@ def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:
             f"{source.root}: class '{unknown[0]}' is not one the network knows. It knows: {', '.join(classes)}."
         )
     places = torch.tensor([classes.index(name) if name in classes else -1 for name in source.classes])
-    return Store(store.images, places[store.labels], store.names, store.digests, store.bad)
+    return replace(store, labels=places[store.labels])
 
 
 def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path) -> str:

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from stores import store_of
 
 from striate.data.augment import PRESETS
 from striate.data.draw import order
 from striate.data.loader import Batch, Loader
 from striate.data.preprocess import Preprocess
-from striate.data.store import Store
 
 NONE = PRESETS["none"]
 PREPROCESS = Preprocess(size=(6, 6), channels=1, mean=(0.25,), std=(0.5,))
@@ -17,7 +17,9 @@ def loader(count: int, *, batch: int = 10, seed: int = 0) -> Loader:
     images = torch.randint(0, 256, (count, 1, 6, 6), dtype=torch.uint8)
     images[:, 0, 0, 0] = torch.arange(count)
     names = tuple(f"train/{i}" for i in range(count))
-    return Loader(Store(images, torch.arange(count), names, names), PREPROCESS, batch, seed)
+    return Loader(
+        store=store_of(images, torch.arange(count), names), preprocess=PREPROCESS, batch=batch, seed=seed
+    )
 
 
 def labels(batches: list[Batch]) -> list[int]:
@@ -84,8 +86,7 @@ def test_a_picture_left_out_keeps_the_order_of_the_others() -> None:
     data = loader(40, batch=40)
     kept = [i for i in range(40) if i != 13]
     store = data.store
-    names = tuple(store.names[i] for i in kept)
-    fewer = Loader(Store(store.images[kept], store.labels[kept], names, names), PREPROCESS, 40)
+    fewer = Loader(store=store.subset(np.array(kept)), preprocess=PREPROCESS, batch=40)
     whole = labels(list(data.training(0, augment=NONE)))
     assert labels(list(fewer.training(0, augment=NONE))) == [label for label in whole if label != 13]
 

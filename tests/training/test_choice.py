@@ -6,7 +6,7 @@ import pytest
 from striate.errors import UsageError
 from striate.training.choice import Facts, Settings, choose_plan, choose_side
 
-FACTS = Facts(pictures=10_000, grey=True, net="resnet9", normed=True, layers=9)
+FACTS = Facts(pictures=10_000, grey=True, net="resnet9", normed=True, layers=9, side=96)
 
 
 def test_every_choice_is_told_with_its_reason() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from stores import store_of
 from torch import Tensor, nn
 
 from striate.data.loader import Loader
@@ -27,7 +28,7 @@ def store(count: int = 16) -> Store:
     labels = np.arange(count) % 2
     noise = np.random.default_rng(0).integers(0, 60, (count, 1, 4, 4))
     images = torch.from_numpy((labels.reshape(-1, 1, 1, 1) * 150 + noise).astype(np.uint8))
-    return Store(images, torch.from_numpy(labels), tuple(map(str, range(count))), ("",) * count)
+    return store_of(images, torch.from_numpy(labels))
 
 
 def job(folder: Path, *, rule: Callable[[nn.Module], LearningRule] | None = None, **changes: Any) -> Job:
@@ -36,8 +37,8 @@ def job(folder: Path, *, rule: Callable[[nn.Module], LearningRule] | None = None
         "label_smoothing": 0.0, "schedule": "constant", "layout": "contiguous", "checkpoint_every": 0,
     }  # fmt: skip
     recipe = Recipe(data="", net="", weights="", seed=0, preprocess=PREPROCESS, train=Plan(**plan | changes))
-    loader = Loader(store(), PREPROCESS, recipe.train.batch)
-    test = ("test", Loader(store(), PREPROCESS, 256))
+    loader = Loader(store=store(), preprocess=PREPROCESS, batch=recipe.train.batch)
+    test = ("test", Loader(store=store(), preprocess=PREPROCESS, batch=256))
     return Job(
         recipe=recipe,
         task=Classification(("dark", "bright")),

@@ -74,6 +74,13 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 @click.option(
     "--allow-bad", is_flag=True, help="Train on although more than 1 % of the pictures cannot be read."
 )
+@click.option(
+    "--no-pack",
+    "pack",
+    flag_value=False,
+    default=True,
+    help="Decode pictures each time, and keep none decoded in the cache folder.",
+)
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @json_flag
 def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:

@@ -3,6 +3,7 @@
 So order, augmentation and dropout do not depend on worker count, on a crash or on skipped files.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -15,6 +16,11 @@ Ids = NDArray[np.uint64]
 def sample_id(name: str) -> int:
     """Return the 64-bit identity of a sample, which its name within the data set decides."""
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8).digest())
+
+
+def ids_of(names: Collection[str]) -> Ids:
+    """Return the 64-bit identity of each name."""
+    return np.fromiter(map(sample_id, names), np.uint64, count=len(names))
 
 
 def key(purpose: str, *, seed: int, epoch: int = 0, step: int = 0) -> int:

@@ -1,33 +1,49 @@
 """Batches of one split: shuffled and augmented by counted randomness for training, in order for evaluation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from striate.data.ahead import made_ahead
 from striate.data.augment import Augment
-from striate.data.draw import order
+from striate.data.draw import Ids, order
 from striate.data.preprocess import Preprocess
+from striate.data.rows import Indices
 from striate.data.store import Store
+
+# Batches of more values than this are made ahead by threads; smaller ones are made faster than threads take turns.
+LARGE = 1 << 20
+# Pages of consecutive pictures, and how many are shuffled together, for a set larger than memory.
+PAGE, PAGES_TOGETHER = 64, 128
 
 
 class Batch(NamedTuple):
-    """Images (B, C, H, W) float32, normalised; labels (B,) int64."""
+    """Images (B, C, H, W) float32, normalised; labels (B,) int64, or (B, K) where a picture has several."""
 
     images: Tensor
     labels: Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Loader:
-    """The batches of a store; its whole state is (epoch, position), so any batch can be had again."""
+    """The batches of a store; its whole state is (epoch, position), so any batch can be had again.
+
+    Neither `threads`, which make batches ahead, nor `layout`, the memory order of the images, changes a value.
+    `paged` shuffles pages of consecutive pictures, and the pictures of a number of pages at a time, so that a set
+    larger than memory is read from the disk once an epoch.
+    """
 
     store: Store
     preprocess: Preprocess
     batch: int
     seed: int = 0
+    threads: int = 0
+    layout: torch.memory_format = torch.contiguous_format
+    paged: bool = False
 
     @property
     def steps(self) -> int:
@@ -37,16 +53,51 @@ class Loader:
     def training(self, epoch: int, *, augment: Augment, start: int = 0) -> Iterator[Batch]:
         """Yield the shuffled, augmented batches of one epoch from batch `start` on."""
         ids = self.store.ids
-        shuffled = order("order", ids, seed=self.seed, epoch=epoch)
-        for step in range(start, self.steps):
+        shuffled = self._order(ids, epoch)
+
+        def make(step: int) -> Batch:
             chosen = shuffled[step * self.batch : (step + 1) * self.batch]
-            index = torch.from_numpy(chosen)
-            images = augment(self.store.images[index], ids[chosen], seed=self.seed, epoch=epoch)
-            yield Batch(self.preprocess.normalise(images), self.store.labels[index])
+            images = augment(
+                self.store.take(chosen), ids[chosen], seed=self.seed, epoch=epoch, size=self.preprocess.size
+            )
+            return self._batch(images, chosen)
+
+        return self._made(make, range(start, self.steps))
 
     def evaluation(self) -> Iterator[Batch]:
         """Yield every picture once, in order and unchanged."""
-        for images, labels in zip(
-            self.store.images.split(self.batch), self.store.labels.split(self.batch), strict=True
-        ):
-            yield Batch(self.preprocess.normalise(images), labels)
+
+        def make(start: int) -> Batch:
+            chosen = np.arange(start, min(start + self.batch, len(self.store)))
+            return self._batch(self.store.take(chosen), chosen)
+
+        return self._made(make, range(0, len(self.store), self.batch))
+
+    def _batch(self, images: Tensor, chosen: Indices) -> Batch:
+        # Put in order while still bytes, a quarter of what is moved afterwards.
+        images = images.contiguous(memory_format=self.layout)
+        return Batch(self.preprocess.normalise(images), self.store.labels[chosen])
+
+    def _made(self, make: Callable[[int], Batch], places: range) -> Iterator[Batch]:
+        values = self.batch * int(np.prod(self.preprocess.shape))
+        return made_ahead(make, places, threads=self.threads if values > LARGE else 0)
+
+    def _order(self, ids: Ids, epoch: int) -> Indices:
+        if not self.paged:
+            return order("order", ids, seed=self.seed, epoch=epoch)
+        return paged_order(ids, seed=self.seed, epoch=epoch)
+
+
+def paged_order(ids: Ids, *, seed: int, epoch: int) -> Indices:
+    """Return a shuffle that reads PAGES_TOGETHER pages of PAGE consecutive pictures at a time.
+
+    Pages are known by their first picture, so that this too is a function of what is there, not of what was drawn.
+    """
+    pages = order("pages", ids[::PAGE], seed=seed, epoch=epoch)
+    shuffled = []
+    for start in range(0, len(pages), PAGES_TOGETHER):
+        starts = pages[start : start + PAGES_TOGETHER] * PAGE
+        together = (starts[:, None] + np.arange(PAGE)).ravel()
+        together = together[together < len(ids)]
+        shuffled.append(together[order("order", ids[together], seed=seed, epoch=epoch)])
+    return np.concatenate(shuffled) if shuffled else np.arange(0)

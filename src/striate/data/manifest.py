@@ -4,22 +4,43 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
-from striate.data.pictures import Pictures, Source
+from striate.data.draw import ids_of
+from striate.data.names import Names
+from striate.data.pictures import Pictures, Source, names_of
 from striate.data.store import Bad, Store
 from striate.errors import DataError
 
 
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """The pictures of a split by name, and the digest (N, 16) of each one's content."""
+
+    names: Names
+    digests: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Listed):
+            return NotImplemented
+        return self.names == other.names and np.array_equal(self.digests, other.digests)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 @dataclass(frozen=True)
 class Manifest:
-    """The pictures of each split by name, with the digest of each one's content, and those left out with the reason."""
+    """The pictures of each split, and those left out with the reason."""
 
     root: str
     format: str
-    splits: Mapping[str, Mapping[str, str]]
+    splits: Mapping[str, Listed]
     counts: Mapping[str, Mapping[str, int]]
     quarantined: tuple[Bad, ...] = ()
     notes: tuple[str, ...] = ()
@@ -32,9 +53,15 @@ class Manifest:
             "counts": self.counts,
             "quarantined": [{"file": bad.name, "reason": bad.reason} for bad in self.quarantined],
             "notes": list(self.notes),
-            "splits": self.splits,
         }
-        path.write_text(json.dumps(values, ensure_ascii=True, indent=1), encoding="utf-8")
+        # Line by line, since a dict of a million pictures would take half a gigabyte.
+        with path.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(values, indent=1)[:-2] + ',\n "splits": {')
+            for number, (split, listed) in enumerate(self.splits.items()):
+                file.write(("," if number else "") + f"\n  {json.dumps(split)}: {{")
+                _write_listed(file, listed)
+                file.write("\n  }")
+            file.write("\n }\n}\n")
 
 
 def manifest_of(source: Source, stores: Mapping[str, Store]) -> Manifest:
@@ -42,7 +69,7 @@ def manifest_of(source: Source, stores: Mapping[str, Store]) -> Manifest:
     return Manifest(
         root=str(source.root.resolve()),
         format=source.format,
-        splits={split: dict(zip(s.names, s.digests, strict=True)) for split, s in stores.items()},
+        splits={split: Listed(store.names, store.digests) for split, store in stores.items()},
         counts={split: _per_class(source.classes, store) for split, store in stores.items()},
         quarantined=tuple(bad for store in stores.values() for bad in store.bad),
         notes=tuple(source.notes),
@@ -54,28 +81,31 @@ def load_manifest(path: Path) -> Manifest:
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         bad = tuple(Bad(entry["file"], entry["reason"]) for entry in values["quarantined"])
+        splits = {split: _listed(pictures) for split, pictures in values["splits"].items()}
         return Manifest(
-            values["root"], values["format"], values["splits"], values["counts"], bad, tuple(values["notes"])
+            values["root"], values["format"], splits, values["counts"], bad, tuple(values["notes"])
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not readable ({error!r}). Restore it from a copy of the run.") from error
 
 
 def listed_pictures(source: Source, manifest: Manifest, split: str) -> Pictures:
     """Return the pictures a manifest lists for a split, in its order; raises DataError where one is gone."""
-    wanted = manifest.splits[split]
-    if not wanted:
-        return next(iter(source.splits.values())).subset(np.array([], np.int64))
+    wanted = manifest.splits[split].names
+    ids = ids_of(wanted)
     for pictures in source.splits.values():
-        place = {pictures.name(i): i for i in range(len(pictures))}
-        if found := [place[name] for name in wanted if name in place]:
-            if len(found) < len(wanted):
-                lost = next(name for name in wanted if name not in place)
-                raise DataError(
-                    f"{source.root}: {len(wanted) - len(found)} of the {len(wanted)} {split} pictures of the run are "
-                    f"gone, the first of them {lost}. Put them back; a run goes on only with the same pictures."
-                )
-            return pictures.subset(np.array(found, np.int64))
+        here = ids_of(names_of(pictures))
+        by_id = np.argsort(here)
+        at = np.minimum(np.searchsorted(here[by_id], ids), max(0, len(here) - 1))
+        found = here[by_id[at]] == ids if len(here) else np.zeros(len(ids), bool)
+        if found.all():
+            return pictures.subset(by_id[at])
+        if found.any():
+            raise DataError(
+                f"{source.root}: {len(ids) - found.sum()} of the {len(ids)} {split} pictures of the run are "
+                f"gone, the first of them {wanted[int(found.argmin())]}. Put them back; a run goes on only with the "
+                "same pictures."
+            )
     raise DataError(
         f"{source.root}: none of the {split} pictures of the run are there. Is it the same data set?"
     )
@@ -84,12 +114,27 @@ def listed_pictures(source: Source, manifest: Manifest, split: str) -> Pictures:
 def refuse_changed(manifest: Manifest, split: str, store: Store) -> None:
     """Raise DataError where a picture's content is not what the manifest says."""
     wanted = manifest.splits[split]
-    now = dict(zip(store.names, store.digests, strict=True))
-    if changed := [name for name, digest in wanted.items() if now.get(name) != digest]:
-        raise DataError(
-            f"{manifest.root}: {len(changed)} of the {len(wanted)} {split} pictures have changed since the run began, "
-            f"the first of them {changed[0]}. Put them back; a run goes on only with the same pictures."
-        )
+    if wanted.names == store.names and np.array_equal(wanted.digests, store.digests):
+        return
+    now = {name: digest.tobytes() for name, digest in zip(store.names, store.digests, strict=True)}
+    pairs = zip(wanted.names, wanted.digests, strict=True)
+    changed = [name for name, digest in pairs if now.get(name) != digest.tobytes()]
+    raise DataError(
+        f"{manifest.root}: {len(changed)} of the {len(wanted)} {split} pictures have changed since the run began, "
+        f"the first of them {changed[0]}. Put them back; a run goes on only with the same pictures."
+    )
+
+
+def _write_listed(file: TextIO, listed: Listed) -> None:
+    """Write a split as `"name": "digest in hexadecimal"` lines."""
+    for number, (name, digest) in enumerate(zip(listed.names, listed.digests, strict=True)):
+        file.write(("," if number else "") + f'\n   {json.dumps(name)}: "{digest.tobytes().hex()}"')
+
+
+def _listed(pictures: Mapping[str, str]) -> Listed:
+    """Return a split as data.json has it; raises ValueError for what is no digest."""
+    digests = b"".join(map(bytes.fromhex, pictures.values()))
+    return Listed(Names(pictures), np.frombuffer(digests, np.uint8).reshape(-1, 16))
 
 
 def _per_class(classes: tuple[str, ...], store: Store) -> dict[str, int]:

@@ -66,7 +66,7 @@ class Writer:
     def put(self, position: int, row: NDArray[Any]) -> None:
         """Write one row behind those kept, at `position` counted from the first of them; may raise OSError."""
         # Written, not mapped: a full disk then is an error and not a signal that ends the process.
-        data = memoryview(np.ascontiguousarray(row)).cast("B")
+        data = np.ascontiguousarray(row).data.cast("B")
         at = (len(self.index) + position) * self.place.row_bytes
         while data:
             written = os.pwrite(self._file, data, at)

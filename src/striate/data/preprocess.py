@@ -1,9 +1,11 @@
 """The one way from a picture to a tensor, the same in train, eval, predict and every export."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import PIL
+import simplejpeg
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -13,6 +15,8 @@ from striate.data.decode import Channels, Pixels, decode
 from striate.data.pictures import Encoded
 
 Fit = Literal["crop", "squash"]
+# Raised when decoding or resizing changes, so that older packs are not taken for new.
+FORM = 1
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,36 @@ class Preprocess:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fit: Fit = "crop"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape (H, W, C) of a row."""
+        return (*self.size, self.channels)
+
+    @property
+    def dtype(self) -> str:
+        """The type of a row's values."""
+        return "uint8"
+
+    @property
+    def row_bytes(self) -> int:
+        """The size of a row."""
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def how(self) -> str:
+        """Everything but shape and type that decides the values of a row, by which packs are told apart."""
+        return f"{FORM} {self.fit} Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
+
+    def enlarged(self, margin: float) -> "Preprocess":
+        """Return how pictures are stored that crops are cut from, `margin` times as large along each side."""
+        height, width = self.size
+        return replace(self, size=(round(height * margin), round(width * margin)))
+
+    def row(self, picture: Encoded | Image.Image) -> NDArray[np.uint8]:
+        """Return the resized pixels (H, W, C); raises BadPicture."""
+        pixels = resize(decode(picture, channels=self.channels), size=self.size, fit=self.fit)
+        return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
     def pixels(self, picture: Encoded | Image.Image) -> NDArray[np.uint8]:
         """Return the resized pixels (C, H, W) as uint8, the caller's own; raises BadPicture."""

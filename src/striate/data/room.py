@@ -37,7 +37,8 @@ def make_room(place: Place, needed: int) -> None:
         disk = shutil.disk_usage(cache)
     if disk.free - needed < SPARE * disk.total:
         raise StorageError(
-            f"the decoded pictures take {needed / 1e9:.2f} GB, and the disk of {cache} has {disk.free / 1e9:.2f} GB free"
+            f"the decoded pictures take {needed / 1e9:.2f} GB, and the disk of {cache} has "
+            f"{disk.free / 1e9:.2f} GB free"
         )
 
 

@@ -1,4 +1,4 @@
-"""Where the decoded pictures of a split are: in memory, in a pack on disk, or made anew each time they are asked for."""
+"""Where the decoded pictures of a split are: in memory, in a pack on disk, or made anew each time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

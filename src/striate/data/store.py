@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from striate.data.decode import BadPicture, is_animated
-from striate.data.draw import Ids, sample_id
+from striate.data.draw import Ids, ids_of
 from striate.data.names import Names
-from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Index, Place, Writer, find, map_rows, writing
+from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Place, Writer, find, map_rows, writing
 from striate.data.pictures import Encoded, Pictures, names_of
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
@@ -28,6 +28,8 @@ CHUNK = 512
 # Bytes of rows after which a pack's index is written, so that a crash costs no more than these.
 KEPT_EACH = 1 << 30
 DIGEST_BYTES = 16
+# The most pictures that mean and deviation are taken of.
+LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Store:
     def ids(self) -> Ids:
         """The identity of each picture for counted randomness."""
         return ids_of(self.names)
+
+    @property
+    def images(self) -> Tensor:
+        """Every picture (N, C, H, W), a copy of all the store holds."""
+        return self.take(np.arange(len(self)))
 
     def take(self, indices: Indices) -> Tensor:
         """Return pictures (B, C, H, W): uint8, or for 16-bit ones float32 on the same scale of 0 to 255."""
@@ -136,11 +143,6 @@ class Decoder:
         kept = np.setdiff1d(np.arange(len(pictures)), np.fromiter(self.bad, np.int64, len(self.bad)))
         whole = Store(rows, torch.from_numpy(np.ascontiguousarray(labels)), names, digests).subset(kept)
         return Store(whole.rows, whole.labels, whole.names, whole.digests, bad)
-
-
-def ids_of(names: Names) -> Ids:
-    """Return the 64-bit identity of each name."""
-    return np.fromiter((sample_id(name) for name in names), np.uint64, count=len(names))
 
 
 def fill(
@@ -233,3 +235,25 @@ def _in_order(load: Callable[[int], Outcome], total: int, threads: int) -> Itera
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         while chunk := list(islice(indices, CHUNK)):
             yield from pool.map(load, chunk)
+
+
+def mean_and_std(store: Store) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return each channel's mean and standard deviation, scaled to 0..1 and rounded.
+
+    Of at most LOOKED_AT pictures, evenly spread over the store.
+    """
+    chosen = np.unique(np.linspace(0, len(store) - 1, LOOKED_AT).astype(np.int64))
+    counts = np.zeros((store.take(chosen[:1]).shape[1], 256), np.int64)
+    for some in _chunks(chosen, CHUNK):
+        pixels = store.take(some).round().to(torch.uint8).numpy()
+        for channel, tally in enumerate(counts):
+            tally += np.bincount(pixels[:, channel].ravel(), minlength=256)
+    shares = counts / counts.sum(1, keepdims=True)
+    values = np.arange(256) / 255
+    means = shares @ values
+    stds = ((values - means[:, None]) ** 2 * shares).sum(1) ** 0.5
+    return tuple(map(_rounded, means)), tuple(max(_rounded(std), 0.01) for std in stds)
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)

@@ -4,6 +4,7 @@ import base64
 import io
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -32,7 +33,7 @@ def surest_mistakes(scores: Scores, store: Store, classes: tuple[str, ...], *, c
             truth=classes[int(scores.labels[i])],
             answer=classes[int(scores.answers[i])],
             confidence=float(scores.confidences[i]),
-            url=picture_url(store.images[i]),
+            url=picture_url(store.take(np.array([i]))[0]),
         )
         for i in ranked.tolist()
     ]

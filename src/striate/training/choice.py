@@ -14,6 +14,8 @@ DEFAULT_NET = "resnet9"
 PICTURES_SEEN = 70_000
 EPOCHS = (5, 40)
 SMALLEST_SIDE, LARGEST_SIDE = 24, 96
+# From this side on pictures are cut out of larger ones; below it they are moved.
+LARGE_SIDE = 64
 STEPS_PER_EPOCH = 20
 BATCHES = (16, 32, 64, 128)
 # Network -> the memory order that was measured to be quicker on a processor; docs/log.md has the numbers.
@@ -54,6 +56,7 @@ class Settings:
     checkpoint_every: int = 0
     threads: int = 4
     allow_bad: bool = False
+    pack: bool = True
 
     def __post_init__(self) -> None:
         for name in ("size", "threads"):
@@ -69,7 +72,8 @@ class Facts:
     """What the choices rest on: training pictures, whether they are grey, and the network.
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
-    `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
+    `side` is that of what it sees; `own_rate` is the rate of its own learning rule, None where it learns by
+    back-propagation;
     `pretrained` says whether it starts from weights that somebody trained.
     """
 
@@ -78,6 +82,7 @@ class Facts:
     net: str
     normed: bool
     layers: int
+    side: int = 0
     own_rate: float | None = None
     pretrained: bool = False
 
@@ -105,6 +110,15 @@ def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int,
     return side, f"the pictures' median shorter side is {median}"
 
 
+def choose_augment(*, grey: bool, side: int) -> Chosen:
+    """Return the preset of augmentation for what the network sees."""
+    if grey:
+        return Chosen("augment", "digits", "grey pictures")
+    if side < LARGE_SIDE:
+        return Chosen("augment", "small-photos", f"colour pictures of {side} pixels")
+    return Chosen("augment", "photos", "colour pictures")
+
+
 def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     """Return how to train, as asked or chosen, and the choices made for the user."""
     batch = settings.batch or _batch(facts.pictures)
@@ -112,11 +126,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     choices = [
         _epochs(facts.pictures),
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
-        Chosen(
-            "augment",
-            "digits" if facts.grey else "photos",
-            "grey pictures" if facts.grey else "colour pictures",
-        ),
+        choose_augment(grey=facts.grey, side=facts.side),
         Chosen("optimizer", optimizer, "the default"),
         _rate(optimizer, batch, facts),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")

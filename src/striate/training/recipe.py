@@ -22,6 +22,7 @@ SEEDS = 1 << 63
 LARGEST = torch.finfo(torch.float32).max
 # Layout -> torch's name of it.
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+ORDERS = ("shuffled", "paged")
 # Setting -> the least value it may have.
 LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
 
@@ -31,7 +32,7 @@ class Plan:
     """How a network is trained.
 
     `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
-    `checkpoint_every` counts steps, 0 meaning an epoch.
+    `checkpoint_every` counts steps, 0 meaning an epoch; `order` is an epoch's, 'shuffled' or 'paged' (see Loader).
     """
 
     epochs: int
@@ -45,12 +46,14 @@ class Plan:
     schedule: str
     layout: str
     checkpoint_every: int
+    order: str = "shuffled"
 
     def __post_init__(self) -> None:
         _check(self.augment, "augmentation", PRESETS)
         _check(self.optimizer, "optimizer", OPTIMIZERS)
         _check(self.schedule, "schedule", SCHEDULES)
         _check(self.layout, "layout", LAYOUTS)
+        _check(self.order, "order", ORDERS)
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value > LARGEST:

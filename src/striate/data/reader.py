@@ -1,0 +1,92 @@
+"""How the pictures of a data set become stores: from its pack, into memory, or decoded each time they are asked for."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from striate.cache import cache_folder
+from striate.data.pack import place_of_pack
+from striate.data.pictures import Pictures
+from striate.data.preprocess import Preprocess
+from striate.data.progress import Progress
+from striate.data.store import Store, fill, fill_packed
+from striate.errors import StorageError
+
+# The share of the machine's memory that decoded pictures may take, and over which a pack is read page by page.
+MEMORY_SHARE = 0.5
+# Decoded pictures that must fit in memory wherever the others are, for there to be a batch.
+LEAST_AT_ONCE = 256
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Reads the pictures of one data set at `root`; `data` is its place, which its packs are known by.
+
+    With `pack=False` files are decoded each time. `threads` decode, and do not change the result.
+    """
+
+    data: str
+    root: Path
+    threads: int
+    progress: Progress
+    pack: bool = True
+
+    def refuse_too_large(self, count: int, preprocess: Preprocess) -> None:
+        """Raise StorageError where not even some of the pictures would fit in memory at once."""
+        if count * preprocess.row_bytes > memory() < LEAST_AT_ONCE * preprocess.row_bytes:
+            raise self._too_large(count, preprocess)
+
+    def store(self, split: str, pictures: Pictures, preprocess: Preprocess) -> Store:
+        """Return the decoded pictures of a split; those that cannot be decoded are listed in its `bad`.
+
+        Raises StorageError where pixels that were never encoded do not fit in memory.
+        """
+        self.progress.begin(f"reading {split}", len(pictures))
+        store = self._filled(pictures, preprocess)
+        self.progress.end()
+        return store
+
+    def _filled(self, pictures: Pictures, preprocess: Preprocess) -> Store:
+        fits = len(pictures) * preprocess.row_bytes <= MEMORY_SHARE * memory()
+        if not _are_files(pictures):
+            if not fits:
+                raise self._too_large(len(pictures), preprocess)
+            return fill(pictures, preprocess, threads=self.threads, progress=self.progress)
+        if not self.pack:
+            return fill(pictures, preprocess, threads=self.threads, progress=self.progress, keep=False)
+        place = place_of_pack(
+            cache_folder(), self.data, shape=preprocess.shape, dtype=preprocess.dtype, how=preprocess.how
+        )
+        try:
+            return fill_packed(pictures, preprocess, place, threads=self.threads, progress=self.progress)
+        except StorageError as error:
+            then = "into memory instead" if fits else "each time they are needed instead"
+            self.progress.say(f"note: {error}; the pictures are decoded {then}")
+        return fill(pictures, preprocess, threads=self.threads, progress=self.progress, keep=fits)
+
+    def _too_large(self, count: int, preprocess: Preprocess) -> StorageError:
+        height, width, channels = preprocess.shape
+        return StorageError(
+            f"{self.root}: {count:,} pictures of {channels}x{height}x{width} take "
+            f"{count * preprocess.row_bytes / 1e9:.1f} GB of memory, and this machine has {memory() / 1e9:.1f} GB. "
+            "Make them smaller: --size"
+        )
+
+
+def memory() -> int:
+    """Return the bytes of memory this process may use: the machine's, or its control group's where that is less."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = CGROUP_LIMIT.read_text().strip()
+    except OSError:
+        return machine
+    return min(machine, int(limit)) if limit.isdecimal() else machine
+
+
+def _are_files(pictures: Pictures) -> bool:
+    """Say whether pictures are encoded; a format that stores pixels has nothing to decode."""
+    try:
+        return len(pictures) > 0 and isinstance(pictures.read(0), bytes)
+    except OSError:
+        return True

@@ -54,7 +54,7 @@ class Copies:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found. `counts` is split -> class -> pictures, empty for numbers; spans are of readable pictures."""
+    """What an audit found. `counts` is split -> class -> pictures, empty for numbers; spans are of what can be read."""
 
     root: str
     format: str
@@ -75,7 +75,7 @@ class Audit:
 
     @property
     def verdict(self) -> Verdict:
-        """`stop` where training would be refused or its score mean nothing, `look` where something should be seen to."""
+        """`stop` where training would be refused or its score mean nothing, `look` where something should be seen."""
         worst = max((SEVERITIES.index(finding.severity) for finding in self.findings), default=0)
         return ("ok", "look", "stop")[worst]
 

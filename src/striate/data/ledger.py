@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from striate.data.decode import BadPicture, decode, is_grey
 from striate.data.digest import digest_of
-from striate.data.draw import sample_id
+from striate.data.draw import ids_of
 from striate.data.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
-from striate.data.pictures import Encoded, Pictures
+from striate.data.pictures import Encoded, Pictures, names_of
 from striate.data.progress import Progress
 from striate.durable import write_file
 
@@ -129,7 +129,7 @@ def look_at(pictures: Pictures, index: int) -> tuple[Row, str]:
 def _recall(pictures: Pictures, remembered: Ledger | None) -> Ledger:
     """Return the ledger of a split, with the remembered rows of files that have the same name and stamp."""
     facts = np.zeros(len(pictures), FACTS)
-    facts["id"] = [sample_id(pictures.name(index)) for index in range(len(pictures))]
+    facts["id"] = ids_of(names_of(pictures))
     facts["stamp"] = np.fromiter(
         (_stamp(pictures, index) for index in range(len(pictures))), np.uint64, count=len(pictures)
     )

@@ -8,17 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.duplicates import Group, Kind
+from striate.data.clean import MENDED_BY_TABLE, can_be_listed
 from striate.data.facts import DEEP, KINDS, MODES
 from striate.data.findings import SEVERITIES, Finding
 from striate.data.gathered import Gathered
 from striate.data.ledger import Ledger
-from striate.data.pictures import Source, TaskName
+from striate.data.pictures import Bad, Source, TaskName
 from striate.data.rules import RULES
-from striate.data.store import Bad
+from striate.data.source import shown_place
+from striate.errors import command
 
 Verdict = Literal["ok", "look", "stop"]
 # The most groups of copies that are listed by name; the findings count all.
 GROUPS_LISTED = 1000
+# What the table of the good pictures is called in commands.
+CLEAN = "clean.csv"
 # The schema of `as_json`, raised when a key changes its meaning or goes.
 SCHEMA = 1
 
@@ -72,12 +76,25 @@ class Audit:
     unreadable: tuple[Bad, ...]
     copies: tuple[Copies, ...]
     notes: tuple[str, ...]
+    listable: bool = True
 
     @property
     def verdict(self) -> Verdict:
         """`stop` where training would be refused or its score mean nothing, `look` where something should be seen."""
         worst = max((SEVERITIES.index(finding.severity) for finding in self.findings), default=0)
         return ("ok", "look", "stop")[worst]
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The commands that mend what can be mended by one."""
+        found = {finding.code for finding in self.findings if finding.severity != "note"}
+        commands, data = [], self.root
+        if found & MENDED_BY_TABLE and self.listable:
+            commands, data = [command("check", data, "--write-manifest", CLEAN)], CLEAN
+        train = ["train", data]
+        if "imbalance" in found:
+            train += ["--sampling", "balanced"]
+        return (*commands, command(*train)) if len(train) > 2 or commands else ()
 
     @property
     def total(self) -> int:
@@ -110,6 +127,7 @@ class Audit:
             "unreadable": [{"file": bad.name, "reason": bad.reason} for bad in self.unreadable],
             "duplicates": [_copies_as_json(copies) for copies in self.copies],
             "notes": list(self.notes),
+            "commands": list(self.commands),
         }
 
 
@@ -126,7 +144,7 @@ def audit_gathered(data: Gathered) -> Audit:
     findings = [finding for rule in RULES for finding in rule(data)]
     gravest = sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
     return Audit(
-        root=str(source.root),
+        root=shown_place(source),
         format=source.format,
         evidence=source.evidence,
         task=source.task,
@@ -142,6 +160,7 @@ def audit_gathered(data: Gathered) -> Audit:
         unreadable=tuple(Bad(data.name(position), reason) for position, reason in data.reasons()),
         copies=_listed(data),
         notes=tuple(source.notes),
+        listable=can_be_listed(source),
     )
 
 

@@ -13,9 +13,12 @@ import numpy as np
 from striate.data.facts import BAD
 from striate.data.files import FilePictures
 from striate.data.gathered import KEPT_FIRST, Gathered
+from striate.data.pictures import Source
 from striate.durable import write_file
 from striate.errors import DataError, UsageError
 
+# The findings that a table without the pictures at fault mends.
+MENDED_BY_TABLE = {"unreadable", "conflicts", "across", "copies"}
 # What stands between several labels in a cell of a CSV.
 SEPARATOR = "|"
 
@@ -40,7 +43,7 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
     """
     if path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
         raise UsageError(f"{path}: a manifest ends in .csv, .tsv or .jsonl.")
-    if not all(isinstance(pictures, FilePictures) for pictures in data.source.splits.values()):
+    if not can_be_listed(data.source):
         raise DataError(
             f"{data.source.root}: the pictures of {data.source.format} are no files of their own, so no table can "
             "list them."
@@ -57,6 +60,11 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
     write_file(path, _table(data, kept, path).encode("utf-8"))
     unreadable = int(((data.facts["flags"] & BAD) != 0).sum())
     return Cleaned(path, len(kept), unreadable, len(copies), len(conflicts))
+
+
+def can_be_listed(source: Source) -> bool:
+    """Say whether a table can name the pictures of a data set, each being a file of its own."""
+    return all(isinstance(pictures, FilePictures) for pictures in source.splits.values())
 
 
 def _table(data: Gathered, kept: list[int], path: Path) -> str:

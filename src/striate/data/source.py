@@ -33,6 +33,11 @@ def place_of(path: str | Path) -> str:
     return str(path) if _is_bundled(path) else str(Path(path).resolve())
 
 
+def shown_place(source: Source) -> str:
+    """Return what a data set is called in messages and commands: its path as it was given, or its bundled name."""
+    return next((name for name, root in BUNDLED.items() if root == source.root), str(source.root))
+
+
 def open_source(path: str | Path) -> Source:
     """Find out a data set's format and list its pictures; no picture is decoded.
 

@@ -17,6 +17,7 @@ from striate.data.digest import DIGEST_BYTES, digest_of
 from striate.data.draw import Ids, ids_of
 from striate.data.names import Names
 from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Place, Writer, find, map_rows, writing
+from striate.data.pictures import Bad as Bad
 from striate.data.pictures import Pictures, names_of
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
@@ -29,14 +30,6 @@ CHUNK = 512
 KEPT_EACH = 1 << 30
 # The most pictures that mean and deviation are taken of.
 LOOKED_AT = 20_000
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A picture that was left out, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,9 @@ class Check:
         Raises UsageError where the ending is none of a table, DataError where the pictures are no files, StorageError
         where the disk is full.
         """
-        with storage_errors(Path(path), f"run: {command('check', self.audit.root, '--write-manifest', path)}"):
+        with storage_errors(
+            Path(path), f"run: {command('check', self.audit.root, '--write-manifest', path)}"
+        ):
             return write_clean(self.data, Path(path))
 
 

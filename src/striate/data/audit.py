@@ -1,14 +1,14 @@
 """The audit of a data set: what is in it, what is wrong with it, and what would mend it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.duplicates import Group, Kind
 from striate.data.clean import MENDED_BY_TABLE, can_be_listed
+from striate.data.duplicates import Group, Kind
 from striate.data.facts import DEEP, KINDS, MODES
 from striate.data.findings import SEVERITIES, Finding
 from striate.data.gathered import Gathered
@@ -21,6 +21,8 @@ from striate.errors import command
 Verdict = Literal["ok", "look", "stop"]
 # The most groups of copies that are listed by name; the findings count all.
 GROUPS_LISTED = 1000
+# Pictures of a finding that are named; it counts all.
+NAMED = 20
 # What the table of the good pictures is called in commands.
 CLEAN = "clean.csv"
 # The schema of `as_json`, raised when a key changes its meaning or goes.
@@ -48,11 +50,12 @@ class Copy:
 
 @dataclass(frozen=True)
 class Copies:
-    """Pictures that are one, and whether they stand in several splits or under several labels."""
+    """Pictures that are one; whether they stand in several splits, several in one split, or under several labels."""
 
     kind: Kind
     members: tuple[Copy, ...]
     across: bool
+    within: bool
     conflict: bool
 
 
@@ -64,6 +67,7 @@ class Audit:
     format: str
     evidence: str
     task: TaskName
+    names: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
     pictures: Mapping[str, int]
     height: Span
@@ -97,6 +101,11 @@ class Audit:
         return (*commands, command(*train)) if len(train) > 2 or commands else ()
 
     @property
+    def classes(self) -> int:
+        """The number of classes, labels or numbers."""
+        return len(self.names)
+
+    @property
     def total(self) -> int:
         """The pictures of all splits."""
         return sum(self.pictures.values())
@@ -113,6 +122,7 @@ class Audit:
             "format": self.format,
             "evidence": self.evidence,
             "task": self.task,
+            "classes": list(self.names),
             "verdict": self.verdict,
             "pictures": dict(self.pictures),
             "counts": {split: dict(counts) for split, counts in self.counts.items()},
@@ -141,13 +151,14 @@ def audit_gathered(data: Gathered) -> Audit:
     source = data.source
     facts = data.facts[data.readable]
     heights, widths = facts["height"].astype(np.int64), facts["width"].astype(np.int64)
-    findings = [finding for rule in RULES for finding in rule(data)]
+    findings = [_with_names(data, finding) for rule in RULES for finding in rule(data)]
     gravest = sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
     return Audit(
         root=shown_place(source),
         format=source.format,
         evidence=source.evidence,
         task=source.task,
+        names=source.classes,
         counts={split: _counts(data, split) for split in data.splits if source.task != "regression"},
         pictures={split: len(source.splits[split]) for split in data.splits},
         height=_span(heights),
@@ -162,6 +173,11 @@ def audit_gathered(data: Gathered) -> Audit:
         notes=tuple(source.notes),
         listable=can_be_listed(source),
     )
+
+
+def _with_names(data: Gathered, finding: Finding) -> Finding:
+    """Return a finding with the names of its first pictures."""
+    return replace(finding, names=tuple(data.name(i) for i in finding.examples[:NAMED]))
 
 
 def _counts(data: Gathered, split: str) -> dict[str, int]:
@@ -185,7 +201,7 @@ def _listed(data: Gathered) -> tuple[Copies, ...]:
     judged = [(data.is_conflict(group), data.is_across(group), group) for group in data.duplicates.groups]
     judged.sort(key=lambda each: (not each[0], not each[1], each[2].kind, -len(each[2].members)))
     return tuple(
-        Copies(group.kind, _named(data, group), across, conflict)
+        Copies(group.kind, _named(data, group), across, data.is_within(group), conflict)
         for conflict, across, group in judged[:GROUPS_LISTED]
     )
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from striate.data.facts import BAD
 from striate.data.files import FilePictures
-from striate.data.gathered import KEPT_FIRST, Gathered
+from striate.data.gathered import Gathered
 from striate.data.pictures import Source
 from striate.durable import write_file
 from striate.errors import DataError, UsageError
 
+# The order in which copies are worth keeping: what a network is scored by comes first.
+KEPT_FIRST = ("test", "val", "train", "all")
 # The findings that a table without the pictures at fault mends.
 MENDED_BY_TABLE = {"unreadable", "conflicts", "across", "copies"}
 # What stands between several labels in a cell of a CSV.

@@ -95,13 +95,17 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding: a code of SENTENCES, how serious it is, its number, words for the sentence, and some pictures."""
+    """One finding: a code of SENTENCES, how serious it is, its number, words for the sentence, and its pictures.
+
+    `examples` are the positions of all its pictures, `names` the names of the first of them.
+    """
 
     code: str
     severity: Severity
     count: int
     words: Mapping[str, str]
     examples: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def english(self) -> str:
@@ -115,4 +119,10 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """Return the finding for machines."""
-        return {"code": self.code, "severity": self.severity, "count": self.count, "text": self.english}
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "count": self.count,
+            "text": self.english,
+            "files": list(self.names),
+        }

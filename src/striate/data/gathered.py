@@ -13,8 +13,8 @@ from striate.data.facts import BAD
 from striate.data.ledger import Ledger
 from striate.data.pictures import Encoded, Pictures, Source
 
-# The order in which copies are worth keeping: what a network is scored by comes first.
-KEPT_FIRST = ("test", "val", "train", "all")
+# The order in which splits are told.
+SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Gathered:
     @cached_property
     def splits(self) -> tuple[str, ...]:
         """The names of the splits, in the order of the pictures."""
-        return tuple(self.source.splits)
+        return tuple(sorted(self.source.splits, key=SPLITS.index))
 
     @cached_property
     def facts(self) -> NDArray[Any]:
@@ -100,6 +100,10 @@ class Gathered:
     def is_across(self, group: Group) -> bool:
         """Say whether copies stand in several splits."""
         return len(np.unique(self.split[list(group.members)])) > 1
+
+    def is_within(self, group: Group) -> bool:
+        """Say whether some split has two or more of the copies."""
+        return len(np.unique(self.split[list(group.members)])) < len(group.members)
 
     def is_conflict(self, group: Group) -> bool:
         """Say whether copies have different labels."""

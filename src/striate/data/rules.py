@@ -18,6 +18,8 @@ from striate.data.walk import some
 
 # Shares above which training is refused or misleads: of unreadable pictures, of conflicts, of a split seen in another.
 BAD_SHARE, CONFLICT_SHARE, LEAK_SHARE = 0.01, 0.01, 0.05
+# The share of near copies within a split from which they are worth a look.
+NEAR_SHARE = 0.01
 # The largest class over the smallest from where it is said, and from where something should be done about it.
 UNEVEN, VERY_UNEVEN = 3, 10
 # A picture is tiny if its shorter side is under a quarter of the median, and under this.
@@ -54,9 +56,10 @@ def _copies(data: Gathered) -> Iterator[Finding]:
     yield from _across(data, "across", leaked, LEAK_SHARE)
     also = set(_members(group for group in near if data.is_across(group))) - set(leaked)
     yield from _across(data, "near-across", sorted(also), 1.0)
-    yield from _of("copies", "look", [i for group in exact for i in _spare(data, group)])
-    within = _members(group for group in near if not data.is_across(group))
-    yield from _of("near-copies", "look", within)
+    spare = [i for group in exact if not data.is_conflict(group) for i in _spare(data, group)]
+    yield from _of("copies", "look", spare)
+    within = _members(group for group in near if data.is_within(group) and not data.is_conflict(group))
+    yield from _of("near-copies", "look" if len(within) > NEAR_SHARE * len(data) else "note", within)
 
 
 def _across(data: Gathered, code: str, positions: Sequence[int], most: float) -> Iterator[Finding]:
@@ -104,7 +107,7 @@ def _class_names(data: Gathered) -> Iterator[Finding]:
     alike = defaultdict(list)
     for name in names:
         alike[re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", name)).casefold() or name].append(name)
-    twins = ["/".join(group) for group in alike.values() if len(group) > 1]
+    twins = [" and ".join(f"'{name}'" for name in group) for group in alike.values() if len(group) > 1]
     if data.source.task == "regression":
         return
     for code, found in (

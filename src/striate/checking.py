@@ -9,6 +9,7 @@ from striate.data.audit import Audit, audit_gathered
 from striate.data.clean import Cleaned, write_clean
 from striate.data.gathered import Gathered
 from striate.data.ledger import inspect, ledger_path, open_ledgers, save_ledgers
+from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
 from striate.data.source import open_source, place_of
 from striate.durable import storage_errors
@@ -34,7 +35,9 @@ class Check:
             return write_clean(self.data, Path(path))
 
 
-def check(data: str | Path, *, threads: int | None = None, progress: Progress | None = None) -> Check:
+def check(
+    data: str | Path | Source, *, threads: int | None = None, progress: Progress | None = None
+) -> Check:
     """Look at every picture of a data set, but those known from before, and return its audit.
 
     What was learned is kept in the cache folder, so that unchanged files are not decoded again. Raises DataError where

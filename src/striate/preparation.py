@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from striate.data.augment import PRESETS
 from striate.data.decode import is_grey, size_of
 from striate.data.draw import ids_of
+from striate.data.labels import label_counts, refuse_other_task, relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
 from striate.data.pictures import Pictures, Source, names_of
@@ -21,20 +21,25 @@ from striate.data.reader import MEMORY_SHARE, Reader, memory
 from striate.data.source import open_source, place_of
 from striate.data.split import stratified_split
 from striate.data.store import Store, mean_and_std
-from striate.errors import DataError, UsageError, unknown
+from striate.errors import DataError, UsageError
 from striate.nets.catalog import CATALOG
 from striate.nets.published import PUBLISHED, published
 from striate.network import check_name, make_network
-from striate.run import EVALUATED_AT_ONCE, THREADS, Run, relabel
+from striate.run import EVALUATED_AT_ONCE, THREADS, Run
+from striate.tasks.make import make_task
+from striate.tasks.regression import Scale, scale_of
+from striate.tasks.task import AnyTask
+from striate.tasks.weights import class_weights
 from striate.tracing.summary import summary
 from striate.training.choice import (
     DEFAULT_NET,
     Chosen,
     Facts,
     Settings,
-    choose_augment,
     choose_plan,
     choose_side,
+    refuse_unused,
+    resolve_augment,
 )
 from striate.training.recipe import LAYOUTS, Recipe
 
@@ -55,8 +60,21 @@ class Prepared:
 
     recipe: Recipe
     classes: tuple[str, ...]
+    source: Source
     manifest: Manifest
     stores: Mapping[str, Store]
+
+    @property
+    def task(self) -> AnyTask:
+        """What is learned, classes weighed by the training pictures as the recipe says."""
+        recipe, labels = self.recipe, self.stores["train"].labels
+        return make_task(
+            recipe.task,
+            self.classes,
+            scale=recipe.targets,
+            label_smoothing=recipe.train.label_smoothing,
+            weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
+        )
 
     def loader(self, split: str) -> Loader:
         """Return the batches of a split."""
@@ -68,11 +86,12 @@ class Prepared:
             seed=recipe.seed,
             threads=AHEAD,
             layout=LAYOUTS[recipe.train.layout],
+            sampling=recipe.train.sampling,
             paged=recipe.train.order == "paged",
         )
 
 
-def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepared:
+def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -> Prepared:
     """Read a data set and choose what `settings` leave open, telling every choice.
 
     Raises UsageError for a network that is unknown or cannot be trained on these pictures, DataError for pictures
@@ -84,7 +103,10 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     if settings.net is None:
         progress.say(f"net {net}: no --net was given")
     source = open_source(data)
+    own_rule = net in CATALOG and CATALOG[net].rule is not None
+    refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     _refuse_unwritable_names(source)
+    _refuse_missing_numbers(source)
     splits = _split(source, seed=settings.seed)
     _tell_unscored(splits, source.classes, progress)
     shape = _choose_input(splits["train"], net, settings, progress)
@@ -96,10 +118,10 @@ def prepare(data: str | Path, settings: Settings, progress: Progress) -> Prepare
     )
     stores = _decode(splits, source, shape, settings, reader)
     recipe = _recipe(place, net, source, shape, stores["train"], settings, progress)
-    return Prepared(recipe, source.classes, manifest_of(source, stores), stores)
+    return Prepared(recipe, source.classes, source, manifest_of(source, stores), stores)
 
 
-def reread(run: Run, data: str | Path | None, progress: Progress, *, pack: bool = True) -> Prepared:
+def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pack: bool = True) -> Prepared:
     """Read the pictures of a run again, from `data` where they have moved.
 
     Raises DataError where one is gone or has changed.
@@ -107,7 +129,8 @@ def reread(run: Run, data: str | Path | None, progress: Progress, *, pack: bool 
     recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
     source = run.source() if data is None else open_source(data)
     reader = Reader(data=recipe.data, root=source.root, threads=THREADS, progress=progress, pack=pack)
-    stored = {"train": recipe.preprocess.enlarged(PRESETS[recipe.train.augment].margin)}
+    stored = {"train": recipe.preprocess.enlarged(recipe.train.augment.margin)}
+    refuse_other_task(source, recipe.task)
     stores = {}
     for split, listed in run.manifest.splits.items():
         if len(listed):
@@ -116,7 +139,7 @@ def reread(run: Run, data: str | Path | None, progress: Progress, *, pack: bool 
             refuse_changed(run.manifest, split, store)
             # Classes are numbered as when the run began, also where a class folder has been added since.
             stores[split] = relabel(store, source, run.classes)
-    return Prepared(recipe, run.classes, run.manifest, stores)
+    return Prepared(recipe, run.classes, source, run.manifest, stores)
 
 
 def _refuse_unwritable_names(source: Source) -> None:
@@ -126,6 +149,18 @@ def _refuse_unwritable_names(source: Source) -> None:
             name.encode()
         except UnicodeEncodeError as error:
             raise DataError(f"{source.root}: the name {name!a} is not UTF-8. Rename the folder.") from error
+
+
+def _refuse_missing_numbers(source: Source) -> None:
+    """Raise DataError for a picture whose number is infinite or not one."""
+    if source.task != "regression":
+        return
+    for pictures in source.splits.values():
+        for index, target in np.argwhere(~np.isfinite(pictures.labels)):
+            raise DataError(
+                f"{source.root}: {pictures.name(int(index))} has {pictures.labels[index, target]} as its "
+                f"'{source.classes[target]}'. Give every picture a number, or leave it out."
+            )
 
 
 def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
@@ -141,12 +176,12 @@ def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
 
 
 def _tell_unscored(splits: Mapping[str, Pictures], classes: tuple[str, ...], progress: Progress) -> None:
-    """Say which classes no held-out picture will score, as a class of one or two pictures has none."""
+    """Say which classes or labels no held-out picture will score, as a class of one or two pictures has none."""
     held_out = [split for split in ("val", "test") if split in splits and len(splits[split])]
     if not held_out:
         progress.say("note: no picture is held out, so the network will not be scored")
         return
-    counts = np.bincount(splits[held_out[-1]].labels, minlength=len(classes))
+    counts = label_counts(splits[held_out[-1]].labels, len(classes))
     thin = [name for name, count in zip(classes, counts, strict=True) if count == 0]
     if thin:
         more = f" and {len(thin) - SHOWN} more" if len(thin) > SHOWN else ""
@@ -186,10 +221,8 @@ def _decode(
         size=(height, width), channels=1 if channels == 1 else 3, mean=(), std=(), fit=settings.fit
     )
     reader.refuse_too_large(sum(map(len, splits.values())), seen)
-    augment = settings.augment or choose_augment(grey=channels == 1, side=min(height, width)).value
-    if augment not in PRESETS:
-        raise unknown("augmentation", str(augment), PRESETS)
-    stored = {"train": seen.enlarged(PRESETS[str(augment)].margin)}
+    augment = resolve_augment(settings, grey=channels == 1, side=min(height, width), task=source.task)
+    stored = {"train": seen.enlarged(augment.margin)}
     stores = {
         split: reader.store(split, pictures, stored.get(split, seen))
         for split, pictures in splits.items()
@@ -234,12 +267,13 @@ def _recipe(
     facts = Facts(
         pictures=len(store),
         grey=channels == 1,
-        side=height,
+        side=min(height, width),
         net=net,
         normed=any(isinstance(module, NORMS) for module in model.modules()),
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
         own_rate=None if entry is None else entry.rate,
         pretrained=settings.weights is not None,
+        task=source.task,
     )
     plan, choices = choose_plan(settings, facts)
     if len(store) * preprocess.row_bytes > MEMORY_SHARE * memory():
@@ -254,6 +288,8 @@ def _recipe(
         seed=settings.seed,
         preprocess=preprocess,
         train=plan,
+        task=source.task,
+        targets=scale_of(store.labels) if source.task == "regression" else Scale(),
     )
     _refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
     return recipe

@@ -1,8 +1,7 @@
 """A run folder, read back: the network, what it scored, and predictions through the same preprocessing."""
 
 import json
-from collections.abc import Mapping, Sized
-from dataclasses import replace
+from collections.abc import Mapping, Sequence, Sized
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from striate.data.decode import BadPicture
+from striate.data.labels import refuse_other_task, relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, load_manifest
 from striate.data.pictures import Source
@@ -24,8 +24,8 @@ from striate.data.source import BUNDLED, open_source, place_of
 from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.network import make_network
-from striate.tasks.classification import Classification, Guess
-from striate.tasks.scores import Scores, evaluate
+from striate.tasks.make import make_task
+from striate.tasks.task import Answer, AnyTask, Scores, evaluate
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record
 from striate.training.result import load_result
@@ -37,24 +37,33 @@ THREADS = 4
 
 
 class Run:
-    """A finished run. Everything is read from its folder when first asked for; nothing is ever written there."""
+    """A finished run. Everything is read from its folder when first asked for; nothing is ever written there.
 
-    def __init__(self, folder: Path) -> None:
+    `data` is its data set where that is open already, as one made in Python is.
+    """
+
+    def __init__(self, folder: Path, data: Source | None = None) -> None:
         self.folder = folder
         self.recipe: Recipe = load_recipe(folder / "recipe.toml")
+        self._data = data
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """The class names, in the order of the network's outputs."""
+        """The names of classes, labels or targets, in the order of the network's outputs."""
         names = read_json(self.folder / "classes.json")
         if names.keys() != {str(i) for i in range(len(names))}:
             raise DataError(
                 f"{self.folder / 'classes.json'}: does not number its classes. Restore it from a copy."
             )
         return tuple(str(names[str(i)]) for i in range(len(names)))
+
+    @cached_property
+    def task(self) -> AnyTask:
+        """What the network's outputs mean."""
+        return make_task(self.recipe.task, self.classes, scale=self.recipe.targets)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -72,13 +81,9 @@ class Run:
         return read_record(self.folder / "metrics.jsonl")
 
     def summary(self) -> dict[str, Any]:
-        """Return the run in short: folder, network, classes, and the result's split, accuracy and loss."""
+        """Return the run in short: folder, network, classes, and the result's split, loss and scores."""
         result = next((line for line in reversed(self.metrics) if line["kind"] == "result"), None)
-        kept = (
-            None
-            if result is None
-            else {name: result[name] for name in ("split", "accuracy", "loss", "images")}
-        )
+        kept = None if result is None else {name: v for name, v in result.items() if name != "kind"}
         return {
             "run": str(self.folder),
             "net": self.recipe.net,
@@ -111,10 +116,12 @@ class Run:
         shape = (self.preprocess.channels, *self.preprocess.size)
         return make_network(self.recipe.net, num_classes=len(self.classes), input=shape)
 
-    def predict(self, picture: Picture, *, top: int = 5) -> list[Guess]:
-        """Return the `top` likeliest classes of a path, a Pillow image or a uint8 array (H, W[, C]), likeliest first.
+    def predict(self, picture: Picture, *, top: int | None = None) -> Sequence[Answer]:
+        """Return what the network says of a path, a Pillow image or a uint8 array (H, W[, C]).
 
-        Raises DataError where the picture cannot be read.
+        Of classes the `top` likeliest, or five; of labels those it gives, or the `top` likeliest; the likeliest
+        first, each a Guess of label and probability. Of targets all, each an Estimate of label and value. Raises
+        DataError where the picture cannot be read, UsageError for a `top` of targets.
         """
         encoded = read_picture(picture) if isinstance(picture, str | Path) else picture
         try:
@@ -124,24 +131,30 @@ class Run:
             raise DataError(f"{name}: cannot be read ({error}).") from error
         with torch.inference_mode():
             logits = self.model(self.preprocess.normalise(pixels[None]))
-        return Classification(self.classes).guesses(logits, top=top)[0]
+        return self.task.guesses(logits, top=top)[0]
 
     def evaluate(
-        self, data: str | Path | None = None, *, split: str | None = None, progress: Progress | None = None
+        self,
+        data: str | Path | Source | None = None,
+        *,
+        split: str | None = None,
+        progress: Progress | None = None,
     ) -> Scores:
         """Return the scores on a split of other data, or of the run's own: test, else val, else everything.
 
-        Raises DataError where the data have a class the network does not know.
+        Raises DataError where the data have a class the network does not know, or are of another kind.
         """
         return self.score(self.load(data, split=split, progress=progress))
 
     def score(self, store: Store) -> Scores:
         """Return the scores on decoded pictures, such as `load` returns."""
         loader = Loader(store=store, preprocess=self.preprocess, batch=EVALUATED_AT_ONCE, threads=THREADS)
-        return evaluate(self.model, loader.evaluation(), num_classes=len(self.classes))
+        return evaluate(self.model, loader.evaluation(), self.task)
 
     def source(self) -> Source:
         """Return the data set the run was trained on; raises DataError where it is no longer there."""
+        if self._data is not None:
+            return self._data
         place = self.recipe.data
         if place not in BUNDLED and not Path(place).exists():
             raise DataError(
@@ -152,11 +165,16 @@ class Run:
         return open_source(BUNDLED.get(place, place))
 
     def load(
-        self, data: str | Path | None = None, *, split: str | None = None, progress: Progress | None = None
+        self,
+        data: str | Path | Source | None = None,
+        *,
+        split: str | None = None,
+        progress: Progress | None = None,
     ) -> Store:
         """Return the decoded pictures of a split, as `evaluate` chooses it, labelled by this run's classes."""
         progress = progress or Silent()
         source = self.source() if data is None else open_source(data)
+        refuse_other_task(source, self.recipe.task)
         if data is None:
             chosen = _split_of(self.manifest.splits, split, source.root)
             pictures = listed_pictures(source, self.manifest, chosen)
@@ -173,8 +191,11 @@ class Run:
         return relabel(store, source, self.classes)
 
 
-def open_run(path: str | Path) -> Run:
-    """Open a run folder; raises DataError where it is none, or is from a newer version of striate."""
+def open_run(path: str | Path, *, data: Source | None = None) -> Run:
+    """Open a run folder, with its data set where that is open already.
+
+    Raises DataError where it is none, or is from a newer version of striate.
+    """
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{path}: no such folder. Give a run folder, such as one below runs/.")
@@ -204,19 +225,6 @@ def read_picture(path: str | Path) -> bytes:
         ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:
-    """Return a store whose labels count in `classes`; raises DataError for a picture of a class not among them."""
-    if source.classes == classes:
-        return store
-    met = set(store.labels.tolist())
-    if unknown := [name for i, name in enumerate(source.classes) if i in met and name not in classes]:
-        raise DataError(
-            f"{source.root}: class '{unknown[0]}' is not one the network knows. It knows: {', '.join(classes)}."
-        )
-    places = torch.tensor([classes.index(name) if name in classes else -1 for name in source.classes])
-    return replace(store, labels=places[store.labels])
 
 
 def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path) -> str:

@@ -8,6 +8,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
+from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
 from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
@@ -16,7 +17,6 @@ from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
 from striate.preparation import Prepared, prepare, reread
 from striate.run import Run, open_run
-from striate.tasks.classification import Classification
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
 from striate.training.environment import environment
@@ -29,7 +29,7 @@ NAME_LENGTH = 60
 
 
 def train(
-    data: str | Path,
+    data: str | Path | Source,
     *,
     net: str | None = None,
     epochs: int | None = None,
@@ -39,9 +39,10 @@ def train(
 ) -> Run:
     """Train a network on a data set and return the finished run.
 
-    `data` is a folder of class folders, flat or below train/, val/ and test/, an IDX folder, or 'fashion'. What
-    `settings` leave open is chosen from the data. The run folder is `out`, which must be new or empty, or
-    runs/<date>-<net>-<data>. Raises UsageError, DataError, StorageError, DivergedError or Interrupted.
+    `data` is a folder of class folders, flat or below train/, val/ and test/, an IDX folder, or 'fashion'; or a
+    Source made in Python, which resuming the run takes too. What `settings` leave open is chosen from the data. The
+    run folder is `out`, which must be new or empty, or runs/<date>-<net>-<data>. Raises UsageError, DataError,
+    StorageError, DivergedError or Interrupted.
     """
     settings = settings or Settings()
     settings = replace(
@@ -58,7 +59,9 @@ def train(
         return _finish(folder, prepared, progress)
 
 
-def resume(folder: str | Path, *, data: str | Path | None = None, progress: Progress | None = None) -> Run:
+def resume(
+    folder: str | Path, *, data: str | Path | Source | None = None, progress: Progress | None = None
+) -> Run:
     """Go on with a run from its last checkpoint, bit for bit as if it had not stopped, and return it finished.
 
     A run that was trained to its end is returned as it is. `data` says where the data set is now, if it has moved;
@@ -144,13 +147,13 @@ def _write_facts(folder: Path, prepared: Prepared) -> None:
 
 def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:
     """Train to the end, write model/ and the report, and return the run."""
-    run, recipe = open_run(folder), prepared.recipe
+    run, recipe = open_run(folder, data=prepared.source), prepared.recipe
     held_out = [
         split for split in ("val", "test") if split in prepared.stores and len(prepared.stores[split])
     ]
     job = Job(
         recipe=recipe,
-        task=Classification(prepared.classes, recipe.train.label_smoothing),
+        task=prepared.task,
         train=prepared.loader("train"),
         watched=(held_out[0], prepared.loader(held_out[0])) if held_out else None,
         final=(held_out[-1], prepared.loader(held_out[-1])) if held_out else None,

@@ -39,14 +39,14 @@ def test_a_run_of_a_newer_version_is_refused_by_every_reader(
 ) -> None:
     recipe = finished / "recipe.toml"
     recipe.write_text(
-        recipe.read_text(encoding="utf-8").replace("format = 1\n", "format = 2\n"), encoding="utf-8"
+        recipe.read_text(encoding="utf-8").replace("format = 2\n", "format = 3\n"), encoding="utf-8"
     )
     before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
     answer = striate(verb, finished, *(["a.png"] if verb == "predict" else []))
     assert answer == (
         2,
         "",
-        f"striate: {finished}: written by a newer striate (run format 2, this version reads up to 1). "
+        f"striate: {finished}: written by a newer striate (run format 3, this version reads up to 2). "
         "Upgrade with: pip install -U striate\n",
     )
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before

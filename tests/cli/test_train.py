@@ -54,7 +54,8 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     "no such folder": (["nowhere"], 2, "nowhere: no such folder. Give a folder of class folders, or 'fashion'."),
     "a file": (
         ["photos/dog/사진0.png"], 2,
-        "photos/dog/사진0.png: not a folder. Give the folder that holds the class folders.",
+        "photos/dog/사진0.png: no data set. Give the folder that holds the class folders, or a file of these: "
+        ".csv, .tsv, .jsonl, .npz.",
     ),
     "no pictures": (["empty"], 2, f"empty: no pictures in it. {WANTED}"),
     "one class": (["one"], 2, f"one: only one class with pictures, 'dog'; a classifier needs two or more. {WANTED}"),

@@ -277,7 +277,8 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, "1.png")
     assert refusal(tmp_path / "1.png") == (
-        f"{tmp_path}/1.png: not a folder. Give the folder that holds the class folders."
+        f"{tmp_path}/1.png: no data set. Give the folder that holds the class folders, or a file of these: "
+        ".csv, .tsv, .jsonl, .npz."
     )
 
 

@@ -3,7 +3,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from striate.look.curves import accuracy_lines, draw, loss_lines
+from striate.look.curves import draw, loss_lines, score_lines
+from striate.tasks.metric import Metric
+
+ACCURACY = Metric("accuracy", "accuracy")
 
 
 def epoch(number: int, step: int, *, train: tuple[float, float], val: tuple[float, float]) -> dict[str, Any]:
@@ -31,7 +34,7 @@ def test_losses_stand_over_epochs() -> None:
 
 
 def test_accuracies_are_in_percent() -> None:
-    lines = {line.name: list(line.y) for line in accuracy_lines(METRICS, split="val")}
+    lines = {line.name: list(line.y) for line in score_lines(METRICS, ACCURACY, split="val")}
     assert lines["train"] == pytest.approx([50, 70])
     assert lines["held out"] == pytest.approx([60, 80])
 

@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
+from striate.data.augment import PRESETS
 from striate.errors import UsageError
 from striate.training.choice import Facts, Settings, choose_plan, choose_side
 
-FACTS = Facts(pictures=10_000, grey=True, net="resnet9", normed=True, layers=9, side=96)
+FACTS = Facts(pictures=10_000, grey=True, side=28, net="resnet9", normed=True, layers=9)
 
 
 def test_every_choice_is_told_with_its_reason() -> None:
@@ -20,7 +21,9 @@ def test_every_choice_is_told_with_its_reason() -> None:
         "layout channels_last: the quicker one measured for resnet9",
         "weight_decay 0.0005: for nesterov",
     ]
-    assert all(getattr(plan, choice.name) == choice.value for choice in choices)
+    values = {choice.name: choice.value for choice in choices}
+    assert plan.augment == PRESETS[str(values.pop("augment"))]
+    assert all(getattr(plan, name) == value for name, value in values.items())
 
 
 def test_the_rate_is_lower_without_norms_and_lowest_in_a_deep_network() -> None:
@@ -29,7 +32,7 @@ def test_the_rate_is_lower_without_norms_and_lowest_in_a_deep_network() -> None:
     assert [str(choice) for choice in choices] == [
         "epochs 40: the most chosen; 100 training pictures are few",
         "batch 16: for 100 training pictures",
-        "augment photos: colour pictures",
+        "augment small-photos: colour pictures of under 64 pixels",
         "optimizer nesterov: the default",
         "lr 0.00625: for nesterov at batch 16, a network with no norms, few layers",
         "layout contiguous: not measured for this network",
@@ -37,6 +40,34 @@ def test_the_rate_is_lower_without_norms_and_lowest_in_a_deep_network() -> None:
     ]
     _, choices = choose_plan(Settings(), replace(shallow, layers=8))
     assert str(choices[4]) == "lr 0.00125: for nesterov at batch 16, a network with no norms, many layers"
+
+
+@pytest.mark.parametrize(
+    ("grey", "side", "told"),
+    [
+        (True, 224, "augment digits: grey pictures"),
+        (False, 63, "augment small-photos: colour pictures of under 64 pixels"),
+        (False, 64, "augment photos: colour pictures of 64 pixels or more"),
+    ],
+)
+def test_colour_pictures_are_cropped_where_they_are_large_enough(grey: bool, side: int, told: str) -> None:
+    _, choices = choose_plan(Settings(), replace(FACTS, grey=grey, side=side))
+    assert str(choices[2]) == told
+
+
+def test_erasing_replaces_that_of_the_augmentation_chosen_or_asked_for() -> None:
+    plan, _ = choose_plan(Settings(erasing=0.5), FACTS)
+    assert plan.augment == replace(PRESETS["digits"], erasing=0.5)
+    plan, _ = choose_plan(Settings(augment="strong", erasing=0.0), FACTS)
+    assert plan.augment == replace(PRESETS["strong"], erasing=0.0)
+
+
+def test_mixing_is_refused_where_a_network_learns_by_its_own_rule() -> None:
+    with pytest.raises(UsageError) as raised:
+        choose_plan(Settings(cutmix=1.0), replace(FACTS, net="perceptron", own_rate=0.02))
+    assert str(raised.value) == (
+        "perceptron learns by its own rule, which takes one label a picture. Leave mixup and cutmix at 0."
+    )
 
 
 def test_adamw_has_its_own_rate() -> None:
@@ -62,7 +93,7 @@ def test_what_is_asked_is_taken_and_not_told() -> None:
     )
     plan, choices = choose_plan(asked, FACTS)
     assert choices == []
-    assert (plan.epochs, plan.batch, plan.augment, plan.optimizer) == (1, 2, "none", "sgd")
+    assert (plan.epochs, plan.batch, plan.augment, plan.optimizer) == (1, 2, PRESETS["none"], "sgd")
     assert (plan.lr, plan.weight_decay, plan.layout) == (0.0, 0.0, "contiguous")
 
 
@@ -101,6 +132,10 @@ def test_the_side_is_as_asked_or_the_networks_own_or_the_pictures(
         ("size", 0, "size is 0; it must be at least 1."),
         ("threads", 0, "threads is 0; it must be at least 1."),
         ("fit", "stretch", "Unknown fit 'stretch'. Known: crop, squash."),
+        ("augment", "photo", "Unknown augmentation 'photo'. Did you mean 'photos'?"),
+        ("erasing", 1.5, "erasing is 1.5; it must be at least 0 and at most 1."),
+        ("mixup", -0.2, "mixup is -0.2; it must be at least 0 and at most 100."),
+        ("cutmix", float("nan"), "cutmix is nan; it must be at least 0 and at most 100."),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_when_made(setting: str, value: Any, message: str) -> None:

@@ -10,13 +10,15 @@ from safetensors.torch import load_file
 from stores import store_of
 from torch import Tensor, nn
 
+from striate.data.augment import Augment
 from striate.data.loader import Loader
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Silent
 from striate.data.store import Store
 from striate.errors import DivergedError
 from striate.rule import LearningRule
-from striate.tasks.classification import AUXILIARY_WEIGHT, Classification
+from striate.tasks.classification import Classification
+from striate.tasks.task import AUXILIARY_WEIGHT
 from striate.training.loop import Job, fit
 from striate.training.recipe import Plan, Recipe
 
@@ -33,8 +35,9 @@ def store(count: int = 16) -> Store:
 
 def job(folder: Path, *, rule: Callable[[nn.Module], LearningRule] | None = None, **changes: Any) -> Job:
     plan: dict[str, Any] = {
-        "epochs": 3, "batch": 4, "augment": "none", "optimizer": "sgd", "lr": 0.1, "momentum": 0.0, "weight_decay": 0.0,
-        "label_smoothing": 0.0, "schedule": "constant", "layout": "contiguous", "checkpoint_every": 0,
+        "epochs": 3, "batch": 4, "augment": Augment(), "optimizer": "sgd", "lr": 0.1, "momentum": 0.0,
+        "weight_decay": 0.0, "label_smoothing": 0.0, "schedule": "constant", "layout": "contiguous",
+        "checkpoint_every": 0,
     }  # fmt: skip
     recipe = Recipe(data="", net="", weights="", seed=0, preprocess=PREPROCESS, train=Plan(**plan | changes))
     loader = Loader(store=store(), preprocess=PREPROCESS, batch=recipe.train.batch)

@@ -1,10 +1,12 @@
 import re
-from dataclasses import replace
+import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from striate.data.augment import PRESETS, Augment
 from striate.data.preprocess import Preprocess
 from striate.errors import DataError, UsageError
 from striate.training.recipe import Plan, Recipe, load_recipe
@@ -12,7 +14,7 @@ from striate.training.recipe import Plan, Recipe, load_recipe
 PLAN = Plan(
     epochs=3,
     batch=16,
-    augment="photos",
+    augment=PRESETS["strong"],
     optimizer="adamw",
     lr=0.001,
     momentum=0.9,
@@ -21,6 +23,8 @@ PLAN = Plan(
     schedule="cosine",
     layout="contiguous",
     checkpoint_every=0,
+    mixup=0.2,
+    cutmix=1.0,
 )
 RECIPE = Recipe(
     data='/사진/a "quoted" folder',
@@ -53,7 +57,8 @@ def test_a_recipe_comes_back_as_it_was_saved(tmp_path: Path) -> None:
         ("label_smoothing", 1.5, "label_smoothing is 1.5; it must be at least 0 and under 1."),
         ("optimizer", "adamW", "Unknown optimizer 'adamW'. Did you mean 'adamw'?"),
         ("schedule", "step", "Unknown schedule 'step'. Known: constant, cosine, one-cycle."),
-        ("augment", "photo", "Unknown augmentation 'photo'. Did you mean 'photos'?"),
+        ("mixup", -1.0, "mixup is -1; it must be at least 0 and at most 100."),
+        ("cutmix", 101.0, "cutmix is 101; it must be at least 0 and at most 100."),
         ("layout", "channel_last", "Unknown layout 'channel_last'. Did you mean 'channels_last'?"),
     ],
 )
@@ -84,7 +89,7 @@ BROKEN = {
         'optimizer = "lion"',
         "{path}: not a whole recipe (Unknown optimizer 'lion'. Known: adamw, nesterov, sgd). Restore it from a copy.",
     ),
-    "format = 1": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
+    "format = 2": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
     "schedule =": (
         "schedule",
         "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 34, column 10)). "
@@ -122,6 +127,9 @@ def test_a_broken_recipe_is_refused_with_its_path(tmp_path: Path, line: str) -> 
         ("epochs", "2.5", "2.5"),
         ("epochs", "true", "True"),
         ("lr", "'0.1'", "'0.1'"),
+        ("flip", "1", "1"),
+        ("area", "[0.5, 'all']", "[0.5, 'all']"),
+        ("fill", "'blue'", "'blue'"),
     ],
 )
 def test_a_setting_of_another_type_is_refused(tmp_path: Path, name: str, value: str, shown: str) -> None:
@@ -138,11 +146,11 @@ def test_a_setting_of_another_type_is_refused(tmp_path: Path, name: str, value: 
 
 def test_a_recipe_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text("format = 2\n")
+    path.write_text("format = 3\n")
     with pytest.raises(DataError) as raised:
         load_recipe(path)
     assert str(raised.value) == (
-        f"{tmp_path}: written by a newer striate (run format 2, this version reads up to 1). "
+        f"{tmp_path}: written by a newer striate (run format 3, this version reads up to 2). "
         "Upgrade with: pip install -U striate"
     )
 
@@ -151,3 +159,36 @@ def test_a_folder_without_a_recipe_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
         load_recipe(tmp_path / "recipe.toml")
     assert str(raised.value) == f"{tmp_path}: not a run folder (it has no recipe.toml)."
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("none", Augment()), ("digits", Augment(shift=0.07)), ("photos", Augment(shift=0.1, flip=True))],
+)
+def test_a_recipe_that_names_its_augmentation_means_what_the_name_then_did(
+    tmp_path: Path, name: str, meant: Augment
+) -> None:
+    path = tmp_path / "recipe.toml"
+    RECIPE.save(path)
+    text, table, _ = path.read_text(encoding="utf-8").partition("[train.augment]")
+    assert table
+    path.write_text(text.replace("epochs = 3", f'epochs = 3\naugment = "{name}"'), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("format = 2", "format = 1"), encoding="utf-8")
+    assert load_recipe(path) == replace(RECIPE, train=replace(PLAN, augment=meant))
+    path.write_text(text.replace("epochs = 3", "epochs = 3\naugment = 'photo'"), encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        load_recipe(path)
+    reason = "Unknown augmentation 'photo'. Did you mean 'photos'?"
+    assert str(raised.value) == f"{path}: not a whole recipe ({reason}). Restore it from a copy."
+
+
+def test_a_recipe_holds_every_number_of_its_augmentation(tmp_path: Path) -> None:
+    RECIPE.save(tmp_path / "recipe.toml")
+    table = tomllib.loads((tmp_path / "recipe.toml").read_text(encoding="utf-8"))["train"]["augment"]
+    assert table.keys() == {field.name for field in fields(Augment)}
+    assert (table["area"], table["trivial"], table["erasing"], table["fill"]) == (
+        [0.2, 1.0],
+        True,
+        0.25,
+        "edge",
+    )

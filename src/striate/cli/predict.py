@@ -10,10 +10,14 @@ from striate.errors import DataError
 @click.command(cls=Verb)
 @click.argument("run")
 @click.argument("images", nargs=-1, required=True)
-@click.option("--top", type=click.IntRange(min=1), default=5, show_default=True, help="Classes to name.")
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    help="Classes to name. Default: 5; of several labels, those it gives.",
+)
 @json_flag
-def command(run: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
-    """Name the likeliest classes of each IMAGE, with their probabilities.
+def command(run: str, images: tuple[str, ...], top: int | None, as_json: bool) -> None:
+    """Name the likeliest classes of each IMAGE, with their probabilities; or its labels, or its numbers.
 
     A picture that cannot be read is named at the end; the others are answered all the same.
     """
@@ -26,14 +30,10 @@ def command(run: str, images: tuple[str, ...], top: int, as_json: bool) -> None:
         except DataError as error:
             unread.append(str(error))
             continue
-        answers.append(
-            {
-                "image": image,
-                "predictions": [{"class": g.label, "probability": g.probability} for g in guesses],
-            }
-        )
+        answers.append({"image": image, "predictions": [guess.to_dict() for guess in guesses]})
         if not as_json:
-            print("\n".join([image, *(f"  {g.probability:6.1%}  {g.label}" for g in guesses)]))
+            lines = [str(guess) for guess in guesses] or ["no label"]
+            print("\n".join([image, *(f"  {line}" for line in lines)]))
     if as_json:
         print_json(answers)
     if unread:

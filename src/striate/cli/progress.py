@@ -25,6 +25,7 @@ class TerminalProgress:
     """Draws on standard error, so that standard output stays what was asked for."""
 
     def __init__(self) -> None:
+        self._score = ""
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._bars = Progress(
             TextColumn("{task.description:<12}"),
@@ -42,15 +43,17 @@ class TerminalProgress:
         """Print a line above the bar."""
         self._console.print(line, markup=False, emoji=False)
 
-    def begin(self, phase: str, total: int) -> None:
+    def begin(self, phase: str, total: int, *, score: str = "accuracy {:.1%}") -> None:
         """Start a new bar; the one before it disappears."""
         self.end()
+        self._score = score
         self._bars.start()
         self._bars.add_task(phase, total=total, scores="")
 
     def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
-        """Move the bar, with the loss and accuracy so far."""
-        scores = "" if loss is None or accuracy is None else f"loss {loss:.3f}  accuracy {accuracy:.1%}"
+        """Move the bar, with the loss and the score so far."""
+        shown = loss is not None and accuracy is not None
+        scores = f"loss {loss:.3f}  {self._score.format(accuracy)}" if shown else ""
         for task in self._bars.task_ids:
             self._bars.update(task, advance=count, scores=scores)
 

@@ -29,8 +29,27 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 )
 @click.option(
     "--augment",
-    type=click.Choice(["none", "digits", "photos"]),
-    help="digits: shifts; photos: shifts and mirroring. Default: digits for grey pictures, else photos.",
+    type=click.Choice(["none", "digits", "small-photos", "photos", "medical", "aerial", "strong"]),
+    help="digits: shifts; small-photos: shifts, mirroring; photos: crops, mirroring, colours; medical: small turns, "
+    "brightness; aerial: turns by right angles, colours; strong: crops, mirroring, TrivialAugment, erasing. "
+    "Default: digits for grey pictures, small-photos under 64 pixels, else photos.",
+)
+@click.option(
+    "--erasing", type=float, help="Share of the pictures that get a box of noise. Default: by --augment."
+)
+@click.option(
+    "--mixup",
+    type=float,
+    default=0,
+    show_default=True,
+    help="Blend pictures in pairs, and their labels: alpha, such as 0.2.",
+)
+@click.option(
+    "--cutmix",
+    type=float,
+    default=0,
+    show_default=True,
+    help="Put a box of one picture into another: alpha, such as 1.",
 )
 @click.option("--batch", type=int, help="Pictures a step. Default: by the number of pictures.")
 @click.option(
@@ -39,14 +58,22 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
-@click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum, or beta 1 of adamw.")
+@click.option("--momentum", type=float, help="Momentum, or beta 1 of adamw. Default: 0.9.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(
     "--label-smoothing",
     type=float,
-    default=0.1,
-    show_default=True,
-    help="Share of the target spread over all classes.",
+    help="Share of the target spread over all classes. Default: 0.1; of several labels, 0.",
+)
+@click.option(
+    "--class-weights",
+    type=click.Choice(["none", "balanced", "sqrt"]),
+    help="How much more rare classes count in the loss: by frequency, or by its root. Default: none.",
+)
+@click.option(
+    "--sampling",
+    type=click.Choice(["natural", "balanced"]),
+    help="balanced: every class is drawn equally often. Default: natural, every picture once an epoch.",
 )
 @click.option(
     "--schedule",

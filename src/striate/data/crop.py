@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from striate.data.draw import Draws
+from striate.data.levels import order_of
 
 Boxes = NDArray[np.int64]  # (B, 4): top, left, height, width
 Range = tuple[float, float]
@@ -65,7 +66,7 @@ def cut(
     Each box is resized by itself, bilinear and antialiased, as if its picture ended at its edges. The result has the
     memory order of `images`; channels last is the quicker.
     """
-    order = _order_of(images)
+    order = order_of(images)
     out = torch.empty((*images.shape[:2], *size), dtype=images.dtype).contiguous(memory_format=order)
     for i, (top, left, height, width) in enumerate(boxes.tolist()):
         piece = images[i : i + 1, :, top : top + height, left : left + width]
@@ -93,8 +94,3 @@ def _middle(side: tuple[int, int], ratio: Range) -> tuple[int, int, int, int]:
     else:
         tall, wide = side
     return (height - tall) // 2, (width - wide) // 2, tall, wide
-
-
-def _order_of(images: Tensor) -> torch.memory_format:
-    last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
-    return torch.channels_last if last else torch.contiguous_format

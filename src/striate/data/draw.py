@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Ids = NDArray[np.uint64]
 
+# What splitmix64 adds from one number to the next: 2^64 over the golden ratio.
+STRIDE = np.uint64(0x9E3779B97F4A7C15)
+
 
 def sample_id(name: str) -> int:
     """Return the 64-bit identity of a sample, which its name within the data set decides."""
@@ -63,6 +66,14 @@ class Draws:
         """Return one whole number in range(count) for each sample, all counts alike or one for each."""
         return (self.uniform(purpose) * count).astype(np.int64)
 
+    def noise(self, purpose: str, sample: int, count: int) -> NDArray[np.uint8]:
+        """Return `count` bytes for the sample at one position."""
+        start = _mix(self.ids[sample : sample + 1]) ^ np.uint64(
+            key(purpose, seed=self.seed, epoch=self.epoch)
+        )
+        steps = np.arange(-(-count // 8), dtype=np.uint64) * STRIDE
+        return _mix(_mix(start) + steps).astype("<u8").view(np.uint8)[:count]
+
     def at(self, chosen: NDArray[np.int64]) -> "Draws":
         """Return the draws of the samples at these positions."""
         return Draws(self.ids[chosen], self.seed, self.epoch)
@@ -70,7 +81,7 @@ class Draws:
 
 def _mix(x: Ids) -> Ids:
     """Return the finaliser of splitmix64 (Steele, Lea, Flood 2014), a bijection on 64 bits."""
-    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = x + STRIDE
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

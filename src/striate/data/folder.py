@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.files import file_pictures
+from striate.data.learnable import refuse_one_class, refuse_unlearned
 from striate.data.pictures import Pictures, Source
 from striate.data.walk import Walk, some
 from striate.errors import DataError
@@ -47,7 +48,8 @@ def open_folder(root: Path) -> Source:
     found = {split: _by_class(walk, folder) for split, folder in splits.items()}
     learned = "train" if "train" in found else "all"
     loose = {file for folder in ("", *splits.values()) for file in walk.pictures_in(folder)}
-    _refuse_unlearned_classes(root, found, learned)
+    if learned == "train":
+        refuse_unlearned(root, found, mark="/", wanted="Every class must have a folder in train/.")
     _refuse_too_little(walk, splits[learned], found[learned])
     classes = tuple(sorted(found[learned], key=natural))
     notes = [*walk.notes(), *_notes(walk, splits, found, sorted(loose))]
@@ -98,15 +100,6 @@ def _by_class(walk: Walk, folder: str) -> dict[str, list[str]]:
     return dict(by_class)
 
 
-def _refuse_unlearned_classes(root: Path, found: Found, learned: str) -> None:
-    for split, by_class in found.items():
-        if extra := sorted(by_class.keys() - found[learned].keys()):
-            raise DataError(
-                f"{root}: {split}/ has class '{extra[0]}', which train/ has not. "
-                "Every class must have a folder in train/."
-            )
-
-
 def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[str]]) -> None:
     """Raise DataError where there is nothing to learn to tell apart."""
     place = walk.root / folder
@@ -115,10 +108,7 @@ def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[
         raise DataError(f"{place}: {len(loose)} pictures, but none in a class folder. {WANTED}")
     if not full:
         raise DataError(f"{place}: no pictures in it. {WANTED}")
-    if len(full) == 1:
-        raise DataError(
-            f"{place}: only one class with pictures, '{full[0]}'; a classifier needs two or more. {WANTED}"
-        )
+    refuse_one_class(place, full, wanted=WANTED)
 
 
 def _notes(walk: Walk, splits: Mapping[str, str], found: Found, loose: list[str]) -> list[str]:
@@ -142,10 +132,10 @@ def _folder_pictures(root: Path, classes: Sequence[str], by_class: Mapping[str, 
     """Return one split's pictures, class after class."""
     files = [file for name in classes for file in by_class.get(name, [])]
     counts = [len(by_class.get(name, [])) for name in classes]
-    return file_pictures(root, files, _names(files), np.repeat(np.arange(len(classes)), counts))
+    return file_pictures(root, files, composed(files), np.repeat(np.arange(len(classes)), counts))
 
 
-def _names(files: Sequence[str]) -> list[str]:
+def composed(files: Sequence[str]) -> list[str]:
     """Return files in NFC, so that a copy on another system has the same names; as they are where two would be one."""
     names = [printable(unicodedata.normalize("NFC", file)) for file in files]
     often = Counter(names)

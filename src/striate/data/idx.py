@@ -102,13 +102,14 @@ def _class_names(root: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
     """Return the names in classes.txt, those of a known data set, or the numbers."""
     listed = root / "classes.txt"
     if listed.is_file():
-        return _listed_names(listed)
+        return listed_names(listed)
     header = bytes([0, 0, UNSIGNED_BYTE, 1]) + len(labels).to_bytes(4, "big")
     digest = hashlib.sha256(header + labels.astype(np.uint8).tobytes()).hexdigest()
     return KNOWN_CLASSES.get(digest) or tuple(str(i) for i in range(labels.max() + 1))
 
 
-def _listed_names(path: Path) -> tuple[str, ...]:
+def listed_names(path: Path) -> tuple[str, ...]:
+    """Return the class names of a classes.txt, one a line; raises DataError where one stands there twice."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.draw import ids_of
+from striate.data.labels import label_counts
 from striate.data.names import Names
 from striate.data.pictures import Pictures, Source, names_of
 from striate.data.store import Bad, Store
@@ -36,7 +37,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The pictures of each split, and those left out with the reason."""
+    """The pictures of each split, and those left out with the reason.
+
+    `counts` says for each split how many pictures have each class, label or target.
+    """
 
     root: str
     format: str
@@ -138,5 +142,4 @@ def _listed(pictures: Mapping[str, str]) -> Listed:
 
 
 def _per_class(classes: tuple[str, ...], store: Store) -> dict[str, int]:
-    counts = np.bincount(store.labels.numpy(), minlength=len(classes)).tolist()
-    return dict(zip(classes, counts, strict=True))
+    return dict(zip(classes, label_counts(store.labels.numpy(), len(classes)), strict=True))

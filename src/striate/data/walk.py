@@ -105,6 +105,11 @@ class Walk:
         return True
 
 
+def has_folders(root: Path) -> bool:
+    """Say whether two or more visible folders stand in a root, as class folders do."""
+    return sum(path.is_dir() and not path.name.startswith(HIDDEN) for path in root.iterdir()) > 1
+
+
 def some(names: list[str]) -> str:
     """Return the first of some names, and how many more there are."""
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""

@@ -1,9 +1,7 @@
 """report.html: one self-contained page on a run, in English and Korean."""
 
-import base64
 import os
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +9,32 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from striate.data.progress import Progress, Silent
-from striate.errors import DataError, StorageError, command
+from striate.errors import StorageError, command
 from striate.look import curves
-from striate.look.mistakes import Mistake, surest_mistakes
+from striate.look.held_out import held_out
 from striate.run import Run
-from striate.tasks.scores import Scores
 from striate.tracing.summary import Summary, summary
 
-MISTAKES_SHOWN = 24
-# A confusion matrix with more classes than this is shown as its most frequent confusions.
-MATRIX_CLASSES = 30
-CONFUSIONS_SHOWN = 40
+# Task -> the metric of the second curve: its caption and what it shows, in English and in Korean.
+CURVE = {
+    "classification": ("Accuracy in percent", "정확도 (%)", "Accuracy over epochs · 에포크별 정확도"),
+    "multi-label": (
+        "Pictures with every label right, in percent",
+        "모든 레이블을 맞힌 사진 (%)",
+        "Exact matches over epochs · 에포크별 완전 일치율",
+    ),
+    "regression": ("R² (1 is best)", "결정계수 R² (1이 최고)", "R² over epochs · 에포크별 R²"),
+}
+# Task -> the scores that head the page: name in metrics.jsonl, in English and in Korean.
+HEADLINES = {
+    "classification": [("accuracy", "accuracy", "정확도")],
+    "multi-label": [
+        ("mean_average_precision", "mean average precision", "평균 정밀도 (mAP)"),
+        ("micro_f1", "F1 of all labels", "전체 레이블 F1"),
+        ("exact_match", "pictures with every label right", "모든 레이블을 맞힌 사진"),
+    ],
+    "regression": [("r2", "R²", "결정계수 R²")],
+}
 
 
 def write_report(run: Run, *, progress: Progress | None = None) -> Path:
@@ -51,17 +64,21 @@ def render(run: Run, *, progress: Progress) -> str:
     environment = Environment(
         loader=PackageLoader("striate.look"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.filters["percent"] = percent
+    environment.filters |= {"percent": percent, "number": number}
+    task, result = run.recipe.task, run.summary()["result"]
+    shown = number if task == "regression" else percent
     network = summary(run.model, (run.preprocess.channels, *run.preprocess.size), name=run.recipe.net)
     return environment.get_template("report.html").render(
         run=run,
-        result=run.summary()["result"],
+        result=result,
+        headline=[(en, ko, shown(result[name])) for name, en, ko in HEADLINES[task]] if result else [],
+        score=CURVE[task],
         curves=_curves(run),
         colours=curves.COLOURS,
-        held_out=_held_out(run, progress),
+        held_out=held_out(run, progress),
         network=network,
         drawing=Markup(_svg_image(network)),
-        recipe=_flat(asdict(run.recipe)),
+        recipe=_flat(run.recipe.to_dict()),
         environment=_flat(run.environment),
     )
 
@@ -71,58 +88,24 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}\u00a0%"
 
 
+def number(value: float | None) -> str:
+    """Return a number with four digits, or a dash."""
+    return "–" if value is None else f"{value:.4g}"
+
+
 def _curves(run: Run) -> dict[str, str]:
-    """Return the loss and accuracy curves as data URLs."""
+    """Return the curves of the loss and of the task's metric as data URLs."""
     metrics = run.metrics
     watched = next((s for s in ("val", "test") if any(f"{s}_loss" in line for line in metrics)), None)
     drawn = {
         "loss": curves.draw(curves.loss_lines(metrics, split=watched)),
-        "accuracy": curves.draw(curves.accuracy_lines(metrics, split=watched)),
+        "score": curves.draw(curves.score_lines(metrics, run.task.metric, split=watched)),
     }
-    return {name: _svg_url(svg) for name, svg in drawn.items()} | {"watched": watched or ""}
-
-
-def _held_out(run: Run, progress: Progress) -> dict[str, Any] | str:
-    """Return what the held-out pictures show, or the reason there is nothing to show."""
-    if not {"val", "test"} & run.manifest.splits.keys():
-        return "the run held no pictures out"
-    try:
-        store = run.load(progress=progress)
-        scores = run.score(store)
-    except DataError as error:
-        return str(error)
-    mistakes: list[Mistake] = surest_mistakes(scores, store, run.classes, count=MISTAKES_SHOWN)
-    return {
-        "images": len(store),
-        "rows": scores.per_class(run.classes),
-        "matrix": _matrix(scores) if len(run.classes) <= MATRIX_CLASSES else None,
-        "confusions": _confusions(scores, run.classes),
-        "mistakes": mistakes,
-    }
-
-
-def _matrix(scores: Scores) -> list[list[tuple[int, float]]]:
-    """Return each cell's count and its share of its row."""
-    rows = scores.confusion.tolist()
-    return [[(count, count / max(1, sum(row))) for count in row] for row in rows]
-
-
-def _confusions(scores: Scores, classes: tuple[str, ...]) -> list[tuple[str, str, int]]:
-    """Return the most frequent (truth, answer, count) off the diagonal."""
-    counts = scores.confusion
-    counts.fill_diagonal_(0)
-    best = counts.flatten().sort(descending=True, stable=True)
-    pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
-    found = [(classes[i // len(classes)], classes[i % len(classes)], n) for n, i in pairs if n > 0]
-    return found[:CONFUSIONS_SHOWN]
-
-
-def _svg_url(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return {name: curves.svg_url(svg) for name, svg in drawn.items()} | {"watched": watched or ""}
 
 
 def _svg_image(network: Summary) -> str:
-    return f'<img class="drawing" alt="" src="{_svg_url(network.svg())}">'
+    return f'<img class="drawing" alt="" src="{curves.svg_url(network.svg())}">'
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -1,50 +1,89 @@
 """One label a picture: cross-entropy, accuracy, and the most likely classes."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-# What a network returns: logits (B, K), and in training perhaps auxiliary logits after them.
-Outputs = Tensor | Sequence[Tensor]
-# The weight of each auxiliary head's loss (Szegedy et al. 2014, section 5).
-AUXILIARY_WEIGHT = 0.3
+from striate.tasks.class_scores import ClassScores
+from striate.tasks.metric import Metric
+from striate.tasks.task import Outputs, main_head, over_heads
+
+# The classes named of a picture where nobody says how many.
+NAMED = 5
 
 
 @dataclass(frozen=True)
 class Guess:
-    """One class and its probability."""
+    """One class or label and its probability."""
 
     label: str
     probability: float
 
+    def __str__(self) -> str:
+        return f"{self.probability:6.1%}  {self.label}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        return {"class": self.label, "probability": self.probability}
+
 
 @dataclass(frozen=True)
 class Classification:
-    """The task of naming one of `classes`."""
+    """The task of naming one of `classes`.
+
+    `weights` say how much a picture of each class counts in the loss; none: alike.
+    """
+
+    metric: ClassVar[Metric] = Metric("accuracy", "accuracy")
 
     classes: tuple[str, ...]
     label_smoothing: float = 0.0
+    weights: tuple[float, ...] = ()
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return the mean cross-entropy of logits (B, K) and labels (B,), auxiliary heads weighed in."""
-        if isinstance(outputs, Tensor):
-            return cross_entropy(outputs, labels, label_smoothing=self.label_smoothing)
-        main, *auxiliary = (self.loss(output, labels) for output in outputs)
-        return torch.stack([main, *(AUXILIARY_WEIGHT * loss for loss in auxiliary)]).sum()
+        """Return the mean cross-entropy of logits (B, K) and labels (B,), or shares (B, K) of mixed pictures.
+
+        The mean is over the pictures, whatever their weights: a batch of rare classes counts more than another.
+        """
+        return over_heads(lambda logits: self._cross_entropy(logits, labels), outputs)
 
     def answers(self, outputs: Outputs) -> Tensor:
         """Return the class index (B,) each row of logits names."""
-        logits = outputs if isinstance(outputs, Tensor) else outputs[0]
-        return logits.argmax(1)
+        return main_head(outputs).argmax(1)
 
-    def guesses(self, logits: Tensor, *, top: int) -> list[list[Guess]]:
-        """Return for each row of logits (B, K) its `top` likeliest classes, the likeliest first."""
-        best = logits.softmax(1).topk(min(top, len(self.classes)), 1)
+    def score(self, outputs: Outputs, labels: Tensor) -> int:
+        """Return how many pictures are named rightly: of mixed ones, by the class they have most of."""
+        truth = labels if labels.ndim == 1 else labels.argmax(1)
+        return int((self.answers(outputs) == truth).sum())
+
+    def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        """Return loss, label, answer and confidence of each picture (B,)."""
+        best = outputs.softmax(1).max(1)
+        losses = cross_entropy(outputs, labels, reduction="none").double()
+        return losses, labels, best.indices, best.values
+
+    def scores(self, *kept: Tensor) -> ClassScores:
+        """Return the scores of what `judge` kept."""
+        losses, labels, answers, confidences = kept
+        return ClassScores(float(losses.mean()), labels, answers, confidences, len(self.classes))
+
+    def guesses(self, outputs: Tensor, *, top: int | None = None) -> list[list[Guess]]:
+        """Return for each row of logits (B, K) its `top` likeliest classes, or five, the likeliest first."""
+        best = outputs.softmax(1).topk(min(top or NAMED, len(self.classes)), 1)
         rows = zip(best.values.tolist(), best.indices.tolist(), strict=True)
         return [
             [Guess(self.classes[i], p) for p, i in zip(probabilities, indices, strict=True)]
             for probabilities, indices in rows
         ]
+
+    def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if not self.weights:
+            return cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        weights = torch.tensor(self.weights, dtype=logits.dtype, device=logits.device)
+        # torch would divide by the weights of the batch, so that a batch of one class had none.
+        return cross_entropy(
+            logits, labels, weights, label_smoothing=self.label_smoothing, reduction="none"
+        ).mean()

@@ -1,9 +1,12 @@
 """Choosing what the user left open, each choice with its reason."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from striate.data.augment import PRESETS, Augment
+from striate.data.mix import Mix
+from striate.data.pictures import TaskName
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.training.recipe import Plan
@@ -14,8 +17,8 @@ DEFAULT_NET = "resnet9"
 PICTURES_SEEN = 70_000
 EPOCHS = (5, 40)
 SMALLEST_SIDE, LARGEST_SIDE = 24, 96
-# From this side on pictures are cut out of larger ones; below it they are moved.
-LARGE_SIDE = 64
+# The side from which pictures are cropped as photographs are, rather than shifted.
+CROPPED_SIDE = 64
 STEPS_PER_EPOCH = 20
 BATCHES = (16, 32, 64, 128)
 # Network -> the memory order that was measured to be quicker on a processor; docs/log.md has the numbers.
@@ -27,6 +30,12 @@ FINE_TUNING_RATE = 0.01
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
 DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
+USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
+# Smoothing keeps one class from taking all of the probability, which labels do not share.
+LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
+# Settings that a task or a network has no use for.
+OF_BACK_PROPAGATION = ("optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights")
+OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +43,11 @@ class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
+    `augment` is a name of PRESETS, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
+    `cutmix` are alphas, 0 meaning none.
     `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
-    pictures cannot be read; `threads` decode pictures and do not change the result.
+    pictures cannot be read; `threads` decode pictures and do not change the result. `class_weights` (none, balanced,
+    sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
     """
 
     net: str | None = None
@@ -43,13 +55,18 @@ class Settings:
     size: int | None = None
     fit: Fit = "crop"
     augment: str | None = None
+    erasing: float | None = None
+    mixup: float = 0.0
+    cutmix: float = 0.0
     epochs: int | None = None
     batch: int | None = None
     optimizer: str | None = None
     lr: float | None = None
-    momentum: float = 0.9
+    momentum: float | None = None
     weight_decay: float | None = None
-    label_smoothing: float = 0.1
+    label_smoothing: float | None = None
+    class_weights: str | None = None
+    sampling: str | None = None
     schedule: str = "one-cycle"
     layout: str | None = None
     seed: int = 0
@@ -65,26 +82,30 @@ class Settings:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
+        if self.augment is not None and self.augment not in PRESETS:
+            raise unknown("augmentation", self.augment, PRESETS)
+        replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
+        Mix(mixup=self.mixup, cutmix=self.cutmix)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the choices rest on: training pictures, whether they are grey, and the network.
+    """What the choices rest on: training pictures, whether they are grey, the network and the side of its input.
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
-    `side` is that of what it sees; `own_rate` is the rate of its own learning rule, None where it learns by
-    back-propagation;
-    `pretrained` says whether it starts from weights that somebody trained.
+    `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
+    `pretrained` says whether it starts from weights that somebody trained; `task` is what the data ask of a picture.
     """
 
     pictures: int
     grey: bool
+    side: int
     net: str
     normed: bool
     layers: int
-    side: int = 0
     own_rate: float | None = None
     pretrained: bool = False
+    task: TaskName = "classification"
 
 
 @dataclass(frozen=True)
@@ -110,23 +131,27 @@ def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int,
     return side, f"the pictures' median shorter side is {median}"
 
 
-def choose_augment(*, grey: bool, side: int) -> Chosen:
-    """Return the preset of augmentation for what the network sees."""
-    if grey:
-        return Chosen("augment", "digits", "grey pictures")
-    if side < LARGE_SIDE:
-        return Chosen("augment", "small-photos", f"colour pictures of {side} pixels")
-    return Chosen("augment", "photos", "colour pictures")
+def resolve_augment(settings: Settings, *, grey: bool, side: int, task: TaskName) -> Augment:
+    """Return what is done to training pictures, as asked or by what the network sees; raises UsageError."""
+    name = settings.augment or str(_augment(grey=grey, side=side, task=task).value)
+    if name not in PRESETS:
+        raise unknown("augmentation", name, PRESETS)
+    augment = PRESETS[name]
+    return augment if settings.erasing is None else replace(augment, erasing=settings.erasing)
 
 
 def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     """Return how to train, as asked or chosen, and the choices made for the user."""
+    if facts.own_rate is not None and (settings.mixup or settings.cutmix):
+        raise UsageError(
+            f"{facts.net} learns by its own rule, which takes one label a picture. Leave mixup and cutmix at 0."
+        )
     batch = settings.batch or _batch(facts.pictures)
     optimizer = settings.optimizer or "nesterov"
     choices = [
         _epochs(facts.pictures),
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
-        choose_augment(grey=facts.grey, side=facts.side),
+        _augment(grey=facts.grey, side=facts.side, task=facts.task),
         Chosen("optimizer", optimizer, "the default"),
         _rate(optimizer, batch, facts),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
@@ -136,10 +161,33 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     ]
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
-    kept = ("momentum", "label_smoothing", "schedule", "checkpoint_every")
+    values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
+    kept = ("schedule", "checkpoint_every", "mixup", "cutmix")
     values |= {name: getattr(settings, name) for name in kept}
+    for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
+        given = getattr(settings, name)
+        values[name] = usual if given is None else given
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
     return Plan(**values), [c for c in choices if asked[c.name] is None and c.name not in unused]
+
+
+def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskName) -> None:
+    """Raise UsageError for a setting that would do nothing, and for data a network's own rule cannot learn from."""
+    if own_rule and task != "classification":
+        raise UsageError(
+            f"{net} learns by its own rule, which knows one class a picture; these data are for {task}. "
+            "Give another --net."
+        )
+    if own_rule and (given := _given(settings, OF_BACK_PROPAGATION)):
+        raise UsageError(f"{net} learns by its own rule, which has no {given}. Leave it out.")
+    if task == "regression" and (given := _given(settings, OF_CLASSES)):
+        raise UsageError(f"{given} is for classes, and these data have numbers. Leave it out.")
+
+
+def _given(settings: Settings, names: tuple[str, ...]) -> str:
+    """Return the first flag of some settings that was asked for, or nothing."""
+    given = (f"--{name.replace('_', '-')}" for name in names if getattr(settings, name) is not None)
+    return next(given, "")
 
 
 def _epochs(pictures: int) -> Chosen:
@@ -150,6 +198,17 @@ def _epochs(pictures: int) -> Chosen:
     if wanted < fewest:
         return Chosen("epochs", fewest, f"the fewest chosen; {pictures:,} training pictures are many")
     return Chosen("epochs", wanted, f"about {PICTURES_SEEN:,} pictures seen in all")
+
+
+def _augment(*, grey: bool, side: int, task: TaskName) -> Chosen:
+    """Return how pictures are changed: not at all where that could change what their numbers should be."""
+    if task == "regression":
+        return Chosen("augment", "none", "a shift or a mirror may change the numbers")
+    if grey:
+        return Chosen("augment", "digits", "grey pictures")
+    if side < CROPPED_SIDE:
+        return Chosen("augment", "small-photos", f"colour pictures of under {CROPPED_SIDE} pixels")
+    return Chosen("augment", "photos", f"colour pictures of {CROPPED_SIDE} pixels or more")
 
 
 def _batch(pictures: int) -> int:

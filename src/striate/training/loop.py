@@ -10,14 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from striate.data.augment import PRESETS
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
+from striate.data.mix import Mix
 from striate.data.progress import Progress
 from striate.errors import DataError, DivergedError, Interrupted, command
 from striate.rule import LearningRule
-from striate.tasks.classification import Classification
-from striate.tasks.scores import Scores, evaluate
+from striate.tasks.task import AnyTask, Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from striate.training.guard import StopSignal
 from striate.training.optim import Hyper, make_optimizer
@@ -38,7 +37,7 @@ class Job:
     """
 
     recipe: Recipe
-    task: Classification
+    task: AnyTask
     train: Loader
     watched: tuple[str, Loader] | None
     final: tuple[str, Loader] | None
@@ -56,12 +55,13 @@ class Job:
 class Position:
     """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
 
-    `record_length` is the size of metrics.jsonl when the position was saved.
+    `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
+    metrics.jsonl when the position was saved.
     """
 
     step: int = 0
     loss: float = 0.0
-    right: int = 0
+    right: float = 0
     seen: int = 0
     record_length: int = 0
 
@@ -109,11 +109,14 @@ class _Trainer:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
         job, steps = self.job, self.job.train.steps
         epoch, done = divmod(position.step, steps)
-        job.progress.begin(f"epoch {epoch + 1}/{self.plan.epochs}", len(job.train.store))
+        job.progress.begin(
+            f"epoch {epoch + 1}/{self.plan.epochs}", len(job.train.store), score=job.task.metric.form
+        )
         job.progress.advance(position.seen)
         started = time.perf_counter()
         self.model.train()
-        for batch in job.train.training(epoch, augment=PRESETS[self.plan.augment], start=done):
+        mix = Mix(mixup=self.plan.mixup, cutmix=self.plan.cutmix, classes=len(job.task.classes))
+        for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
             if position.step % steps and (self.stop.asked or self._is_due(position.step)):
@@ -131,14 +134,9 @@ class _Trainer:
             return
         split, loader = self.job.final
         scores = self._evaluate(split, loader, self.job.steps)
-        values = {
-            "split": split,
-            "loss": scores.loss,
-            "accuracy": scores.accuracy,
-            "images": len(loader.store),
-        }
+        values = {"split": split, "loss": scores.loss, **scores.values(), "images": scores.images}
         self.record.write("result", values)
-        self.job.progress.say(f"{split} accuracy {scores.accuracy:.2%} on {len(loader.store):,} pictures")
+        self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
@@ -150,8 +148,8 @@ class _Trainer:
         except NotFiniteError as error:
             raise self._diverged(f"the loss became {error.loss}", position.step + 1) from error
         position = position.after(outcome, len(batch.labels))
-        mean, accuracy = position.loss / position.seen, position.right / position.seen
-        self.job.progress.advance(len(batch.labels), loss=mean, accuracy=accuracy)
+        mean, score = position.loss / position.seen, position.right / position.seen
+        self.job.progress.advance(len(batch.labels), loss=mean, accuracy=score)
         if position.step % max(1, self.job.train.steps // LOGGED_STEPS) == 0:
             self.record.write("step", {"step": position.step, "loss": outcome.loss, "lr": rate})
         return position
@@ -162,24 +160,26 @@ class _Trainer:
 
     def _end_epoch(self, epoch: int, position: Position, seconds: float) -> None:
         """Look at the watched split and record the epoch."""
+        metric = self.job.task.metric
+        loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
             "epoch": epoch + 1,
             "step": position.step,
-            "train_loss": position.loss / position.seen,
-            "train_accuracy": position.right / position.seen,
+            "train_loss": loss,
+            f"train_{metric.key}": score,
             "seconds": round(seconds, 3),
         }
-        line = f"epoch {epoch + 1}: loss {values['train_loss']:.4f}, accuracy {values['train_accuracy']:.2%}"
+        line = f"epoch {epoch + 1}: loss {loss:.4f}, {metric.name} {metric.text(score)}"
         if self.job.watched:
             split, loader = self.job.watched
             scores = self._evaluate(split, loader, position.step)
-            values |= {f"{split}_loss": scores.loss, f"{split}_accuracy": scores.accuracy}
-            line += f"; {split} {scores.accuracy:.2%}"
+            values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
+            line += f"; {split} {metric.text(scores.score)}"
         self.record.write("epoch", values)
         self.job.progress.say(line)
 
     def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
-        scores = evaluate(self.model, loader.evaluation(), num_classes=len(self.job.task.classes))
+        scores = evaluate(self.model, loader.evaluation(), self.job.task)
         if not math.isfinite(scores.loss):
             raise self._diverged(f"the {split} loss became {scores.loss}", step)
         return scores

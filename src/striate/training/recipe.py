@@ -2,27 +2,38 @@
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import tomli_w
 import torch
 
-from striate.data.augment import PRESETS
+from striate.data.augment import Augment
+from striate.data.mix import Mix
+from striate.data.pictures import TaskName
 from striate.data.preprocess import Preprocess
+from striate.data.sampling import SAMPLINGS
 from striate.durable import write_file
 from striate.errors import DataError, UsageError, unknown
+from striate.tasks.regression import Scale
+from striate.tasks.weights import CLASS_WEIGHTS
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 
 # Raised when a run folder changes so that older versions cannot read it.
-FORMAT = 1
+FORMAT = 2
 SEEDS = 1 << 63
 LARGEST = torch.finfo(torch.float32).max
 # Layout -> torch's name of it.
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 ORDERS = ("shuffled", "paged")
+# What the names meant while recipes held the name alone.
+FIRST_PRESETS = {
+    "none": Augment(),
+    "digits": Augment(shift=0.07),
+    "photos": Augment(shift=0.1, flip=True),
+}
 # Setting -> the least value it may have.
 LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
 
@@ -32,12 +43,14 @@ class Plan:
     """How a network is trained.
 
     `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
-    `checkpoint_every` counts steps, 0 meaning an epoch; `order` is an epoch's, 'shuffled' or 'paged' (see Loader).
+    `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
+    `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
+    count in the loss, `sampling` how often they are drawn.
     """
 
     epochs: int
     batch: int
-    augment: str
+    augment: Augment
     optimizer: str
     lr: float
     momentum: float
@@ -47,13 +60,19 @@ class Plan:
     layout: str
     checkpoint_every: int
     order: str = "shuffled"
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    class_weights: str = "none"
+    sampling: str = "natural"
 
     def __post_init__(self) -> None:
-        _check(self.augment, "augmentation", PRESETS)
+        Mix(mixup=self.mixup, cutmix=self.cutmix)
         _check(self.optimizer, "optimizer", OPTIMIZERS)
         _check(self.schedule, "schedule", SCHEDULES)
         _check(self.layout, "layout", LAYOUTS)
         _check(self.order, "order", ORDERS)
+        _check(self.class_weights, "class weights", CLASS_WEIGHTS)
+        _check(self.sampling, "sampling", SAMPLINGS)
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value > LARGEST:
@@ -69,7 +88,8 @@ class Plan:
 class Recipe:
     """A run's settings as recipe.toml holds them. `net` is a name of the catalogue or a spec.
 
-    `weights` is the file the network started from, 'imagenet', or empty for fresh ones.
+    `weights` is the file the network started from, 'imagenet', or empty for fresh ones. `task` is what the data ask
+    of a picture; `targets` has the mean and deviation of each number of a regression, and is empty otherwise.
     """
 
     data: str
@@ -78,14 +98,23 @@ class Recipe:
     seed: int
     preprocess: Preprocess
     train: Plan
+    task: TaskName = "classification"
+    targets: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < SEEDS:
             raise UsageError(f"seed is {self.seed}; it must be at least 0 and under 2^63.")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings by name, those of a table in a dict of their own."""
+        values = asdict(self)
+        if not self.targets.mean:
+            del values["targets"]
+        return values
+
     def save(self, path: Path) -> None:
         """Write recipe.toml, whole or not at all; may raise OSError."""
-        write_file(path, tomli_w.dumps({"format": FORMAT, **asdict(self)}).encode())
+        write_file(path, tomli_w.dumps({"format": FORMAT, **self.to_dict()}).encode())
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -93,14 +122,27 @@ def load_recipe(path: Path) -> Recipe:
     values = _read(path)
     try:
         own = _known(Recipe, {name: values[name] for name in ("data", "net", "weights", "seed")})
+        own |= _known(Recipe, {"task": values.get("task", "classification")})
         return Recipe(
             **own,
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
-            train=Plan(**_known(Plan, values["train"])),
+            train=_plan(values["train"]),
+            targets=Scale(**_known(Scale, values.get("targets", {}))),
         )
     except (KeyError, TypeError, AttributeError, UsageError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
         raise DataError(f"{path}: not a whole recipe ({reason}). Restore it from a copy.") from error
+
+
+def _plan(values: Mapping[str, Any]) -> Plan:
+    """Return how to train; a recipe may name its augmentation, as the first ones did."""
+    told = values["augment"]
+    if isinstance(told, str):
+        _check(told, "augmentation", FIRST_PRESETS)
+        augment = FIRST_PRESETS[told]
+    else:
+        augment = Augment(**_known(Augment, told))
+    return Plan(**_known(Plan, {**values, "augment": augment}))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -136,6 +178,8 @@ def _is(kind: Any, value: object) -> bool:
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
         return any(type(value) is type(one) and value == one for one in inner)
+    if kind is bool:
+        return isinstance(value, bool)
     if origin is tuple:
         if not isinstance(value, tuple):
             return False

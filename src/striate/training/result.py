@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def load_result(folder: Path) -> Mapping[str, Tensor]:
 
 
 def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return config.json: network, classes, and the preprocessing that belongs to the weights."""
+    """Return config.json: network, classes, task, and the preprocessing that belongs to the weights."""
     preprocess = recipe.preprocess
     return {
         "architecture": recipe.net,
@@ -62,5 +63,10 @@ def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
         },
-        "striate": {"format": FORMAT},
+        "striate": {"format": FORMAT, "task": recipe.task, **_scale(recipe)},
     }
+
+
+def _scale(recipe: Recipe) -> dict[str, Any]:
+    """Return what the outputs of a regression are measured in."""
+    return {"targets": asdict(recipe.targets)} if recipe.task == "regression" else {}

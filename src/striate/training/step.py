@@ -10,17 +10,20 @@ from torch import Tensor, nn
 
 from striate.data.loader import Batch
 from striate.rule import LearningRule
-from striate.tasks.classification import Classification
+from striate.tasks.task import AnyTask
 
 Tensors = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a batch looked like before the step: its mean loss, and how many of its pictures were named rightly."""
+    """What a batch looked like before the step: its mean loss, and the sum of its pictures' scores.
+
+    `right` counts the pictures answered rightly; for numbers it is the sum of what each adds to R2.
+    """
 
     loss: float
-    right: int
+    right: float
 
 
 class NotFiniteError(ArithmeticError):
@@ -47,7 +50,7 @@ class Learner(Protocol):
 class BackPropagation:
     """Learning by the gradient of the task's loss."""
 
-    def __init__(self, model: nn.Module, task: Classification, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, model: nn.Module, task: AnyTask, optimizer: torch.optim.Optimizer) -> None:
         self._model = model
         self._task = task
         self._optimizer = optimizer
@@ -62,7 +65,7 @@ class BackPropagation:
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        return Outcome(value, _right(self._task, outputs, batch))
+        return Outcome(value, self._task.score(outputs, batch.labels))
 
     def tensors(self) -> Tensors:
         """Return the optimizer's state as tensors named '<parameter index>.<key>'."""
@@ -89,7 +92,7 @@ class BackPropagation:
 class ByRule:
     """Learning by a network's own rule."""
 
-    def __init__(self, model: nn.Module, task: Classification, rule: LearningRule) -> None:
+    def __init__(self, model: nn.Module, task: AnyTask, rule: LearningRule) -> None:
         self._model = model
         self._task = task
         self._rule = rule
@@ -98,7 +101,7 @@ class ByRule:
         """Look at the batch as in use, then let the rule learn from it."""
         with torch.no_grad():
             self._model.eval()
-            right = _right(self._task, self._model(batch.images), batch)
+            right = self._task.score(self._model(batch.images), batch.labels)
             self._model.train()
         return Outcome(_finite(self._rule.step(batch.images, batch.labels, lr=lr, progress=progress)), right)
 
@@ -115,7 +118,3 @@ def _finite(loss: Tensor) -> float:
     if not math.isfinite(value):
         raise NotFiniteError(value)
     return value
-
-
-def _right(task: Classification, outputs: Tensor | tuple[Tensor, ...], batch: Batch) -> int:
-    return int((task.answers(outputs) == batch.labels).sum())

@@ -3,10 +3,12 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from striate.tasks.scores import Scores, evaluate
+from striate.tasks.class_scores import ClassScores
+from striate.tasks.classification import Classification
+from striate.tasks.task import evaluate
 
 # True class, answer: class 2 has no pictures, class 1 is never answered.
-SCORES = Scores(
+SCORES = ClassScores(
     loss=0.5,
     labels=torch.tensor([0, 0, 0, 1, 1]),
     answers=torch.tensor([0, 0, 2, 0, 2]),
@@ -31,7 +33,9 @@ def test_an_evaluation_in_batches_is_that_of_all_at_once_and_leaves_the_mode() -
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(12, 3)).train()
     images, labels = torch.randn(10, 3, 2, 2), torch.arange(10) % 3
-    scores = evaluate(model, zip(images.split(4), labels.split(4), strict=True), num_classes=3)
+    scores = evaluate(
+        model, zip(images.split(4), labels.split(4), strict=True), Classification(("a", "b", "c"))
+    )
     assert model.training
     logits = model.eval()(images)
     assert scores.loss == pytest.approx(cross_entropy(logits, labels).item(), rel=1e-6)

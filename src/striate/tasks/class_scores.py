@@ -1,21 +1,21 @@
-"""How well a network names the pictures of one split."""
+"""How well a network names the class of each picture of one split."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from math import isnan
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor
+
+from striate.tasks.metric import or_none, percent
 
 
 @dataclass(frozen=True)
-class Scores:
+class ClassScores:
     """What an evaluation found, picture by picture and in sum.
 
     `labels`, `answers` (class indices) and `confidences` (probability of the answer) are (N,), in the order of the
-    split; `loss` is the mean cross-entropy without label smoothing.
+    split; `loss` is the mean cross-entropy without label smoothing
+    or class weights.
     """
 
     loss: float
@@ -23,6 +23,25 @@ class Scores:
     answers: Tensor
     confidences: Tensor
     num_classes: int
+
+    @property
+    def images(self) -> int:
+        """The pictures scored."""
+        return len(self.labels)
+
+    @property
+    def score(self) -> float:
+        """The accuracy."""
+        return self.accuracy
+
+    @property
+    def text(self) -> str:
+        """The accuracy in words."""
+        return f"accuracy {self.accuracy:.2%}"
+
+    def values(self) -> dict[str, Any]:
+        """Return the accuracy by its name."""
+        return {"accuracy": self.accuracy}
 
     @property
     def accuracy(self) -> float:
@@ -57,33 +76,14 @@ class Scores:
             strict=True,
         )
         return [
-            {"class": name, "images": images, "precision": _or_none(precision), "recall": _or_none(recall)}
+            {"class": name, "images": images, "precision": or_none(precision), "recall": or_none(recall)}
             for name, images, precision, recall in columns
         ]
 
-
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], *, num_classes: int) -> Scores:
-    """Run a network in eval mode over batches of (images, labels); its training flag is put back afterwards."""
-    was_training = model.training
-    model.eval()
-    labels, answers, confidences, losses = [], [], [], []
-    with torch.inference_mode():
-        for images, targets in batches:
-            logits = model(images)
-            best = logits.softmax(1).max(1)
-            losses.append(cross_entropy(logits, targets, reduction="none").double())
-            labels.append(targets)
-            answers.append(best.indices)
-            confidences.append(best.values)
-    model.train(was_training)
-    return Scores(
-        loss=float(torch.cat(losses).mean()),
-        labels=torch.cat(labels),
-        answers=torch.cat(answers),
-        confidences=torch.cat(confidences),
-        num_classes=num_classes,
-    )
-
-
-def _or_none(value: float) -> float | None:
-    return None if isnan(value) else value
+    def lines(self, classes: tuple[str, ...]) -> list[str]:
+        """Return a line for each class: precision, recall, pictures, name."""
+        return [
+            f"{percent(row['precision'])} precision  {percent(row['recall'])} recall  "
+            f"{row['images']:6,}  {row['class']}"
+            for row in self.per_class(classes)
+        ]

@@ -1,0 +1,111 @@
+"""Tables that say what is in pictures: one given by its path, or those that are found in a folder."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from striate.data.columns import Roles, roles_of
+from striate.data.folder import SPLIT_NAMES
+from striate.data.listing import Part, listed_source
+from striate.data.pictures import Source
+from striate.data.table import SUFFIXES, header_of, read_table
+from striate.data.walk import HIDDEN, has_folders, some
+from striate.errors import DataError
+
+# Tables of these names are taken also where class folders stand beside them.
+USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
+WANTED = "Wanted: a first line that names the columns, such as file,label."
+
+
+class Place(NamedTuple):
+    """A table found at a path, what its columns mean, its split and the folder its paths start from, '' if none."""
+
+    path: Path
+    roles: Roles
+    split: str = ""
+    folder: str = ""
+
+
+def recognise_table(root: Path) -> str:
+    """Return the columns by which a path is a table of pictures, or a folder has one, or nothing."""
+    if root.is_file():
+        return f"its name ends in {root.suffix}" if root.suffix.lower() in SUFFIXES else ""
+    if not root.is_dir() or not (places := _places(root)):
+        return ""
+    path, roles = places[0].path, places[0].roles
+    more = "..." if len(roles.learned) > 1 else ""
+    return f"{path.relative_to(root)} has the columns {roles.file}, {roles.learned[0]}{more}"
+
+
+def open_table(root: Path) -> Source:
+    """Read the table at a path or in a folder; the labels are told from its columns' names and cells.
+
+    Raises DataError where two tables may be meant, no column names the files or the labels, or as `listed_source`.
+    """
+    places = [_given(root)] if root.is_file() else _places(root)
+    splits = [place.split for place in places]
+    if len(places) > 1 and ("" in splits or len(set(splits)) < len(splits)):
+        names = some([str(place.path.relative_to(root)) for place in places])
+        raise DataError(f"{root}: which of its tables is meant: {names}? Give the path of one.")
+    roles = places[0].roles
+    fitting = [place for place in places if set(roles.used) <= set(header_of(place.path))]
+    left = [place.path.name for place in places if place not in fitting]
+    parts = [Part(read_table(place.path, only=roles.used), place.split, place.folder) for place in fitting]
+    notes = [f"left out as without the columns of {places[0].path.name}: {some(left)}"] if left else []
+    return listed_source(root, "table", parts, roles, notes=notes)
+
+
+def _given(path: Path) -> Place:
+    """Return the table at a path that was given for one."""
+    header = header_of(path)
+    if (roles := roles_of(header)) is None:
+        raise DataError(
+            f"{path}: no column for the file, or none to learn. It has: {', '.join(header)}. {WANTED}"
+        )
+    return Place(path, roles)
+
+
+def _places(root: Path) -> Sequence[Place]:
+    """Return the tables of a folder: its metadata, those of its splits, one of a usual name, or the only one."""
+    metadata = [*_found(root, "metadata"), *_metadata_of_splits(root)]
+    if metadata:
+        return metadata
+    tables = {path: roles for path in _tables_in(root) if (roles := _roles_at(path))}
+    by_split = [
+        Place(path, roles, SPLIT_NAMES[path.stem.lower()])
+        for path, roles in tables.items()
+        if path.stem.lower() in SPLIT_NAMES
+    ]
+    if any(place.split == "train" for place in by_split):
+        return sorted(by_split, key=lambda place: place.split != "train")
+    usual = [Place(path, roles) for path, roles in tables.items() if path.stem.lower() in USUAL]
+    return usual or ([] if has_folders(root) else [Place(path, roles) for path, roles in tables.items()])
+
+
+def _metadata_of_splits(root: Path) -> Iterator[Place]:
+    """Yield the metadata tables of the folders train/, val/ and test/, that of train first."""
+    folders = [folder for folder in sorted(root.iterdir()) if folder.name.lower() in SPLIT_NAMES]
+    for folder in sorted(folders, key=lambda folder: SPLIT_NAMES[folder.name.lower()] != "train"):
+        if folder.is_dir():
+            split = SPLIT_NAMES[folder.name.lower()]
+            yield from (
+                Place(path, roles, split, folder.name) for path, roles, *_ in _found(folder, "metadata")
+            )
+
+
+def _found(folder: Path, stem: str) -> list[Place]:
+    paths = [path for path in _tables_in(folder) if path.stem.lower() == stem]
+    return [Place(path, roles) for path in paths if (roles := _roles_at(path))]
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    return [path for path in paths if not path.name.startswith(HIDDEN) and path.is_file()]
+
+
+def _roles_at(path: Path) -> Roles | None:
+    """Return what the columns of a table mean, None also where it cannot be read: it may be anything."""
+    try:
+        return roles_of(header_of(path))
+    except DataError:
+        return None

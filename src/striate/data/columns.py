@@ -1,0 +1,77 @@
+"""What the columns of a table mean, by their names alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+# Names of columns in lower case, with _ for spaces and hyphens; of several the one named first here is taken.
+FILE = (
+    *("file", "filename", "file_name", "filepath", "file_path", "path", "파일", "파일명"),
+    *("image", "image_path", "image_file", "image_filename", "image_name", "imagename", "image_index"),
+    *("img", "img_path", "img_name", "picture", "image_id", "img_id", "isic_id", "id_code", "id"),
+)
+# Always classes, whatever they look like.
+CLASS = (
+    *("label_name", "class_name", "classname", "category_name", "class", "category", "클래스"),
+    *("diagnosis", "dx", "species", "breed"),
+)
+# Classes, or numbers where they have a fraction.
+LABEL = ("label", "라벨", "레이블")
+# Classes, or numbers where they have a fraction or most differ.
+TARGET = ("target", "y", "level")
+# Several labels a picture, or one where no cell has more.
+LABELS = ("labels", "tags", "classes", "categories", "attributes", "finding_labels")
+# Of these, the names whose labels may stand with a space between them.
+TAGS = ("tags",)
+# Always numbers, as is every column whose name begins with one of the prefixes.
+NUMBERS = ("value", "values")
+NUMBER_PREFIXES = ("target:", "value:")
+SPLIT = ("split", "set", "subset", "partition", "fold")
+# What lies beside a picture and never is what to learn.
+BESIDE = (
+    *("text", "caption", "captions", "prompt", "description", "objects", "bbox", "bboxes", "boxes"),
+    *("width", "height", "url", "license", "source", "author", "index", "unnamed:_0", "md5", "sha256", ""),
+)
+
+Kind = Literal["class", "label", "target", "labels", "numbers", "rest"]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns of a table that are used: the file, what is to be learned and of what kind, and the split or ''."""
+
+    file: str
+    kind: Kind
+    learned: tuple[str, ...]
+    split: str = ""
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The names of the columns that are read."""
+        return (self.file, *self.learned, *((self.split,) if self.split else ()))
+
+
+def roles_of(header: Sequence[str]) -> Roles | None:
+    """Return what a table's columns mean, or None where none names a file or none can be learned."""
+    plain = {name.lower().replace(" ", "_").replace("-", "_"): name for name in header}
+    file, split = _first(plain, FILE), _first(plain, SPLIT)
+    if not file:
+        return None
+    kinds: dict[Kind, tuple[str, ...]] = {
+        "class": CLASS,
+        "label": LABEL,
+        "target": TARGET,
+        "labels": LABELS,
+        "numbers": NUMBERS,
+    }
+    if prefixed := tuple(name for key, name in plain.items() if key.startswith(NUMBER_PREFIXES)):
+        return Roles(file, "numbers", prefixed, split)
+    for kind, names in kinds.items():
+        if learned := _first(plain, names):
+            return Roles(file, kind, (learned,), split)
+    rest = tuple(name for key, name in plain.items() if key not in (*BESIDE, *FILE, *SPLIT))
+    return Roles(file, "rest", rest, split) if rest else None
+
+
+def _first(plain: dict[str, str], names: Sequence[str]) -> str:
+    return next((plain[name] for name in names if name in plain), "")

@@ -1,0 +1,95 @@
+"""What must be there before anything can be learned, whatever the format a data set comes in."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.pictures import Pictures, Source
+from striate.data.walk import some
+from striate.errors import DataError
+
+
+def settled(source: Source) -> Source:
+    """Return a data set without empty splits, a single split as 'all', with a note of what a user may not expect.
+
+    Raises DataError where there is no picture or none to train on, only one class, a class that train lacks, or
+    numbers that are not finite or all one.
+    """
+    kept = {split: pictures for split, pictures in source.splits.items() if len(pictures)}
+    notes = [*source.notes, *(f"{split} has no pictures" for split in source.splits if split not in kept)]
+    if not kept:
+        raise DataError(f"{source.root}: no pictures in it.")
+    if len(kept) > 1 and "train" not in kept:
+        raise DataError(f"{source.root}: there is {' and '.join(sorted(kept))}, but no train to learn from.")
+    learned = kept["train"] if "train" in kept else next(iter(kept.values()))
+    if source.task == "regression":
+        _refuse_odd_numbers(source, kept, learned)
+    elif source.task == "multi-label":
+        notes += _notes_of_labels(source, kept, learned)
+    else:
+        _refuse_odd_classes(source, kept, learned)
+    if len(kept) == 1 and "all" not in kept:
+        (split,) = kept
+        notes.append(f"there is only {split}: what is held out is taken from it")
+        kept = {"all": learned}
+    return replace(source, splits=kept, notes=notes)
+
+
+def refuse_one_class(place: Path, full: Sequence[str], *, wanted: str = "") -> None:
+    """Raise DataError where only one class has pictures."""
+    if len(full) == 1:
+        only = f"{place}: only one class with pictures, '{full[0]}'; a classifier needs two or more. {wanted}"
+        raise DataError(only.rstrip())
+
+
+def refuse_unlearned(
+    root: Path, classes: Mapping[str, Collection[str]], *, mark: str = "", wanted: str
+) -> None:
+    """Raise DataError for a class of another split that train has not; `mark` follows the name of a split."""
+    for split, names in classes.items():
+        if extra := sorted(set(names) - set(classes["train"])):
+            raise DataError(
+                f"{root}: {split}{mark} has class '{extra[0]}', which train{mark} has not. {wanted}"
+            )
+
+
+def _refuse_odd_classes(source: Source, splits: Mapping[str, Pictures], learned: Pictures) -> None:
+    met = {split: _met(source.classes, pictures.labels) for split, pictures in splits.items()}
+    refuse_one_class(source.root, _met(source.classes, learned.labels))
+    if "train" in met:
+        wanted = "Every class must have a picture in train."
+        refuse_unlearned(source.root, met, wanted=wanted)
+
+
+def _met(classes: Sequence[str], labels: NDArray[np.int64]) -> list[str]:
+    return [classes[index] for index in np.unique(labels)]
+
+
+def _notes_of_labels(source: Source, splits: Mapping[str, Pictures], learned: Pictures) -> list[str]:
+    """Return notes on labels that no picture to learn from has; raise DataError where that is all of them."""
+    counts = learned.labels.sum(axis=0, dtype=np.int64)
+    if not counts.any():
+        raise DataError(f"{source.root}: no picture has any of the labels {some(list(source.classes))}.")
+    bare = [name for name, count in zip(source.classes, counts, strict=True) if not count]
+    notes = [f"no picture to learn from has the labels: {some(bare)}"] if bare else []
+    blank = sum(int((pictures.labels.sum(axis=1, dtype=np.int64) == 0).sum()) for pictures in splits.values())
+    return [*notes, f"{blank} pictures have no label at all"] if blank else notes
+
+
+def _refuse_odd_numbers(source: Source, splits: Mapping[str, Pictures], learned: Pictures) -> None:
+    for pictures in splits.values():
+        odd = ~np.isfinite(pictures.labels)
+        if odd.any():
+            picture, target = np.argwhere(odd)[0]
+            raise DataError(
+                f"{source.root}: {pictures.name(int(picture))} has {pictures.labels[picture, target]} for "
+                f"{source.classes[target]}. Give a number, or leave the picture out."
+            )
+    for name, values in zip(source.classes, learned.labels.T, strict=True):
+        if (values == values[0]).all():
+            raise DataError(
+                f"{source.root}: {name} is {values[0]:g} for every picture, so nothing can be learned."
+            )

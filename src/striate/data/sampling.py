@@ -1,0 +1,70 @@
+"""Which pictures an epoch has, and in which order: each once, or every class equally often."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.draw import Ids, order
+
+# 2^64 over the golden ratio: ids that differ by multiples of it are those of one picture, not of two by chance.
+STRIDE = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Draws(NamedTuple):
+    """The pictures of an epoch in order: their places (N,) in the split, and an identity (N,) of each draw.
+
+    The identity of a picture drawn more than once is another each time, so that it is augmented anew.
+    """
+
+    places: NDArray[np.int64]
+    ids: Ids
+
+
+def natural(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Draws:
+    """Return every picture once, shuffled."""
+    return _shuffled(np.arange(len(ids)), ids, seed, epoch)
+
+
+def balanced(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Draws:
+    """Return as many draws as there are pictures, shuffled, each class having its equal share of them to within one.
+
+    `labels` are classes (N,), or 0 and 1 (N, K), where each label has its share among the pictures that have it, and
+    the pictures without a label have one too. Within a class no picture is drawn twice more than another.
+    """
+    groups = _groups(labels)
+    places, identities = [], []
+    for number, quota in enumerate(_quotas(len(labels), len(groups), seed, epoch)):
+        group, draw = groups[number], np.arange(quota)
+        group = group[order("within", ids[group], seed=seed, epoch=epoch)]
+        places.append(group[draw % len(group)])
+        again = draw // len(group) * len(groups) + number
+        identities.append(ids[places[-1]] + again.astype(np.uint64) * STRIDE)
+    return _shuffled(np.concatenate(places), np.concatenate(identities), seed, epoch)
+
+
+# Name -> the draws of an epoch.
+SAMPLINGS: Mapping[str, Callable[..., Draws]] = {"natural": natural, "balanced": balanced}
+
+
+def _groups(labels: NDArray[Any]) -> list[NDArray[np.int64]]:
+    """Return the places of each class's pictures, classes without any left out."""
+    if labels.ndim == 1:
+        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    else:
+        groups = [np.flatnonzero(column) for column in [*labels.T, ~labels.any(1)]]
+    return [group for group in groups if len(group)]
+
+
+def _quotas(draws: int, groups: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Return how many draws each group has; who has one more is drawn anew in every epoch."""
+    lucky = order("quota", np.arange(groups, dtype=np.uint64), seed=seed, epoch=epoch)
+    quotas = np.full(groups, draws // groups)
+    quotas[lucky[: draws % groups]] += 1
+    return quotas
+
+
+def _shuffled(places: NDArray[np.int64], ids: Ids, seed: int, epoch: int) -> Draws:
+    shuffled = order("order", ids, seed=seed, epoch=epoch)
+    return Draws(places[shuffled], ids[shuffled])

@@ -12,7 +12,7 @@ from striate.data.similarity import Indices, Pairs, crowding, joined_pairs, near
 Kind = Literal["exact", "near"]
 
 # Two pictures are the same if they are nearer than this share of how near strangers come in this data set ...
-SHARE, COARSE_SHARE = 0.45, 0.6
+SHARE, COARSE_SHARE = 0.36, 0.6
 # ... but always below the one distance and never above the other. Unlike photographs lie 0.5 to 1.4 apart.
 SURE, FARTHEST = 0.03, 0.3
 # Pictures of a shorter side than WHOLE pixels are compared by the frequencies under FEW alone, which resizing leaves

@@ -4,8 +4,8 @@
 
 Default: the bundled Fashion-MNIST subset. A folder that holds t10k-images-idx3-ubyte[.gz] gives the 10,000 test
 pictures; any other folder, the pictures below it cut into tiles of 128 pixels, those under 10 levels of deviation
-left out. `--scale` times the search on that many made-up fingerprints: crowded ones, each a mixture of two real ones, and
-scattered ones, each unlike every other, the worst case.
+left out. `--scale` times the search on that many made-up fingerprints: crowded ones, each a mixture of two real ones,
+and scattered ones, each unlike every other, the worst case.
 """
 
 import argparse
@@ -39,9 +39,11 @@ def pictures_of(folder: Path) -> list[NDArray[np.uint8]]:
     tiles = []
     for name in Walk(folder).pictures_below(""):
         pixels = np.asarray(Image.open(folder / name).convert("RGB"))
-        for top in range(0, pixels.shape[0] - TILE + 1, TILE):
-            for left in range(0, pixels.shape[1] - TILE + 1, TILE):
-                tiles.append(np.ascontiguousarray(pixels[top : top + TILE, left : left + TILE]))
+        tiles += [
+            np.ascontiguousarray(pixels[top : top + TILE, left : left + TILE])
+            for top in range(0, pixels.shape[0] - TILE + 1, TILE)
+            for left in range(0, pixels.shape[1] - TILE + 1, TILE)
+        ]
     return [tile for tile in tiles if tile.std() >= CONTRAST]
 
 

@@ -85,7 +85,8 @@ def _search(grey: NDArray[np.int8], chosen: Indices, small: NDArray[np.bool_]) -
     """Return the near pairs among the frequencies of some pictures."""
     vectors = unit_vectors(grey[chosen])
     crowd = crowding(vectors)
-    pairs = near_pairs(vectors, np.clip(COARSE_SHARE * crowd, SURE, FARTHEST))
+    widest = COARSE_SHARE if small[chosen].any() else SHARE
+    pairs = near_pairs(vectors, np.clip(widest * crowd, SURE, FARTHEST))
     mixed = small[chosen[pairs.first]] != small[chosen[pairs.second]]
     nearest = np.minimum(crowd[pairs.first], crowd[pairs.second])
     pairs = _where(pairs, pairs.distance <= np.maximum(np.where(mixed, COARSE_SHARE, SHARE) * nearest, SURE))

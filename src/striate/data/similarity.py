@@ -128,6 +128,8 @@ class Tree:
             theirs = np.concatenate([np.arange(*self._starts[b : b + 2]) for b in some])
             likeness = own @ self._vectors[theirs].T
             rows = np.flatnonzero(likeness.max(axis=1) >= alike)
+            if not len(rows):
+                continue
             row, column = np.nonzero(likeness[rows] >= alike[rows, None])
             first, second = start + rows[row], theirs[column]
             # Taken anew from the differences, since one minus a likeness near one has few digits left.

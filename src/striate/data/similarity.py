@@ -123,8 +123,11 @@ class Tree:
         own, reach = self._vectors[start:stop], self._reach[start:stop]
         # Distance d of unit vectors is likeness 1 - d^2 / 2.
         alike = 1 - (reach + SLACK) ** 2 / 2
-        others = self._neighbours(block)
-        for some in np.array_split(others, -(-len(others) * BLOCK // AT_ONCE)):
+        others = self._neighbours(block)[1:]
+        # With itself first and alone, since there every row has a likeness of one.
+        for some in [[block], *np.array_split(others, -(-len(others) * BLOCK // AT_ONCE) or 1)]:
+            if not len(some):
+                continue
             theirs = np.concatenate([np.arange(*self._starts[b : b + 2]) for b in some])
             likeness = own @ self._vectors[theirs].T
             rows = np.flatnonzero(likeness.max(axis=1) >= alike)

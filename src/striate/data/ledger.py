@@ -150,7 +150,7 @@ def _recall(pictures: Pictures, remembered: Ledger | None) -> Ledger:
 def _load(path: Path) -> Ledger | None:
     """Return what a file remembers, or None where there is none that can be used."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             facts, text = kept["facts"], json.loads(kept["text"].tobytes())
         if text["form"] != FORM or facts.dtype != FACTS or facts.ndim != 1:
             return None

@@ -17,7 +17,7 @@ import pytest
 
 SERVER = Path(__file__).with_name("forkserver.py")
 SRC = Path(__file__).parent.parent / "src"
-# 5 steps an epoch, and dropout, batch norm and augmentation, so that every kind of state is at stake.
+# 5 steps an epoch, and dropout, batch norm, augmentation and mixing, so that every kind of state is at stake.
 NET = "conv3-4 bn relu dropout0.3 gap fc-classes"
 FLAGS = (
     "--net",
@@ -29,7 +29,11 @@ FLAGS = (
     "--batch",
     "6",
     "--augment",
-    "photos",
+    "strong",
+    "--mixup",
+    "0.4",
+    "--cutmix",
+    "1",
     "--checkpoint-every",
     "2",
 )

@@ -249,7 +249,7 @@ def test_a_run_folder_says_all_that_decided_the_run(finished: Path) -> None:
             "mean": list(recipe.preprocess.mean),
             "std": list(recipe.preprocess.std),
         },
-        "striate": {"format": 2, "task": "classification"},
+        "striate": {"format": 2, "task": "classification", "depth": 8},
     }
     assert [line["kind"] for line in library.open_run(finished).metrics] == [*["step"] * 4, "epoch"] * 2 + [
         "result"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from striate.checking import Check as Check
     from striate.checking import check as check
     from striate.data.audit import Audit as Audit
+    from striate.data.augment import Augment as Augment
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it.
 _HOMES = {
     "Audit": "striate.data.audit",
+    "Augment": "striate.data.augment",
     "CATALOG": "striate.nets.catalog",
     "Check": "striate.checking",
     "DataError": "striate.errors",

@@ -44,7 +44,7 @@ def check(
     there is no data set.
     """
     progress = progress or Silent()
-    source = open_source(data)
+    source = open_source(data, progress=progress)
     path = ledger_path(cache_folder(), place_of(data))
     ledgers = open_ledgers(source.splits, path)
     for split, ledger in ledgers.items():

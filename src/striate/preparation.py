@@ -4,17 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from striate.data.decode import is_grey, size_of
 from striate.data.draw import ids_of
+from striate.data.header import bands_of, depth_of, size_of
 from striate.data.labels import label_counts, refuse_other_task, relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
 from striate.data.pictures import Pictures, Source, names_of
+from striate.data.pixels import Depth
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 from striate.data.reader import MEMORY_SHARE, Reader, memory
@@ -52,6 +54,15 @@ SHOWN = 10
 # Threads that make large batches ahead of the step they are for.
 AHEAD = 2
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
+
+
+class Look(NamedTuple):
+    """What a picture's header says: its name, shorter side, bands and depth."""
+
+    name: str
+    side: int
+    bands: int
+    depth: Depth
 
 
 @dataclass(frozen=True)
@@ -102,22 +113,23 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     _refuse_missing_weights(net, settings.weights)
     if settings.net is None:
         progress.say(f"net {net}: no --net was given")
-    source = open_source(data)
+    source = open_source(data, progress=progress)
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     _refuse_unwritable_names(source)
     _refuse_missing_numbers(source)
     splits = _split(source, seed=settings.seed)
     _tell_unscored(splits, source.classes, progress)
-    shape = _choose_input(splits["train"], net, settings, progress)
+    shape, depth = _choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
     summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
-    place = place_of(data)
+    # Before the training pictures are read, nobody knows their mean.
+    unscaled = Preprocess(size=shape[1:], channels=shape[0], mean=(), std=(), fit=settings.fit, depth=depth)
     reader = Reader(
-        data=place, root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
+        data=place_of(data), root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
     )
-    stores = _decode(splits, source, shape, settings, reader)
-    recipe = _recipe(place, net, source, shape, stores["train"], settings, progress)
+    stores = _decode(splits, source, unscaled, settings, reader)
+    recipe = _recipe(net, source, unscaled, stores["train"], settings, reader)
     return Prepared(recipe, source.classes, source, manifest_of(source, stores), stores)
 
 
@@ -127,7 +139,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
     Raises DataError where one is gone or has changed.
     """
     recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
-    source = run.source() if data is None else open_source(data)
+    source = run.source(progress) if data is None else open_source(data, progress=progress)
     reader = Reader(data=recipe.data, root=source.root, threads=THREADS, progress=progress, pack=pack)
     stored = {"train": recipe.preprocess.enlarged(recipe.train.augment.margin)}
     refuse_other_task(source, recipe.task)
@@ -188,43 +200,70 @@ def _tell_unscored(splits: Mapping[str, Pictures], classes: tuple[str, ...], pro
         progress.say(f"note: no {held_out[-1]} picture of {', '.join(thin[:SHOWN])}{more}, so not scored")
 
 
-def _choose_input(pictures: Pictures, net: str, settings: Settings, progress: Progress) -> Shape:
-    """Return the network's input, chosen from the headers of some pictures."""
-    grey, median = _look(pictures)
+def _choose_input(
+    pictures: Pictures, net: str, settings: Settings, progress: Progress
+) -> tuple[Shape, Depth]:
+    """Return the network's input and the bits it is kept in, chosen from the headers of some pictures."""
+    looks = _look(pictures)
+    channels = _channels(looks)
     own = CATALOG[net].input[1] if net in CATALOG and net != DEFAULT_NET else None
+    median = int(np.median([look.side for look in looks])) if looks else 1
     side, reason = choose_side(size=settings.size, median=median, own=own)
     if settings.size is None:
         progress.say(f"size {side}: {reason}")
-    return (1 if grey else 3), side, side
+    if channels not in (1, 3):
+        progress.say(f"channels {channels}: the pictures have so many bands")
+    deep = bool(looks) and all(look.depth == 16 for look in looks)
+    depth = settings.depth or (16 if deep else 8)
+    if settings.depth is None and deep:
+        progress.say("depth 16: every picture looked at has more than 8 bits a value")
+    return (channels, side, side), depth
 
 
-def _look(pictures: Pictures) -> tuple[bool, int]:
-    """Return whether all of some pictures spread over the set are grey, and their median shorter side."""
-    greys, sides = [], []
+def _look(pictures: Pictures) -> list[Look]:
+    """Return what the headers of some pictures spread over the set say."""
+    looks = []
     for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
         try:
             encoded = pictures.read(int(index))
         except OSError:
             continue
-        if (size := size_of(encoded)) is not None:
-            greys.append(is_grey(encoded))
-            sides.append(min(size))
-    return all(greys) and bool(greys), int(np.median(sides)) if sides else 1
+        if (size := size_of(encoded)) is not None and (bands := bands_of(encoded)) is not None:
+            looks.append(Look(pictures.name(int(index)), min(size), bands, depth_of(encoded)))
+    return looks
+
+
+def _channels(looks: Sequence[Look]) -> int:
+    """Return 1 if all pictures are grey, N if all have N bands, and otherwise 3.
+
+    Raises DataError where some have bands that are neither grey nor colour, and others have not as many.
+    """
+    first = {look.bands: look.name for look in reversed(looks)}
+    others = sorted(first.keys() - {1, 3})
+    if len(first) > 1 and others:
+        bands, other = others[0], next(bands for bands in sorted(first) if bands != others[0])
+        raise DataError(
+            f"{first[bands]} has {bands} bands, {first[other]} has {other}: a network takes pictures of one kind. "
+            "Leave out the fewer ones, or make all of them alike."
+        )
+    return next(iter(first)) if len(first) == 1 else 3
 
 
 def _decode(
-    splits: Mapping[str, Pictures], source: Source, shape: Shape, settings: Settings, reader: Reader
+    splits: Mapping[str, Pictures],
+    source: Source,
+    unscaled: Preprocess,
+    settings: Settings,
+    reader: Reader,
 ) -> dict[str, Store]:
     """Read and decode every split; too many unreadable pictures stop the run before it starts."""
-    channels, height, width = shape
-    seen = Preprocess(
-        size=(height, width), channels=1 if channels == 1 else 3, mean=(), std=(), fit=settings.fit
+    reader.refuse_too_large(sum(map(len, splits.values())), unscaled)
+    augment = resolve_augment(
+        settings, grey=unscaled.channels == 1, side=min(unscaled.size), task=source.task
     )
-    reader.refuse_too_large(sum(map(len, splits.values())), seen)
-    augment = resolve_augment(settings, grey=channels == 1, side=min(height, width), task=source.task)
-    stored = {"train": seen.enlarged(augment.margin)}
+    stored = {"train": unscaled.enlarged(augment.margin)}
     stores = {
-        split: reader.store(split, pictures, stored.get(split, seen))
+        split: reader.store(split, pictures, stored.get(split, unscaled))
         for split, pictures in splits.items()
         if len(pictures)
     }
@@ -254,15 +293,13 @@ def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings,
 
 
 def _recipe(
-    place: str, net: str, source: Source, shape: Shape, store: Store, settings: Settings, progress: Progress
+    net: str, source: Source, unscaled: Preprocess, store: Store, settings: Settings, reader: Reader
 ) -> Recipe:
     """Return the recipe, every open setting chosen and every choice told."""
-    channels, height, width = shape
+    channels, (height, width) = unscaled.channels, unscaled.size
     entry = CATALOG.get(net)
-    mean, std = _normalisation(net, settings.weights, channels, store)
-    preprocess = Preprocess(
-        size=(height, width), channels=1 if channels == 1 else 3, mean=mean, std=std, fit=settings.fit
-    )
+    mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
+    preprocess = replace(unscaled, mean=mean, std=std)
     model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
     facts = Facts(
         pictures=len(store),
@@ -280,9 +317,9 @@ def _recipe(
         plan = replace(plan, order="paged")
         choices.append(Chosen("order", "paged", "the decoded pictures are more than half of the memory"))
     for choice in choices:
-        progress.say(str(choice))
+        reader.progress.say(str(choice))
     recipe = Recipe(
-        data=place,
+        data=reader.data,
         net=net,
         weights=_place_of(settings.weights),
         seed=settings.seed,

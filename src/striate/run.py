@@ -17,6 +17,7 @@ from striate.data.labels import refuse_other_task, relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, load_manifest
 from striate.data.pictures import Source
+from striate.data.place import is_there
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress, Silent
 from striate.data.reader import Reader
@@ -151,18 +152,18 @@ class Run:
         loader = Loader(store=store, preprocess=self.preprocess, batch=EVALUATED_AT_ONCE, threads=THREADS)
         return evaluate(self.model, loader.evaluation(), self.task)
 
-    def source(self) -> Source:
+    def source(self, progress: Progress | None = None) -> Source:
         """Return the data set the run was trained on; raises DataError where it is no longer there."""
         if self._data is not None:
             return self._data
         place = self.recipe.data
-        if place not in BUNDLED and not Path(place).exists():
+        if place not in BUNDLED and not is_there(place):
             raise DataError(
                 f"{place}: the data set of the run is no longer there. "
                 f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA"
             )
         # A name of a bundled set is that set, whatever folder of the same name stands here now.
-        return open_source(BUNDLED.get(place, place))
+        return open_source(BUNDLED.get(place, place), progress=progress)
 
     def load(
         self,
@@ -173,7 +174,7 @@ class Run:
     ) -> Store:
         """Return the decoded pictures of a split, as `evaluate` chooses it, labelled by this run's classes."""
         progress = progress or Silent()
-        source = self.source() if data is None else open_source(data)
+        source = self.source(progress) if data is None else open_source(data, progress=progress)
         refuse_other_task(source, self.recipe.task)
         if data is None:
             chosen = _split_of(self.manifest.splits, split, source.root)

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from striate.data.pictures import Source
+from striate.data.place import short_name
 from striate.data.progress import Progress, Silent
 from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
@@ -107,7 +108,7 @@ def _dated_folder(prepared: Prepared) -> Path:
     """Make runs/<date>-<net>-<data>, with a number after it where that is taken."""
     recipe = prepared.recipe
     net = recipe.net if recipe.net in CATALOG else "spec"
-    stem = f"{date.today():%Y-%m-%d}-{net}-{Path(recipe.data).name[:NAME_LENGTH]}"
+    stem = f"{date.today():%Y-%m-%d}-{net}-{short_name(recipe.data)[:NAME_LENGTH]}"
     for number in count(1):
         folder = Path("runs", stem if number == 1 else f"{stem}-{number}")
         with _new_folder_errors(folder):

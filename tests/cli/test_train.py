@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     "a file": (
         ["photos/dog/사진0.png"], 2,
         "photos/dog/사진0.png: no data set. Give the folder that holds the class folders, or a file of these: "
-        ".csv, .tsv, .jsonl, .npz.",
+        ".csv, .tsv, .jsonl, .npz, .zip, .tar, .tar.gz.",
     ),
     "no pictures": (["empty"], 2, f"empty: no pictures in it. {WANTED}"),
     "one class": (["one"], 2, f"one: only one class with pictures, 'dog'; a classifier needs two or more. {WANTED}"),
@@ -78,7 +78,11 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
         ["photos", "--epochs", "x"], 1, "Invalid value for '--epochs': 'x' is not a valid integer.",
     ),
     "a flag without its value": (["photos", "--net"], 1, "Option '--net' requires an argument."),
-    "an unknown option": (["photos", "--epoch", "3"], 1, "No such option '--epoch'. Did you mean '--epochs'?"),
+    "an unknown option": (
+        ["photos", "--epoch", "3"], 1,
+        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs'?)",
+    ),
+    "a depth that is none": (["photos", "--depth", "12"], 1, "depth is 12; it must be 8 or 16."),
     "an unknown choice": (
         ["photos", "--optimizer", "adam"], 1,
         "Invalid value for '--optimizer': 'adam' is not one of 'sgd', 'nesterov', 'adamw'.",

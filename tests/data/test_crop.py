@@ -45,6 +45,12 @@ def box_by_hand(sample: int, height: int, width: int, area: tuple[float, float])
     raise AssertionError("none fits")
 
 
+def test_the_boxes_are_those_they_have_always_been() -> None:
+    ids = np.array([sample_id(f"cat/{i}.jpg") for i in range(3)], np.uint64)
+    boxes = Augment(area=(0.2, 1.0)).boxes(ids, seed=7, epoch=3, side=(256, 256))
+    assert boxes.tolist() == [[20, 11, 224, 223], [91, 60, 153, 133], [31, 3, 220, 238]]
+
+
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (40, 60), (7, 7)])
 def test_boxes_are_those_of_torchvisions_rule_written_out(height: int, width: int) -> None:
     boxes, found = draw_boxes("crop", DRAWS, side=(height, width), area=(0.08, 0.6), ratio=RATIO)

@@ -9,7 +9,8 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from striate.data.decode import BadPicture, decode, is_animated, is_grey, size_of
+from striate.data.decode import BadPicture, decode
+from striate.data.header import is_animated, is_grey, size_of
 
 RED = (255, 0, 0)
 
@@ -286,7 +287,8 @@ def test_an_array_of_one_channel_is_grey() -> None:
 @pytest.mark.parametrize(
     ("array", "came"),
     [
-        (np.zeros((4, 4), np.float32), "float32 (4, 4)"),
+        (np.zeros((4, 4), np.complex64), "complex64 (4, 4)"),
+        (np.zeros((0, 4), np.float32), "float32 (0, 4)"),
         (np.zeros((4, 4), bool), "bool (4, 4)"),
         (np.zeros((4, 4, 3), np.int64), "int64 (4, 4, 3)"),
         (np.zeros((3, 32, 32), np.uint8), "uint8 (3, 32, 32)"),
@@ -297,7 +299,7 @@ def test_an_array_of_one_channel_is_grey() -> None:
 )
 @pytest.mark.parametrize("channels", [1, 3])
 def test_an_array_that_is_no_picture_is_refused(array: Any, came: str, channels: Any) -> None:
-    expected = f"an array of {came}; wanted uint8 (H, W), (H, W, 3) or (H, W, 4)"
+    expected = f"an array of {came}; wanted uint8, uint16 or floats in 0..1, (H, W), (H, W, 3) or (H, W, 4)"
     assert reason(array, channels) == expected
 
 

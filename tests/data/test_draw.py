@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from striate.data.draw import key, order, sample_id, uniform
+from striate.data.draw import Draws, key, order, sample_id, uniform
 
 IDS = np.array([sample_id(f"cat/{i}.jpg") for i in range(20_000)], np.uint64)
 
@@ -95,3 +95,27 @@ def test_an_order_has_everything_once_and_every_epoch_has_its_own() -> None:
 def test_names_have_identities_of_their_own() -> None:
     assert len(np.unique(IDS)) == len(IDS)
     assert sample_id("\udcb0") != sample_id("\udcb1")
+
+
+def test_noise_is_splitmix64_begun_at_the_sample() -> None:
+    draws = Draws(IDS[:8], 7, 3)
+    start = mixed(mixed(int(IDS[2])) ^ key("erase-noise", seed=7, epoch=3))
+    words = [mixed((start + k * 0x9E3779B97F4A7C15) & ((1 << 64) - 1)) for k in range(2)]
+    expected = b"".join(word.to_bytes(8, "little") for word in words)[:12]
+    assert draws.noise("erase-noise", 2, 12).tobytes() == expected
+    assert list(expected[:4]) == [255, 177, 167, 81]
+
+
+def test_draws_of_some_samples_are_theirs_whichever_are_asked() -> None:
+    draws = Draws(IDS[:50], 7, 3)
+    assert len(draws) == 50
+    assert (draws.uniform("x") == uniform("x", IDS[:50], seed=7, epoch=3)).all()
+    chosen = np.array([4, 49, 4])
+    assert (draws.at(chosen).uniform("x") == draws.uniform("x")[chosen]).all()
+    between = draws.between("x", -2, 3)
+    np.testing.assert_allclose(between, 5 * draws.uniform("x") - 2, atol=1e-15)
+    counts = np.arange(1, 51)
+    for whole in (draws.whole("x", 7), draws.whole("x", counts)):
+        assert (whole >= 0).all()
+    assert (draws.whole("x", counts) < counts).all()
+    assert set(Draws(IDS, 7, 3).whole("x", 7)) == set(range(7))

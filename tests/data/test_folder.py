@@ -186,11 +186,11 @@ def test_hidden_things_are_left_out_with_a_note(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_pictures_by_their_names_are_counted_by_kind(tmp_path: Path) -> None:
-    fill(tmp_path, "a/1.png", "b/1.JPG", "b/no-suffix", "a/1.heic", "a/2.HEIC", "b/labels.csv")
+    fill(tmp_path, "a/1.png", "b/1.JPG", "b/no-suffix", "a/1.mp4", "a/2.MP4", "b/labels.csv")
     os.mkfifo(tmp_path / "a" / "pipe.png")
     source = open_source(tmp_path)
     assert names(source) == ["a/1.png", "b/1.JPG", "b/no-suffix"]
-    assert source.notes == ["left out as no pictures by their names: 4 (.heic 2, .png 1, .csv 1)"]
+    assert source.notes == ["left out as no pictures by their names: 4 (.mp4 2, .png 1, .csv 1)"]
 
 
 def test_pictures_beside_the_class_folders_are_left_out_with_a_note(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, "1.png")
     assert refusal(tmp_path / "1.png") == (
         f"{tmp_path}/1.png: no data set. Give the folder that holds the class folders, or a file of these: "
-        ".csv, .tsv, .jsonl, .npz."
+        ".csv, .tsv, .jsonl, .npz, .zip, .tar, .tar.gz."
     )
 
 

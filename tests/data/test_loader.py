@@ -6,6 +6,7 @@ from stores import store_of
 from striate.data.augment import PRESETS
 from striate.data.draw import order
 from striate.data.loader import Batch, Loader
+from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
 
 NONE = PRESETS["none"]
@@ -71,15 +72,29 @@ def test_the_order_is_drawn_by_seed_and_epoch() -> None:
 
 
 @pytest.mark.parametrize("start", range(6))
-@pytest.mark.parametrize("preset", ["none", "digits", "photos"])
-def test_an_epoch_goes_on_from_any_batch_bit_for_bit(start: int, preset: str) -> None:
+@pytest.mark.parametrize("preset", ["none", "digits", "photos", "strong"])
+@pytest.mark.parametrize("mix", [None, Mix(mixup=0.4, cutmix=1.0, classes=55)])
+def test_an_epoch_goes_on_from_any_batch_bit_for_bit(start: int, preset: str, mix: Mix | None) -> None:
     data = loader(55)
-    whole = list(data.training(2, augment=PRESETS[preset]))[start:]
-    rest = list(data.training(2, augment=PRESETS[preset], start=start))
+    whole = list(data.training(2, augment=PRESETS[preset], mix=mix))[start:]
+    rest = list(data.training(2, augment=PRESETS[preset], mix=mix, start=start))
     assert len(rest) == len(whole) == 6 - start
     for a, b in zip(whole, rest, strict=True):
         assert torch.equal(a.images, b.images)
         assert torch.equal(a.labels, b.labels)
+
+
+def test_a_batch_is_mixed_after_it_was_augmented() -> None:
+    data, mix = loader(40), Mix(mixup=0.4, classes=40)
+    mixed = next(data.training(3, augment=PRESETS["digits"], mix=mix))
+    chosen = order("order", data.store.ids, seed=0, epoch=3)[:10]
+    ids = data.store.ids[chosen]
+    images = PRESETS["digits"](data.store.images[torch.from_numpy(chosen)], ids, seed=0, epoch=3)
+    images, shares = mix(images, torch.from_numpy(chosen), ids, seed=0, epoch=3)
+    assert torch.equal(mixed.images, PREPROCESS.normalise(images))
+    assert torch.equal(mixed.labels, shares)
+    plain = next(data.training(3, augment=PRESETS["digits"], mix=Mix(classes=40)))
+    assert torch.equal(plain.labels, torch.from_numpy(chosen))
 
 
 def test_a_picture_left_out_keeps_the_order_of_the_others() -> None:

@@ -22,6 +22,17 @@ def test_smoothing_spreads_its_share_over_all_classes() -> None:
     assert loss.item() == pytest.approx(expected.item())
 
 
+def test_shares_of_the_classes_are_weighed_and_smoothed() -> None:
+    logits = torch.tensor([[1.0, 0.0, -1.0]])
+    logs = logits.log_softmax(1)[0]
+    shares = torch.tensor([[0.25, 0.75, 0.0]])
+    assert TASK.loss(logits, shares) == pytest.approx(float(-0.25 * logs[0] - 0.75 * logs[1]))
+    smoothed = 0.7 * shares[0] + 0.1
+    assert Classification(("a", "b", "c"), 0.3).loss(logits, shares) == pytest.approx(
+        float(-(smoothed * logs).sum())
+    )
+
+
 def test_the_answer_is_that_of_the_main_head() -> None:
     main, auxiliary = torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([[9.0, 0.0, 0.0]])
     assert TASK.answers(main).tolist() == [1]

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from striate.data.augment import PRESETS
+from striate.data.augment import PRESETS, Augment
 from striate.errors import UsageError
 from striate.training.choice import Facts, Settings, choose_plan, choose_side
 
@@ -60,6 +60,13 @@ def test_erasing_replaces_that_of_the_augmentation_chosen_or_asked_for() -> None
     assert plan.augment == replace(PRESETS["digits"], erasing=0.5)
     plan, _ = choose_plan(Settings(augment="strong", erasing=0.0), FACTS)
     assert plan.augment == replace(PRESETS["strong"], erasing=0.0)
+
+
+def test_an_augmentation_of_ones_own_is_taken_as_it_is() -> None:
+    own = Augment(alternate=True, shift=0.05)
+    plan, choices = choose_plan(Settings(augment=own), FACTS)
+    assert plan.augment == own
+    assert "augment" not in {choice.name for choice in choices}
 
 
 def test_mixing_is_refused_where_a_network_learns_by_its_own_rule() -> None:

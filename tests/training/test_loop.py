@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from striate.data.augment import Augment
 from striate.data.loader import Loader
+from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Silent
 from striate.data.store import Store
@@ -216,6 +217,26 @@ def test_the_loop_does_what_sgd_on_paper_does(tmp_path: Path) -> None:
                     weight -= 0.1 * gradient
     for ours, theirs in zip(model.parameters(), own.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_mixed_pictures_are_learned_by_their_shares_and_scored_by_the_larger(tmp_path: Path) -> None:
+    model, own = linear(), linear()
+    work = job(tmp_path, epochs=1, mixup=1.0)
+    fit(model, work)
+    right = 0
+    mix = Mix(mixup=1.0, classes=2)
+    for images, shares in work.train.training(0, augment=Augment(), mix=mix):
+        logits = own(images)
+        assert 0.1 < shares.max(1).values.min() < 0.9
+        loss = -(shares * logits.log_softmax(1)).sum(1).mean()
+        right += int((logits.argmax(1) == shares.argmax(1)).sum())
+        gradients = torch.autograd.grad(loss, list(own.parameters()))
+        with torch.no_grad():
+            for weight, gradient in zip(own.parameters(), gradients, strict=True):
+                weight -= 0.1 * gradient
+    for ours, theirs in zip(model.parameters(), own.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-6)
+    assert lines(tmp_path, "epoch")[0]["train_accuracy"] == right / 16
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adamw"])

@@ -92,7 +92,7 @@ BROKEN = {
     "format = 2": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
     "schedule =": (
         "schedule",
-        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line 34, column 10)). "
+        "{path}: cannot be read (Expected '=' after a key in a key/value pair (at line {number}, column 10)). "
         "Restore it from a copy.",
     ),
 }
@@ -104,12 +104,44 @@ def test_a_broken_recipe_is_refused_with_its_path(tmp_path: Path, line: str) -> 
     RECIPE.save(path)
     text = path.read_text(encoding="utf-8")
     assert line in text
+    number = next(i for i, row in enumerate(text.splitlines(), 1) if line in row)
     instead, message = BROKEN[line]
     path.write_text(text.replace(line, instead), encoding="utf-8")
     with pytest.raises(DataError) as raised:
         load_recipe(path)
     reason = "Plan.__init__() missing 1 required keyword-only argument: 'epochs'"
-    assert str(raised.value) == message.format(path=path, reason=reason)
+    assert str(raised.value) == message.format(path=path, reason=reason, number=number)
+
+
+def test_a_recipe_written_before_there_was_depth_means_8(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    RECIPE.save(path)
+    text = path.read_text(encoding="utf-8")
+    assert "depth = 8\n" in text
+    path.write_text(text.replace("depth = 8\n", ""), encoding="utf-8")
+    assert load_recipe(path) == RECIPE
+
+
+def test_a_recipe_of_many_channels_and_16_bits_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    deep = replace(RECIPE.preprocess, channels=12, mean=(0.5,) * 12, std=(0.25,) * 12, depth=16)
+    recipe = replace(RECIPE, preprocess=deep)
+    recipe.save(path)
+    assert load_recipe(path) == recipe
+
+
+@pytest.mark.parametrize(
+    ("channels", "reason"),
+    [("2", "mean has 3 values for 2 channels"), ("0", "channels is 0; it must be at least 1")],
+)
+def test_channels_that_cannot_be_are_refused(tmp_path: Path, channels: str, reason: str) -> None:
+    path = tmp_path / "recipe.toml"
+    RECIPE.save(path)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("channels = 3", f"channels = {channels}"), encoding="utf-8")
+    with pytest.raises(DataError) as raised:
+        load_recipe(path)
+    assert str(raised.value) == f"{path}: not a whole recipe ({reason}). Restore it from a copy."
 
 
 @pytest.mark.parametrize(
@@ -121,7 +153,8 @@ def test_a_broken_recipe_is_refused_with_its_path(tmp_path: Path, line: str) -> 
         ("size", "[8, '8']", "[8, '8']"),
         ("size", "[8, 8, 8]", "[8, 8, 8]"),
         ("size", "8", "8"),
-        ("channels", "2", "2"),
+        ("channels", "2.5", "2.5"),
+        ("depth", "12", "12"),
         ("channels", "true", "True"),
         ("fit", "'stretch'", "'stretch'"),
         ("epochs", "2.5", "2.5"),

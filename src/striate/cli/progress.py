@@ -14,11 +14,11 @@ from rich.text import Text
 
 
 class RateColumn(ProgressColumn):
-    """Pictures per second, over the last half minute."""
+    """Pictures or other units per second, over the last half minute."""
 
     def render(self, task: Task) -> Text:
         """Return the rate, or nothing before it is known."""
-        return Text(f"{task.speed:,.0f} images/s" if task.speed else "")
+        return Text(f"{task.speed:,.0f} {task.fields['unit']}/s" if task.speed else "")
 
 
 class TerminalProgress:
@@ -43,12 +43,12 @@ class TerminalProgress:
         """Print a line above the bar."""
         self._console.print(line, markup=False, emoji=False)
 
-    def begin(self, phase: str, total: int, *, score: str = "accuracy {:.1%}") -> None:
+    def begin(self, phase: str, total: int, *, score: str = "accuracy {:.1%}", unit: str = "images") -> None:
         """Start a new bar; the one before it disappears."""
         self.end()
         self._score = score
         self._bars.start()
-        self._bars.add_task(phase, total=total, scores="")
+        self._bars.add_task(phase, total=total, scores="", unit=unit)
 
     def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
         """Move the bar, with the loss and the score so far."""

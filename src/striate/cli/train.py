@@ -28,6 +28,11 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="How a picture becomes square.",
 )
 @click.option(
+    "--depth",
+    type=int,
+    help="Bits a value is kept in, 8 or 16. Default: 16 where every picture looked at has more than 8.",
+)
+@click.option(
     "--augment",
     type=click.Choice(["none", "digits", "small-photos", "photos", "medical", "aerial", "strong"]),
     help="digits: shifts; small-photos: shifts, mirroring; photos: crops, mirroring, colours; medical: small turns, "

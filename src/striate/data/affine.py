@@ -54,7 +54,7 @@ def warped(images: Tensor, transformation: Affine, *, size: tuple[int, int], fil
 
 
 def warp(floats: Tensor, transformation: Affine, *, size: tuple[int, int], fill: Fill) -> Tensor:
-    """Return floats (n, C, H, W) transformed and at `size`."""
+    """Return floats (n, C, H, W), which may be overwritten, transformed and at `size`."""
     grid = _grid(transformation, size)
     if fill == "edge":
         return grid_sample(floats, grid, mode="bilinear", padding_mode="border", align_corners=False)
@@ -68,11 +68,14 @@ def warp(floats: Tensor, transformation: Affine, *, size: tuple[int, int], fill:
 def _grid(transformation: Affine, size: tuple[int, int]) -> Tensor:
     """Return where each pixel is taken from as grid_sample wants it: (n, H, W, 2), x and y from -1 to 1."""
     height, width = size
-    half = torch.tensor([width / 2, height / 2])
-    linear = torch.from_numpy(transformation.linear.astype(np.float32)) / half[:, None]
-    offset = torch.from_numpy(transformation.offset.astype(np.float32)) / half
-    x = torch.arange(width) - (width - 1) / 2
-    y = torch.arange(height) - (height - 1) / 2
+    half = np.array([width / 2, height / 2])
+    linear, offset = transformation.linear / half[:, None], transformation.offset / half
+    x, y = np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2
     along_x = linear[:, None, :, 0] * x[:, None] + offset[:, None]  # (n, W, 2)
     along_y = linear[:, None, :, 1] * y[:, None]  # (n, H, 2)
-    return along_y[:, :, None] + along_x[:, None]
+    # Added as complex numbers, x + iy, which takes a tenth of the time of adding pairs.
+    return torch.view_as_real(_complex(along_y)[:, :, None] + _complex(along_x)[:, None])
+
+
+def _complex(pairs: NDArray[np.float64]) -> Tensor:
+    return torch.view_as_complex(torch.from_numpy(pairs.astype(np.float32)))

@@ -1,16 +1,15 @@
 """Brightness, contrast, saturation and hue, each with torchvision's meaning of its number."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from striate.data.draw import Draws
-from striate.data.levels import Numbers, channel_means, column, rewritten
+from striate.data.levels import WHITE, Numbers, column, means, rewritten
 
 # The share of red, green and blue in a pixel's brightness (ITU-R BT.601), in torchvision's digits.
 LUMA = (0.2989, 0.587, 0.114)
-# The place of red, green and blue on the circle of hues, in sixths of a turn: where a channel begins to fall.
-FALLS = (5.0, 3.0, 1.0)
+# Where on the circle of hues, in sixths of a turn, red, green and blue begin to rise again, counted backwards.
+RISES = (5.0, 3.0, 1.0)
 
 
 def draw_factors(purpose: str, draws: Draws, *, reach: float) -> Numbers:
@@ -23,33 +22,34 @@ def recoloured(
 ) -> Tensor:
     """Return (B, C, H, W), uint8 or float32, with the given factors, and hues moved by shares of the circle.
 
-    Values are rounded and cut off once, at the end, so that the order of the three factors makes no difference.
+    Values are rounded once, at the end, and cut off only there and before hues are moved: so the order of the three
+    factors makes no difference.
     """
 
     def work(floats: Tensor, part: slice) -> Tensor:
-        floats = adjust(floats, brightness[part], contrast[part], saturation[part])
-        return floats if hue is None else turn_hue(floats.clamp_(0, 255), hue[part])
+        floats = adjust(
+            floats, brightness=brightness[part], contrast=contrast[part], saturation=saturation[part]
+        )
+        return floats if hue is None else turn_hue(floats.clamp_(0, WHITE), hue[part])
 
     return rewritten(images, work)
 
 
-def adjust(floats: Tensor, brightness: Numbers, contrast: Numbers, saturation: Numbers) -> Tensor:
-    """Return floats (n, C, H, W) times a brightness, then away from their mean grey, and from their own greys.
+def adjust(floats: Tensor, *, brightness: Numbers, contrast: Numbers, saturation: Numbers) -> Tensor:
+    """Return floats (n, C, H, W), overwritten, times a brightness, then away from their mean grey and their own greys.
 
     Contrast is left alone where there are neither one nor three channels, saturation where there are not three.
     """
     channels = floats.shape[1]
-    gain = brightness
-    base = np.zeros_like(gain)
-    if channels in (1, 3):
-        means = channel_means(floats)
-        base = brightness * (1 - contrast) * (means @ LUMA if channels == 3 else means[:, 0])
-        gain = brightness * contrast
-    if channels != 3:
-        return floats * column(gain) + column(base)
-    return floats * column(gain * saturation) + (
-        grey(floats) * column(gain * (1 - saturation)) + column(base)
-    )
+    if channels not in (1, 3):
+        return floats.mul_(column(brightness))
+    greys = grey(floats) if channels == 3 else floats
+    gain = brightness * contrast
+    base = column(brightness * (1 - contrast) * means(greys))
+    if channels == 1:
+        return floats.mul_(column(gain)).add_(base)
+    greys.mul_(column(gain * (1 - saturation))).add_(base)
+    return floats.mul_(column(gain * saturation)).add_(greys)
 
 
 def grey(floats: Tensor) -> Tensor:
@@ -66,17 +66,19 @@ def turn_hue(floats: Tensor, turns: Numbers) -> Tensor:
     if floats.shape[1] != 3:
         return floats
     red, green, blue = floats.unbind(1)
-    least, most = torch.aminmax(floats, dim=1)
-    reach = most - least
-    divisor = torch.where(reach > 0, reach, 1.0)
-    sixths = torch.where(
-        most == red,
-        (green - blue) / divisor,
-        torch.where(most == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
-    )
+    most = torch.maximum(torch.maximum(red, green), blue)
+    reach = most - torch.minimum(torch.minimum(red, green), blue)
+    # A grey has no hue, and takes any for its reach of nothing.
+    divisor = reach.clamp(min=torch.finfo(torch.float32).tiny)
+    of_green_or_blue = torch.where(most == green, 2 + (blue - red) / divisor, 4 + (red - green) / divisor)
+    sixths = torch.where(most == red, (green - blue) / divisor, of_green_or_blue)
     sixths = sixths + column(turns * 6)[:, 0]
-    channels = []
-    for falls in FALLS:
-        place = torch.remainder(sixths + falls, 6)
-        channels.append(most - reach * torch.minimum(place, 4 - place).clamp_(0, 1))
-    return torch.stack(channels, 1)
+    out = torch.empty_like(floats)
+    for i, rises in enumerate(RISES):
+        place = (sixths + rises) / 6
+        place.sub_(place.floor()).mul_(6)
+        lost = (
+            place.sub_(2).abs_().neg_().add_(2).clamp_(0, 1)
+        )  # of the reach: 0 where the channel is the greatest
+        torch.sub(most, lost.mul_(reach), out=out[:, i])
+    return out

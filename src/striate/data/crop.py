@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from striate.data.draw import Draws
-from striate.data.levels import order_of
 
 Boxes = NDArray[np.int64]  # (B, 4): top, left, height, width
 Range = tuple[float, float]
@@ -66,8 +65,9 @@ def cut(
     Each box is resized by itself, bilinear and antialiased, as if its picture ended at its edges. The result has the
     memory order of `images`; channels last is the quicker.
     """
-    order = order_of(images)
-    out = torch.empty((*images.shape[:2], *size), dtype=images.dtype).contiguous(memory_format=order)
+    last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+    order = torch.channels_last if last else torch.contiguous_format
+    out = torch.empty((*images.shape[:2], *size), dtype=images.dtype, memory_format=order)
     for i, (top, left, height, width) in enumerate(boxes.tolist()):
         piece = images[i : i + 1, :, top : top + height, left : left + width]
         # Mirrored before it is resized, where its pixels are copied in any case. The result is the same.

@@ -1,16 +1,19 @@
 """What is worth knowing of a picture besides its pixels, in 112 bytes, taken down when it is decoded."""
 
-import io
+import re
+from contextlib import suppress
 from os.path import splitext
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from striate.data.decode import FORMATS, ORIENTATION_TAG, UPRIGHT, is_animated
 from striate.data.fingerprint import BYTES, fingerprint
+from striate.data.header import depth_of, is_animated
+from striate.data.kind import image_bands, open_picture
 from striate.data.pictures import Encoded
+from striate.data.quiet import quiet
+from striate.data.upright import UPRIGHT, orientation_of
 
 # One row a picture. `id` and `stamp` are its name's and its file's, as packs have them; sizes are of the upright
 # picture; `kind` is a position in KINDS, `mode` one in MODES, `flags` are the bits below.
@@ -39,8 +42,26 @@ SUFFIXES = {
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "AVIF": (".avif",),
+    "DICOM": (".dcm", ".dicom"),
+    "npy": (".npy",),
 }
+# What a file is by its content -> how it begins.
+MARKS = {
+    "JPEG": re.compile(rb"\xff\xd8"),
+    "PNG": re.compile(rb"\x89PNG"),
+    "GIF": re.compile(rb"GIF8"),
+    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "BMP": re.compile(rb"BM"),
+    "PPM": re.compile(rb"P[1-7f][\s#]", re.IGNORECASE),
+    "AVIF": re.compile(rb"....ftypavi[fs]", re.DOTALL),
+    "npy": re.compile(rb"\x93NUMPY"),
+    "DICOM": re.compile(rb".{128}DICM", re.DOTALL),
+}
+# Positions in this tuple stand in the rows.
 KINDS = ("other", "pixels", *SUFFIXES)
+PILLOW_KINDS = {"JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF"}
 MODES = (
     "other", "grey", "grey and alpha", "colour", "colour and alpha", "palette", "CMYK", "black and white",
     "floats", "bands",
@@ -54,7 +75,6 @@ CHANNEL_MODES = {1: "grey", 2: "grey and alpha", 3: "colour", 4: "colour and alp
 # A picture whose values all lie within this many grey levels shows nothing.
 BLANK_SPAN = 8
 LARGEST = 2**32 - 1
-BITS_PER_SAMPLE_TAG = 258
 
 Row = Any  # one element of an array of FACTS
 
@@ -89,55 +109,46 @@ def bad_facts(encoded: Encoded | None, *, digest: bytes | None) -> Row:
 
 
 def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) -> None:
-    row["bytes"] = min(len(encoded), LARGEST)
-    row["height"], row["width"] = pixels.shape[:2]
-    row["mode"] = MODES.index(CHANNEL_MODES.get(_channels(pixels), "bands"))
-    try:
-        image = Image.open(io.BytesIO(encoded), formats=FORMATS)
-        kind = "JPEG" if image.format == "MPO" else image.format or ""
-        turn = image.getexif().get(ORIENTATION_TAG, 1)
-    except Exception:  # it was decoded by other means than Pillow, or its tags are broken
-        return
-    width, height = image.size
-    turned = turn in UPRIGHT
-    row["height"], row["width"] = (width, height) if turned and UPRIGHT[turn][0] else (height, width)
-    row["mode"] = MODES.index(_mode_of(image))
-    row["kind"] = KINDS.index(kind) if kind in KINDS else 0
+    kind = kind_of(encoded)
     suffix = splitext(name)[1].lower()
-    misnamed = any(suffix in s for s in SUFFIXES.values()) and suffix not in SUFFIXES.get(kind, (suffix,))
-    for flag, holds in (
-        (TURNED, turned),
-        (MISNAMED, misnamed),
-        (ANIMATED, is_animated(encoded)),
-        (DEEP, _is_deep(image, encoded)),
-    ):
+    known = any(suffix in suffixes for suffixes in SUFFIXES.values())
+    row["bytes"] = min(len(encoded), LARGEST)
+    row["kind"] = KINDS.index(kind)
+    row["height"], row["width"] = pixels.shape[:2]
+    row["mode"] = MODES.index(_mode_of_bands(1 if pixels.ndim == 2 else pixels.shape[2]))
+    flags = {
+        MISNAMED: known and suffix not in SUFFIXES.get(kind, (suffix,)),
+        ANIMATED: is_animated(encoded),
+        DEEP: depth_of(encoded) > 8,
+    }
+    if kind in PILLOW_KINDS:
+        with suppress(Exception), quiet():  # it was decoded by other means, or its tags are broken
+            image = open_picture(encoded)
+            turn = orientation_of(image)
+            flags[TURNED] = turn in UPRIGHT
+            width, height = image.size[::-1] if turn in UPRIGHT and UPRIGHT[turn][0] else image.size
+            row["height"], row["width"] = height, width
+            if image_bands(image) in (0, 1, 3):
+                row["mode"] = MODES.index(
+                    PILLOW_MODES.get(image.mode, "grey" if "I;16" in image.mode else "other")
+                )
+    for flag, holds in flags.items():
         row["flags"] |= flag if holds else 0
+
+
+def kind_of(encoded: bytes) -> str:
+    """Return what a file is by its first bytes, one of KINDS."""
+    return next((kind for kind, mark in MARKS.items() if mark.match(encoded)), "other")
 
 
 def _describe_array(row: Row, array: NDArray[Any]) -> None:
     row["bytes"] = min(array.nbytes, LARGEST)
     row["height"], row["width"] = array.shape[:2]
     row["kind"] = KINDS.index("pixels")
-    floats = array.dtype.kind == "f"
-    row["mode"] = MODES.index("floats" if floats else CHANNEL_MODES.get(_channels(array), "bands"))
-    row["flags"] |= DEEP if array.dtype == np.uint16 else 0
+    bands = 1 if array.ndim == 2 else array.shape[2]
+    row["mode"] = MODES.index("floats" if array.dtype.kind == "f" else _mode_of_bands(bands))
+    row["flags"] |= 0 if array.dtype == np.uint8 else DEEP
 
 
-def _channels(pixels: NDArray[Any]) -> int:
-    return 1 if pixels.ndim == 2 else pixels.shape[2]
-
-
-def _mode_of(image: Image.Image) -> str:
-    if image.mode.startswith("I;16"):
-        return "grey"
-    return PILLOW_MODES.get(image.mode, "other")
-
-
-def _is_deep(image: Image.Image, encoded: bytes) -> bool:
-    """Say whether a file has more than 8 bits a channel; Pillow shows some such files in 8."""
-    if image.format == "PNG":
-        return encoded[24] == 16
-    if image.format == "TIFF":
-        bits = getattr(image, "tag_v2", {}).get(BITS_PER_SAMPLE_TAG, (8,))
-        return max(bits if isinstance(bits, tuple) else (bits,)) > 8
-    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+def _mode_of_bands(bands: int) -> str:
+    return CHANNEL_MODES.get(bands, "bands")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 Numbers = NDArray[np.float64]  # (B,): one for each sample
 
-# Floats (n, C, H, W) of some pictures, and which of the chosen ones they are -> floats, which need not be in range.
+# Floats (n, C, H, W) of some pictures, which may be overwritten, and which ones they are -> floats in 0..255 or beyond.
 Work = Callable[[Tensor, slice], Tensor]
 
 # The values worked on at a time, so that they stay in a processor's cache between one operation and the next.
@@ -19,35 +19,31 @@ WHITE = 255.0
 PARTS = 4096
 
 
-def rewritten(
-    images: Tensor,
-    work: Work,
-    *,
-    chosen: NDArray[np.int64] | None = None,
-    size: tuple[int, int] | None = None,
-) -> Tensor:
-    """Return (B, C, H, W) with the chosen pictures, or all of them, as `work` returns them.
+def rewritten(images: Tensor, work: Work, *, size: tuple[int, int] | None = None) -> Tensor:
+    """Return (B, C, H, W) as `work` returns it, cut off at 0 and 255, and rounded where it is bytes.
 
-    Values are cut off at 0 and 255, and rounded where they are bytes. `size` is the (H, W) that `work` returns, where
-    it is another.
+    `size` is the (H, W) that `work` returns, where it is another. The channels of the result come first in memory.
     """
-    order = order_of(images)
-    if size is None:
-        out = images.clone()
-    else:
-        out = torch.empty((*images.shape[:2], *size), dtype=images.dtype).contiguous(memory_format=order)
-    index = torch.arange(len(images)) if chosen is None else torch.from_numpy(chosen)
-    step = max(1, PIECE // max(1, images[:1].numel()))
-    for start in range(0, len(index), step):
-        part = slice(start, start + step)
-        floats = images[index[part]].to(torch.float32, memory_format=torch.contiguous_format)
-        out[index[part]] = to_levels(work(floats, part), images.dtype)
+    out = torch.empty((*images.shape[:2], *(size or images.shape[2:])), dtype=images.dtype)
+    for part in _parts(len(images), images):
+        floats = images[part].contiguous().to(torch.float32, copy=True)
+        out[part] = to_levels(work(floats, part), images.dtype)
     return out
 
 
+def rewrite(images: Tensor, chosen: NDArray[np.int64], work: Work) -> None:
+    """Put what `work` returns of the chosen pictures in their place; the channels of `images` come first in memory."""
+    for part in _parts(len(chosen), images):
+        rows = torch.from_numpy(chosen[part])
+        floats = images.index_select(0, rows).to(torch.float32)
+        # One by one, since assigning to many rows at once takes twenty times as long.
+        for row, picture in zip(rows.tolist(), to_levels(work(floats, part), images.dtype), strict=True):
+            images[row] = picture
+
+
 def to_levels(values: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return floats cut off at 0 and 255, and rounded where they are to be bytes."""
-    values = values.clamp(0, WHITE)
+    """Return floats cut off at 0 and 255, and rounded where they are to be bytes; the floats may be overwritten."""
+    values = values.clamp_(0, WHITE)
     # By way of int16, since straight to uint8 takes four times as long.
     return values.round_().to(torch.int16).to(torch.uint8) if dtype == torch.uint8 else values
 
@@ -57,13 +53,13 @@ def column(values: Numbers) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).view(-1, 1, 1, 1)
 
 
-def channel_means(floats: Tensor) -> NDArray[np.float64]:
-    """Return the mean (n, C) of each channel, the same to the last bit whatever stands beside a picture."""
-    sums = (floats * PARTS).to(torch.int32).sum((2, 3), dtype=torch.int64)
-    return sums.numpy() / (PARTS * floats.shape[2] * floats.shape[3])
+def means(planes: Tensor) -> Numbers:
+    """Return the mean (n,) of floats (n, 1, H, W), the same to the last bit whatever stands beside a picture."""
+    sums = (planes * PARTS).to(torch.int32).sum((1, 2, 3), dtype=torch.int64)
+    return sums.numpy() / (PARTS * planes[0].numel())
 
 
-def order_of(images: Tensor) -> torch.memory_format:
-    """Return the memory order of a batch."""
-    last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
-    return torch.channels_last if last else torch.contiguous_format
+def _parts(count: int, images: Tensor) -> list[slice]:
+    """Return the pieces in which so many pictures like those of a batch are worked on."""
+    step = max(1, PIECE // max(1, images[:1].numel()))
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]

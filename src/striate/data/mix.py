@@ -63,7 +63,7 @@ class Mix:
             images, own = cut_mixed(images, partner, draws, alpha=self.cutmix)
         else:
             own = beta(draws.uniform("mix-share"), alpha=self.mixup)
-            images = mixed_up(images, partner, own)
+            images = mixed_up(images, partner, own=own)
         share = torch.from_numpy(own.astype(np.float32))[:, None]
         return images, targets * share + targets[partner] * (1 - share)
 
@@ -76,11 +76,12 @@ def partners(draws: Draws) -> Tensor:
     return torch.from_numpy(partner)
 
 
-def mixed_up(images: Tensor, partner: Tensor, own: Numbers) -> Tensor:
+def mixed_up(images: Tensor, partner: Tensor, *, own: Numbers) -> Tensor:
     """Return the pictures each blended with its partner, `own` (B,) being the share of the picture itself."""
 
     def work(floats: Tensor, part: slice) -> Tensor:
-        return floats * column(own[part]) + images[partner[part]].float() * column(1 - own[part])
+        others = images.index_select(0, partner[part]).to(torch.float32, copy=True)
+        return floats.mul_(column(own[part])).add_(others.mul_(column(1 - own[part])))
 
     return rewritten(images, work)
 

@@ -7,12 +7,13 @@ import numpy as np
 import PIL
 import simplejpeg
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from striate.data.decode import Channels, Pixels, decode
+from striate.data.decode import decode
 from striate.data.pictures import Encoded
+from striate.data.pixels import STEP, TOP, Depth, Pixels
+from striate.errors import UsageError
 
 Fit = Literal["crop", "squash"]
 # Raised when decoding or resizing changes, so that older packs are not taken for new.
@@ -24,14 +25,24 @@ class Preprocess:
     """Decode, resize to `size` (height, width) and normalise.
 
     `fit="crop"` scales the shorter side and cuts the middle, `"squash"` scales both sides. Resizing is bilinear and
-    antialiased. `mean` and `std` are per channel, of values in 0..1.
+    antialiased. `mean` and `std` are per channel, of values in 0..1. `depth` is the bits a value is kept in.
     """
 
     size: tuple[int, int]
-    channels: Channels
+    channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
     fit: Fit = "crop"
+    depth: Depth = 8
+
+    rough: bool = False
+
+    def __post_init__(self) -> None:
+        if self.channels < 1:
+            raise UsageError(f"channels is {self.channels}; it must be at least 1.")
+        for name in ("mean", "std"):
+            if len(values := getattr(self, name)) not in (0, self.channels):
+                raise UsageError(f"{name} has {len(values)} values for {self.channels} channels.")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -41,47 +52,67 @@ class Preprocess:
     @property
     def dtype(self) -> str:
         """The type of a row's values."""
-        return "uint8"
+        return f"uint{self.depth}"
 
     @property
     def row_bytes(self) -> int:
         """The size of a row."""
-        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+        return int(np.prod(self.shape)) * self.depth // 8
 
     @property
     def how(self) -> str:
         """Everything but shape and type that decides the values of a row, by which packs are told apart."""
-        return f"{FORM} {self.fit} Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
+        versions = f"Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
+        return f"{FORM} {self.fit} {'rough' if self.rough else 'exact'} {versions}"
 
     def enlarged(self, margin: float) -> "Preprocess":
         """Return how pictures are stored that crops are cut from, `margin` times as large along each side."""
+        if margin == 1:
+            return self
         height, width = self.size
-        return replace(self, size=(round(height * margin), round(width * margin)))
+        return replace(self, size=(round(height * margin), round(width * margin)), rough=True)
 
-    def row(self, picture: Encoded | Image.Image) -> NDArray[np.uint8]:
-        """Return the resized pixels (H, W, C); raises BadPicture."""
-        pixels = resize(decode(picture, channels=self.channels), size=self.size, fit=self.fit)
+    def row(self, picture: Encoded | Image.Image) -> Pixels:
+        """Return the resized pixels (H, W, C), uint8 or uint16 by `depth`; raises BadPicture."""
+        at_least = self.size if self.rough else (0, 0)
+        decoded = decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+        pixels = resize(decoded, size=self.size, fit=self.fit)
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
-    def pixels(self, picture: Encoded | Image.Image) -> NDArray[np.uint8]:
-        """Return the resized pixels (C, H, W) as uint8, the caller's own; raises BadPicture."""
-        pixels = resize(decode(picture, channels=self.channels), size=self.size, fit=self.fit)
-        return np.array(pixels[None] if self.channels == 1 else pixels.transpose(2, 0, 1), order="C")
+    def pixels(self, picture: Encoded | Image.Image) -> Pixels:
+        """Return the resized pixels (C, H, W), the caller's own; raises BadPicture."""
+        return np.array(self.row(picture).transpose(2, 0, 1), order="C")
 
     def normalise(self, batch: Tensor) -> Tensor:
-        """Return uint8 (B, C, H, W) as float32: ((x / 255) - mean) / std."""
+        """Return uint8, uint16, or float32 on the scale of 8 bits (B, C, H, W) as float32: ((x / 255) - mean) / std."""
         mean = torch.tensor(self.mean, device=batch.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=batch.device).view(-1, 1, 1)
-        return batch.float().sub_(mean * 255).mul_(1 / (std * 255))
+        values = shallow(batch).to(torch.float32, copy=batch.dtype == torch.float32)
+        return values.sub_(mean * 255).mul_(1 / (std * 255))
+
+
+def shallow(batch: Tensor) -> Tensor:
+    """Return 16-bit pixels as float32 in 0..255, the fractions kept; any other batch as it is."""
+    return batch.float().div_(STEP) if batch.dtype == torch.uint16 else batch
 
 
 def resize(pixels: Pixels, *, size: tuple[int, int], fit: Fit) -> Pixels:
-    """Return pixels (H, W[, 3]) at another size, by Pillow's antialiased bilinear filter."""
+    """Return pixels (H, W[, C]) at another size, by Pillow's antialiased bilinear filter."""
     if pixels.shape[:2] == size:
         return pixels
     box = _middle(pixels.shape[:2], size) if fit == "crop" else None
-    image = Image.fromarray(pixels).resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(image)
+    if pixels.ndim == 2 or (pixels.shape[2] == 3 and pixels.dtype == np.uint8):
+        return _resized(pixels, size, box)
+    return np.stack([_resized(band, size, box) for band in np.moveaxis(pixels, 2, 0)], axis=2)
+
+
+def _resized(pixels: Pixels, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Pixels:
+    """Return uint8 (H, W), uint16 (H, W) or uint8 (H, W, 3) at another size."""
+    # 16 bits through floats: Pillow's own 16-bit filter rounds between the two directions, and is a step off.
+    deep = pixels.dtype == np.uint16
+    image = Image.fromarray(pixels.astype(np.float32) if deep else np.ascontiguousarray(pixels))
+    resized = np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
+    return np.rint(resized).clip(0, TOP[16]).astype(np.uint16) if deep else resized
 
 
 def _middle(have: tuple[int, ...], want: tuple[int, int]) -> tuple[float, float, float, float]:

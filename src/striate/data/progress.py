@@ -12,14 +12,14 @@ class Progress(Protocol):
     def say(self, line: str) -> None:
         """Tell the user one finished sentence."""
 
-    def begin(self, phase: str, total: int, *, score: str = ACCURACY) -> None:
-        """Start a phase of `total` pictures; the phase before it has ended.
+    def begin(self, phase: str, total: int, *, score: str = ACCURACY, unit: str = "images") -> None:
+        """Start a phase of `total` pictures, or other units; the phase before it has ended.
 
         `score` is the format string in which `advance` shows the phase's score, such as 'R2 {:.3f}'.
         """
 
     def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
-        """Count pictures done, with loss and accuracy so far where the phase has them, or another score of its task."""
+        """Count units done, with loss and accuracy so far where the phase has them, or another score of its task."""
 
     def end(self) -> None:
         """End the last phase."""
@@ -31,7 +31,7 @@ class Silent:
     def say(self, line: str) -> None:
         """Ignore the sentence."""
 
-    def begin(self, phase: str, total: int, *, score: str = ACCURACY) -> None:
+    def begin(self, phase: str, total: int, *, score: str = ACCURACY, unit: str = "images") -> None:
         """Ignore the phase."""
 
     def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:

@@ -125,7 +125,8 @@ class Tree:
         alike = 1 - (reach + SLACK) ** 2 / 2
         others = self._neighbours(block)[1:]
         # With itself first and alone, since there every row has a likeness of one.
-        for some in [[block], *np.array_split(others, -(-len(others) * BLOCK // AT_ONCE) or 1)]:
+        parts = np.array_split(others, -(-len(others) * BLOCK // AT_ONCE) or 1)
+        for some in [np.array([block]), *parts]:
             if not len(some):
                 continue
             theirs = np.concatenate([np.arange(*self._starts[b : b + 2]) for b in some])

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from striate.data.annotation import open_table, recognise_table
+from striate.data.archive import recognise_archive
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.npz import open_npz, recognise_npz
 from striate.data.pictures import Source
+from striate.data.progress import Progress, Silent
 from striate.data.table import SUFFIXES
+from striate.data.unpack import unpack
 from striate.errors import DataError
 
 # Bundled data set -> its folder. A path of the same name goes first.
@@ -33,7 +36,7 @@ FORMATS: dict[str, Format] = {
 }
 
 # What a file that is a data set by itself may be called.
-FILES = (*SUFFIXES, ".npz")
+FILES = (*SUFFIXES, ".npz", ".zip", ".tar", ".tar.gz")
 
 
 def place_of(path: str | Path | Source) -> str:
@@ -48,10 +51,11 @@ def shown_place(source: Source) -> str:
     return next((name for name, root in BUNDLED.items() if root == source.root), str(source.root))
 
 
-def open_source(path: str | Path | Source) -> Source:
+def open_source(path: str | Path | Source, *, progress: Progress | None = None) -> Source:
     """Find out a data set's format and list its pictures; no picture is decoded. One that is open is returned.
 
-    Raises DataError where there is nothing at the path, or no data set.
+    An archive is unpacked into the cache, and opened like the folder it was made of. Raises DataError where there is
+    nothing at the path, or no data set; StorageError where there is no room to unpack it.
     """
     if isinstance(path, Source):
         return path
@@ -60,12 +64,33 @@ def open_source(path: str | Path | Source) -> Source:
         raise DataError(
             f"{path}: no such folder. Give a folder of class folders, or '{next(iter(BUNDLED))}'."
         )
-    for format in FORMATS.values():
-        if evidence := format.recognise(root):
-            return replace(format.open(root), evidence=evidence)
+    if source := _recognised(root):
+        return source
+    if kind := recognise_archive(root):
+        return _open_archive(root, kind, progress or Silent())
     raise DataError(
         f"{path}: no data set. Give the folder that holds the class folders, or a file of these: {', '.join(FILES)}."
     )
+
+
+def _recognised(root: Path) -> Source | None:
+    """Return the data set as the first format that recognises it opens it."""
+    for format in FORMATS.values():
+        if evidence := format.recognise(root):
+            return replace(format.open(root), evidence=evidence)
+    return None
+
+
+def _open_archive(path: Path, kind: str, progress: Progress) -> Source:
+    """Return the data set in an archive, which is known by the archive's own path wherever the cache has it."""
+    unpacked = unpack(path, progress)
+    try:
+        source = _recognised(unpacked.folder)
+    except DataError as error:
+        raise DataError(str(error).replace(str(unpacked.folder), str(path))) from error
+    assert source is not None, "a folder is recognised as class folders, if as nothing else"
+    notes = [*unpacked.notes, *source.notes]
+    return replace(source, root=path, notes=notes, evidence=f"{kind}; unpacked, {source.evidence}")
 
 
 def _is_bundled(path: str | Path) -> bool:

@@ -12,13 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from striate.data.decode import BadPicture, is_animated
+from striate.data.decode import BadPicture
 from striate.data.digest import DIGEST_BYTES, digest_of
 from striate.data.draw import Ids, ids_of
+from striate.data.header import is_animated
 from striate.data.names import Names
 from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Place, Writer, find, map_rows, writing
 from striate.data.pictures import Bad as Bad
 from striate.data.pictures import Pictures, names_of
+from striate.data.pixels import TOP
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 from striate.data.room import make_room, mark_used
@@ -229,13 +231,15 @@ def mean_and_std(store: Store) -> tuple[tuple[float, ...], tuple[float, ...]]:
     Of at most LOOKED_AT pictures, evenly spread over the store.
     """
     chosen = np.unique(np.linspace(0, len(store) - 1, LOOKED_AT).astype(np.int64))
-    counts = np.zeros((store.take(chosen[:1]).shape[1], 256), np.int64)
+    first = store.rows.take(chosen[:1])
+    top = TOP[8 if first.dtype == np.uint8 else 16]
+    counts = np.zeros((first.shape[3], top + 1), np.int64)
     for some in _chunks(chosen, CHUNK):
-        pixels = store.take(some).round().to(torch.uint8).numpy()
+        rows = store.rows.take(some)
         for channel, tally in enumerate(counts):
-            tally += np.bincount(pixels[:, channel].ravel(), minlength=256)
+            tally += np.bincount(rows[..., channel].ravel(), minlength=top + 1)
     shares = counts / counts.sum(1, keepdims=True)
-    values = np.arange(256) / 255
+    values = np.arange(top + 1) / top
     means = shares @ values
     stds = ((values - means[:, None]) ** 2 * shares).sum(1) ** 0.5
     return tuple(map(_rounded, means)), tuple(max(_rounded(std), 0.01) for std in stds)

@@ -1,6 +1,7 @@
 """TrivialAugment (Müller & Hutter 2021, arXiv:2103.10158): one operation a picture, at a strength drawn evenly."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from striate.data.affine import Affine, Fill, affine, warp
 from striate.data.colour import adjust
 from striate.data.draw import Draws
-from striate.data.levels import WHITE, Numbers, column, rewritten
+from striate.data.levels import WHITE, Numbers, column, rewrite
 
 # Floats (n, C, H, W) in 0..255, a strength for each, and what to fill with -> floats.
 Apply = Callable[[Tensor, Numbers, Fill], Tensor]
@@ -33,27 +34,21 @@ def trivially_changed(images: Tensor, draws: Draws, *, fill: Fill) -> Tensor:
     operations = draws.whole("trivial-operation", len(WIDE))
     steps = draws.whole("trivial-strength", STRENGTHS) / (STRENGTHS - 1)
     negative = draws.uniform("trivial-sign") < 0.5
+    images = images.clone(memory_format=torch.contiguous_format)
     for number, operation in enumerate(WIDE.values()):
         chosen = np.flatnonzero(operations == number)
-        if len(chosen):
+        if len(chosen) and operation.apply is not _identity:
             sign = np.where(negative[chosen] & operation.signed, -1.0, 1.0)
             strengths = sign * (operation.least + (operation.greatest - operation.least) * steps[chosen])
-            images = apply(images, operation, strengths, chosen=chosen, fill=fill)
+            apply(images, chosen, operation, strengths, fill=fill)
     return images
 
 
 def apply(
-    images: Tensor,
-    operation: Operation,
-    strengths: Numbers,
-    *,
-    chosen: NDArray[np.int64] | None = None,
-    fill: Fill,
-) -> Tensor:
-    """Return (B, C, H, W) with one operation done to the chosen pictures, or to all of them."""
-    return rewritten(
-        images, lambda floats, part: operation.apply(floats, strengths[part], fill), chosen=chosen
-    )
+    images: Tensor, chosen: NDArray[np.int64], operation: Operation, strengths: Numbers, *, fill: Fill
+) -> None:
+    """Do one operation to the chosen pictures of a batch, in place, at a strength each."""
+    rewrite(images, chosen, lambda floats, part: operation.apply(floats, strengths[part], fill))
 
 
 def _identity(floats: Tensor, _: Numbers, __: Fill) -> Tensor:
@@ -68,27 +63,11 @@ def _shear(floats: Tensor, strengths: Numbers, fill: Fill, *, axis: int) -> Tens
     return warp(floats, Affine(linear, corner - linear @ corner), size=_size(floats), fill=fill)
 
 
-def _shear_x(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _shear(floats, strengths, fill, axis=0)
-
-
-def _shear_y(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _shear(floats, strengths, fill, axis=1)
-
-
 def _move(floats: Tensor, strengths: Numbers, fill: Fill, *, axis: int) -> Tensor:
     offset = np.zeros((len(strengths), 2))
     offset[:, axis] = -np.trunc(strengths)  # whole pixels, so that nothing is blurred
     linear = np.tile(np.eye(2), (len(strengths), 1, 1))
     return warp(floats, Affine(linear, offset), size=_size(floats), fill=fill)
-
-
-def _move_x(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _move(floats, strengths, fill, axis=0)
-
-
-def _move_y(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
-    return _move(floats, strengths, fill, axis=1)
 
 
 def _rotate(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
@@ -99,17 +78,17 @@ def _rotate(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
 
 def _brightness(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
     one = np.ones_like(strengths)
-    return adjust(floats, 1 + strengths, one, one)
+    return adjust(floats, brightness=1 + strengths, contrast=one, saturation=one)
 
 
 def _contrast(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
     one = np.ones_like(strengths)
-    return adjust(floats, one, 1 + strengths, one)
+    return adjust(floats, brightness=one, contrast=1 + strengths, saturation=one)
 
 
 def _colour(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
     one = np.ones_like(strengths)
-    return adjust(floats, one, one, 1 + strengths)
+    return adjust(floats, brightness=one, contrast=one, saturation=1 + strengths)
 
 
 def _sharpness(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
@@ -125,7 +104,8 @@ def _sharpness(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
 
 
 def _posterize(floats: Tensor, bits: Numbers, _: Fill) -> Tensor:
-    return floats - floats.remainder(column(2 ** (8 - np.rint(bits))))
+    step = 2 ** (8 - np.rint(bits))
+    return floats.mul_(column(1 / step)).floor_().mul_(column(step))
 
 
 def _solarize(floats: Tensor, thresholds: Numbers, _: Fill) -> Tensor:
@@ -151,8 +131,9 @@ def _equalized(plane: Tensor) -> Tensor:
     if step == 0:
         return plane
     table = ((counts.cumsum(0) - counts + step // 2) // step).clamp(0, 255).float()
-    here, above = table[level], table[(level + 1).clamp(max=255)]
-    return here + (plane - below) * (above - here)
+    here, beyond = table[level], plane - below
+    # Bytes have nothing between two levels, and half the work.
+    return here + beyond * (table[(level + 1).clamp_(max=255)] - here) if beyond.any() else here
 
 
 def _size(floats: Tensor) -> tuple[int, int]:
@@ -162,10 +143,10 @@ def _size(floats: Tensor) -> tuple[int, int]:
 # The paper's wide space. Moves are in pixels, turns in degrees; a factor is one more than its strength.
 WIDE: Mapping[str, Operation] = {
     "identity": Operation(_identity),
-    "shear x": Operation(_shear_x, 0, 0.99, signed=True),
-    "shear y": Operation(_shear_y, 0, 0.99, signed=True),
-    "move x": Operation(_move_x, 0, 32, signed=True),
-    "move y": Operation(_move_y, 0, 32, signed=True),
+    "shear x": Operation(partial(_shear, axis=0), 0, 0.99, signed=True),
+    "shear y": Operation(partial(_shear, axis=1), 0, 0.99, signed=True),
+    "move x": Operation(partial(_move, axis=0), 0, 32, signed=True),
+    "move y": Operation(partial(_move, axis=1), 0, 32, signed=True),
     "rotate": Operation(_rotate, 0, 135, signed=True),
     "brightness": Operation(_brightness, 0, 0.99, signed=True),
     "colour": Operation(_colour, 0, 0.99, signed=True),

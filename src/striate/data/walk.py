@@ -20,6 +20,11 @@ SUFFIXES = {
     ".tiff",
     ".ppm",
     ".pgm",
+    ".avif",
+    ".heic",
+    ".heif",
+    ".npy",
+    ".dcm",
     "",
 }
 # Folders that machines make: hidden ones, and what macOS adds to a zip.

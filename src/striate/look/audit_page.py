@@ -11,9 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from striate.data.audit import Audit, Copies
-from striate.data.decode import BadPicture, decode, is_grey
+from striate.data.decode import BadPicture, decode
 from striate.data.findings import Finding
 from striate.data.gathered import Gathered
+from striate.data.header import bands_of
+from striate.data.pixels import Pixels
 from striate.look.audit_text import shown_classes
 
 # Groups of copies on the page, pictures of each, and pictures of any other finding.
@@ -96,10 +98,10 @@ def _thumbnail(data: Gathered, position: int) -> str:
     """Return a small picture as a data URL, or nothing where it can no longer be read."""
     try:
         encoded = data.read(position)
-        pixels = decode(encoded, channels=1 if is_grey(encoded) else 3)
+        pixels = decode(encoded, channels=bands_of(encoded) or 3, at_least=(THUMBNAIL, THUMBNAIL))
     except (BadPicture, OSError):
         return ""
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(visible(pixels))
     longer = max(image.size)
     if longer > THUMBNAIL:
         image.thumbnail((THUMBNAIL, THUMBNAIL))
@@ -109,7 +111,14 @@ def _thumbnail(data: Gathered, position: int) -> str:
     return image_url(np.asarray(image))
 
 
-def image_url(pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> str:
+def visible(pixels: Pixels) -> Pixels:
+    """Return (H, W) or (H, W, 3) of pixels: the first channels, where there are others."""
+    if pixels.ndim == 2:
+        return pixels
+    return np.ascontiguousarray(pixels[:, :, :3]) if pixels.shape[2] >= 3 else pixels[:, :, 0]
+
+
+def image_url(pixels: Pixels) -> str:
     """Return pixels (H, W) or (H, W, 3) as a data URL: JPEG where that is smaller than PNG."""
     image = Image.fromarray(pixels)
     forms = []

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from striate.data.preprocess import shallow
 from striate.data.store import Store
 from striate.tasks.class_scores import ClassScores
 from striate.tasks.label_scores import LabelScores
@@ -101,8 +102,9 @@ def largest_errors(
 
 
 def picture_url(pixels: Tensor) -> str:
-    """Return uint8 pixels (1, H, W) or (3, H, W) as a PNG data URL."""
-    array = pixels[0].numpy() if len(pixels) == 1 else pixels.permute(1, 2, 0).contiguous().numpy()
+    """Return pixels (C, H, W) as a PNG data URL of 8 bits: of many bands the first three, of two the first."""
+    seen = shallow(pixels).round().to(torch.uint8) if pixels.dtype == torch.uint16 else pixels
+    array = seen[0].numpy() if len(seen) < 3 else seen[:3].permute(1, 2, 0).contiguous().numpy()
     out = io.BytesIO()
     Image.fromarray(array).save(out, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -7,6 +7,7 @@ from typing import Any, get_args
 from striate.data.augment import PRESETS, Augment
 from striate.data.mix import Mix
 from striate.data.pictures import TaskName
+from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.training.recipe import Plan
@@ -43,18 +44,20 @@ class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
-    `augment` is a name of PRESETS, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
+    `augment` is a name of PRESETS or an Augment, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
     `cutmix` are alphas, 0 meaning none.
-    `size` is the side of the square network input in pixels; `allow_bad` trains on although more than 1 % of the
-    pictures cannot be read; `threads` decode pictures and do not change the result. `class_weights` (none, balanced,
-    sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
+    `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
+    trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
+    result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
+    more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
     """
 
     net: str | None = None
     weights: str | None = None
     size: int | None = None
     fit: Fit = "crop"
-    augment: str | None = None
+    depth: Depth | None = None
+    augment: str | Augment | None = None
     erasing: float | None = None
     mixup: float = 0.0
     cutmix: float = 0.0
@@ -82,10 +85,12 @@ class Settings:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
-        if self.augment is not None and self.augment not in PRESETS:
+        if isinstance(self.augment, str) and self.augment not in PRESETS:
             raise unknown("augmentation", self.augment, PRESETS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
+        if self.depth not in (None, *get_args(Depth)):
+            raise UsageError(f"depth is {self.depth}; it must be 8 or 16.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,10 +138,8 @@ def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int,
 
 def resolve_augment(settings: Settings, *, grey: bool, side: int, task: TaskName) -> Augment:
     """Return what is done to training pictures, as asked or by what the network sees; raises UsageError."""
-    name = settings.augment or str(_augment(grey=grey, side=side, task=task).value)
-    if name not in PRESETS:
-        raise unknown("augmentation", name, PRESETS)
-    augment = PRESETS[name]
+    chosen = settings.augment or str(_augment(grey=grey, side=side, task=task).value)
+    augment = PRESETS[chosen] if isinstance(chosen, str) else chosen
     return augment if settings.erasing is None else replace(augment, erasing=settings.erasing)
 
 

@@ -63,7 +63,7 @@ def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
         },
-        "striate": {"format": FORMAT, "task": recipe.task, **_scale(recipe)},
+        "striate": {"format": FORMAT, "task": recipe.task, "depth": preprocess.depth, **_scale(recipe)},
     }
 
 

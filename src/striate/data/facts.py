@@ -119,7 +119,7 @@ def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) ->
     flags = {
         MISNAMED: known and suffix not in SUFFIXES.get(kind, (suffix,)),
         ANIMATED: is_animated(encoded),
-        DEEP: depth_of(encoded) > 8,
+        DEEP: kind != "JPEG" and depth_of(encoded) > 8,
     }
     if kind in PILLOW_KINDS:
         with suppress(Exception), quiet():  # it was decoded by other means, or its tags are broken

@@ -140,6 +140,6 @@ def _examples(audit: Audit, finding: Finding) -> Iterator[str]:
 
 def _group(copies: Copies) -> str:
     """Return a group of copies as 'a = b', each with its label where they differ."""
-    return (" = " if copies.kind == "exact" else " ~ ").join(
-        f"{copy.name} ({copy.label})" if copies.conflict else copy.name for copy in copies.members
-    )
+    told = [f"{copy.name} ({copy.label})" if copies.conflict else copy.name for copy in copies.members]
+    more = [f"{len(told) - NAMED:,} more"] if len(told) > NAMED + 1 else []
+    return (" = " if copies.kind == "exact" else " ~ ").join([*told[: NAMED if more else None], *more])

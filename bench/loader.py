@@ -52,7 +52,10 @@ def write_photographs(folder: Path) -> None:
     import sklearn.datasets
 
     homes = (Path(skimage.__file__).parent / "data", Path(sklearn.datasets.__file__).parent / "images")
-    names = ("coffee.png", "astronaut.png", "rocket.jpg", "chelsea.png", "motorcycle_left.png", "retina.jpg", "ihc.png", "flower.jpg", "china.jpg")  # fmt: skip
+    names = (
+        *("coffee.png", "astronaut.png", "rocket.jpg", "chelsea.png", "motorcycle_left.png", "retina.jpg"),
+        *("ihc.png", "flower.jpg", "china.jpg"),
+    )
     photographs = [Image.open(h / n).convert("RGB") for n in names for h in homes if (h / n).is_file()]
     rng = np.random.default_rng(0)
     for index in range(COUNT):

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from striate.data.draw import ids_of
+from striate.data.extras import missing_extras
 from striate.data.header import bands_of, depth_of, size_of
 from striate.data.labels import label_counts, refuse_other_task, relabel
 from striate.data.loader import Loader
@@ -282,12 +283,13 @@ def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings,
     lines = [f"  {b.name}: {b.reason}" for b in bad[:SHOWN]]
     lines += [f"  and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
     listed = "\n".join(lines)
+    missing = "".join(f"\n{line}" for line in missing_extras(b.reason for b in bad))
     if len(stores["train"]) == 0:
-        raise DataError(f"{source.root}: none of the training pictures can be read:\n{listed}")
+        raise DataError(f"{source.root}: none of the training pictures can be read:\n{listed}{missing}")
     if len(bad) > total * BAD_SHARE and not settings.allow_bad:
         raise DataError(
             f"{source.root}: {len(bad)} of {total} pictures cannot be read, more than 1 %:\n{listed}\n"
-            "Mend or remove them, or train without them: --allow-bad"
+            f"Mend or remove them, or train without them: --allow-bad{missing}"
         )
     progress.say(f"left out {len(bad)} of {total} pictures that cannot be read:\n{listed}")
 

@@ -55,7 +55,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     "a file": (
         ["photos/dog/사진0.png"], 2,
         "photos/dog/사진0.png: no data set. Give the folder that holds the class folders, or a file of these: "
-        ".csv, .tsv, .jsonl, .npz, .zip, .tar, .tar.gz.",
+        ".csv, .tsv, .jsonl, .npz, .parquet, .zip, .tar, .tar.gz.",
     ),
     "no pictures": (["empty"], 2, f"empty: no pictures in it. {WANTED}"),
     "one class": (["one"], 2, f"one: only one class with pictures, 'dog'; a classifier needs two or more. {WANTED}"),

@@ -278,7 +278,7 @@ def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, "1.png")
     assert refusal(tmp_path / "1.png") == (
         f"{tmp_path}/1.png: no data set. Give the folder that holds the class folders, or a file of these: "
-        ".csv, .tsv, .jsonl, .npz, .zip, .tar, .tar.gz."
+        ".csv, .tsv, .jsonl, .npz, .parquet, .zip, .tar, .tar.gz."
     )
 
 

@@ -137,6 +137,11 @@ def test_what_labels_mean_is_told_by_their_shape_and_type(
             *(np.zeros(6, complex), None),
             "labels of all complex128 (6,); wanted numbers or texts (N,) or (N, K), alike in each split.",
         ),
+        (
+            LABELS,
+            ["a", "caf\u00e9", "cafe\u0301"],
+            "'café' is the name of two classes. Give each a name of its own.",
+        ),
         (np.full((6, 2), "a"), None, "labels are texts of shape (6, 2); wanted one a picture, (N,)."),
         (
             *(LABELS[:5], None),

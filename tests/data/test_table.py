@@ -1,9 +1,14 @@
+import csv
+import io
 import json
 import os
+import tempfile
 import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sets import colour, decoded, draw, refusal, told
 
 from striate.data.files import FilePictures
@@ -52,6 +57,29 @@ def test_a_table_of_another_name_does_not_stand_against_class_folders(tmp_path: 
     assert open_source(tmp_path).format == "class folders"
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("labels.csv", "id,name\n0,고양이\n1,개\n"),
+        ("labels.csv", "id,label\n0,고양이\n1,개\n"),
+        ("metadata.csv", "file_name,age\n고양이/1.png,3\n개/1.png,4\n"),
+        ("train.csv", "file,age\n고양이/1.png,3\n개/1.png,4\n"),
+        ("labels.csv", "\xff"),
+    ],
+)
+def test_a_table_of_something_else_does_not_stand_against_class_folders(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    table(draw(tmp_path, *FOUR), text, name)
+    assert open_source(tmp_path).format == "class folders"
+
+
+def test_a_table_of_columns_of_labels_is_taken_beside_the_folders_of_splits(tmp_path: Path) -> None:
+    draw(tmp_path, "train/1.png", "train/2.png", "val/3.png")
+    table(tmp_path, listing("image,a,b", "train/1.png,1,1", "train/2.png,0,1", "val/3.png,1,0"))
+    assert told(open_source(tmp_path), "val") == {"val/3.png": {"a"}}
+
+
 def test_a_table_of_any_name_is_taken_where_there_are_no_class_folders(tmp_path: Path) -> None:
     text = listing("file,label", "그림/1.png,a", "그림/2.png,b")
     table(draw(tmp_path, "그림/1.png", "그림/2.png"), text, "목록.csv")
@@ -85,6 +113,26 @@ def test_delimiters_encodings_and_line_ends_are_told_by_themselves(
     assert told(source) == EXPECTED
     noted = ["labels.csv is no UTF-8 and was read as cp949 (Korean Windows)"]
     assert source.notes == (noted if encoding == "cp949" else [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    cells=st.lists(st.text(st.characters(exclude_categories=("C",)), min_size=1), min_size=1),
+    dialect=st.sampled_from([(",", "\n"), (";", "\r\n"), ("\t", "\n")]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+)
+def test_what_the_csv_module_writes_comes_back(
+    cells: list[str], dialect: tuple[str, str], encoding: str
+) -> None:
+    written = io.StringIO()
+    writer = csv.writer(written, delimiter=dialect[0], lineterminator=dialect[1], quoting=csv.QUOTE_ALL)
+    writer.writerows([("file", "label"), *((f"{i}.png", cell) for i, cell in enumerate(cells))])
+    with tempfile.TemporaryDirectory() as folder:
+        path = table(Path(folder), written.getvalue().encode(encoding))
+        read = read_table(path, only=("file", "label"))
+    assert read.columns["label"] == [cell.strip() for cell in cells]
+    assert read.columns["file"] == [f"{i}.png" for i in range(len(cells))]
+    assert read.notes == ()
 
 
 def test_quotes_blank_lines_blank_columns_and_spaces_are_understood(tmp_path: Path) -> None:

@@ -4,16 +4,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from striate.data.columns import Roles, roles_of
+from striate.data.columns import IDS, Roles, roles_of
 from striate.data.folder import SPLIT_NAMES
 from striate.data.listing import Part, listed_source
 from striate.data.pictures import Source
 from striate.data.table import SUFFIXES, header_of, read_table
-from striate.data.walk import HIDDEN, has_folders, some
+from striate.data.walk import files_ending, folders_in, has_folders, some
 from striate.errors import DataError
 
-# Tables of these names are taken also where class folders stand beside them.
+# Tables of these names are taken also where class folders stand beside them, if a column is named for what is learned.
 USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
+# A folder of more folders than this has no splits in it.
+LOOKED_AT = 100
 WANTED = "Wanted: a first line that names the columns, such as file,label."
 
 
@@ -67,40 +69,46 @@ def _given(path: Path) -> Place:
 
 def _places(root: Path) -> Sequence[Place]:
     """Return the tables of a folder: its metadata, those of its splits, one of a usual name, or the only one."""
-    metadata = [*_found(root, "metadata"), *_metadata_of_splits(root)]
-    if metadata:
+    beside = _has_class_folders(root)
+    metadata = [*_metadata(root), *_metadata_of_splits(root)]
+    if metadata := [place for place in metadata if not beside or place.roles.kind != "rest"]:
         return metadata
-    tables = {path: roles for path in _tables_in(root) if (roles := _roles_at(path))}
+    tables = {path: roles for path in files_ending(root, *SUFFIXES) if (roles := _roles_at(path))}
+    named = {path: roles for path, roles in tables.items() if not beside or roles.kind != "rest"}
     by_split = [
         Place(path, roles, SPLIT_NAMES[path.stem.lower()])
-        for path, roles in tables.items()
+        for path, roles in named.items()
         if path.stem.lower() in SPLIT_NAMES
     ]
     if any(place.split == "train" for place in by_split):
         return sorted(by_split, key=lambda place: place.split != "train")
-    usual = [Place(path, roles) for path, roles in tables.items() if path.stem.lower() in USUAL]
-    return usual or ([] if has_folders(root) else [Place(path, roles) for path, roles in tables.items()])
+    usual = [Place(path, roles) for path, roles in named.items() if path.stem.lower() in USUAL]
+    if beside:
+        return [place for place in usual if place.roles.file.lower() not in IDS]
+    return usual or [Place(path, roles) for path, roles in tables.items()]
+
+
+def _has_class_folders(root: Path) -> bool:
+    """Say whether two or more folders stand in a root that are no splits, or in one of its splits."""
+    folders = folders_in(root, most=LOOKED_AT)
+    splits = [folder for folder in folders if folder.name.lower() in SPLIT_NAMES]
+    return any(map(has_folders, splits)) if splits else len(folders) > 1
 
 
 def _metadata_of_splits(root: Path) -> Iterator[Place]:
     """Yield the metadata tables of the folders train/, val/ and test/, that of train first."""
-    folders = [folder for folder in sorted(root.iterdir()) if folder.name.lower() in SPLIT_NAMES]
-    for folder in sorted(folders, key=lambda folder: SPLIT_NAMES[folder.name.lower()] != "train"):
-        if folder.is_dir():
-            split = SPLIT_NAMES[folder.name.lower()]
-            yield from (
-                Place(path, roles, split, folder.name) for path, roles, *_ in _found(folder, "metadata")
-            )
+    folders = [folder for folder in folders_in(root, most=LOOKED_AT) if folder.name.lower() in SPLIT_NAMES]
+    for folder in sorted(
+        folders, key=lambda folder: (SPLIT_NAMES[folder.name.lower()] != "train", folder.name)
+    ):
+        split = SPLIT_NAMES[folder.name.lower()]
+        yield from (place._replace(split=split, folder=folder.name) for place in _metadata(folder))
 
 
-def _found(folder: Path, stem: str) -> list[Place]:
-    paths = [path for path in _tables_in(folder) if path.stem.lower() == stem]
-    return [Place(path, roles) for path in paths if (roles := _roles_at(path))]
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    return [path for path in paths if not path.name.startswith(HIDDEN) and path.is_file()]
+def _metadata(folder: Path) -> list[Place]:
+    """Return the metadata tables in a folder, which may hold any number of pictures and so is not listed."""
+    paths = [folder / f"metadata{suffix}" for suffix in SUFFIXES]
+    return [Place(path, roles) for path in paths if path.is_file() and (roles := _roles_at(path))]
 
 
 def _roles_at(path: Path) -> Roles | None:

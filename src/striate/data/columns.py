@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+# Of the names for the file, those of a number of a picture; a list of classes may have the same.
+IDS = ("image_id", "img_id", "isic_id", "id_code", "id")
 # Names of columns in lower case, with _ for spaces and hyphens; of several the one named first here is taken.
 FILE = (
     *("file", "filename", "file_name", "filepath", "file_path", "path", "파일", "파일명"),
     *("image", "image_path", "image_file", "image_filename", "image_name", "imagename", "image_index"),
-    *("img", "img_path", "img_name", "picture", "image_id", "img_id", "isic_id", "id_code", "id"),
+    *("img", "img_path", "img_name", "picture", *IDS),
 )
 # Always classes, whatever they look like.
 CLASS = (

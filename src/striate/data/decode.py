@@ -97,8 +97,8 @@ def _stored_tiff(data: bytes, channels: int, depth: Depth) -> Raster | Image.Ima
     except UnidentifiedImageError:
         return load_extra("bands").read_tiff(data)
     bands = image_bands(image)
-    if bands == 2 != channels:
-        raise _other_bands(bands, channels)  # Pillow would leave out the second
+    if bands not in (0, 1, 3, channels) and image.mode != "RGB":
+        raise _other_bands(bands, channels)  # Pillow would take the first for all
     if (channels not in (1, 3) and bands == channels) or is_misread(image, depth):
         return load_extra("bands").read_tiff(data)
     return image

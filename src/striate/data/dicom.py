@@ -33,7 +33,7 @@ def read_dicom(data: bytes) -> Raster:
     """Return the first frame: grey as floats in 0..1, as it is to be shown, or RGB; raises BadPicture."""
     dataset = pydicom.dcmread(io.BytesIO(data))
     kind = str(dataset.get("PhotometricInterpretation", ""))
-    _refuse_unreadable(dataset, kind, len(data))
+    _refuse_unreadable(dataset, kind)
     stored = _first_frame(dataset)
     if kind in GREY:
         shown = _shown(stored, dataset)
@@ -57,7 +57,7 @@ def frames_of(data: bytes) -> int:
     return int(dataset.get("NumberOfFrames") or 1)
 
 
-def _refuse_unreadable(dataset: pydicom.Dataset, kind: str, length: int) -> None:
+def _refuse_unreadable(dataset: pydicom.Dataset, kind: str) -> None:
     """Raise BadPicture for a file without pixels, of a kind that is not read, or of more pixels than it may have."""
     if "PixelData" not in dataset:
         raise BadPicture("a DICOM file without pixels")
@@ -66,7 +66,9 @@ def _refuse_unreadable(dataset: pydicom.Dataset, kind: str, length: int) -> None
     height, width = int(dataset.Rows), int(dataset.Columns)
     if height * width > MAX_PIXELS:
         raise BadPicture(f"{width} x {height} pixels are more than the {MAX_PIXELS:,} a picture may have")
-    if not dataset.file_meta.TransferSyntaxUID.is_compressed and get_expected_length(dataset) > length:
+    if not dataset.file_meta.TransferSyntaxUID.is_compressed and get_expected_length(dataset) > len(
+        dataset.PixelData
+    ):
         raise BadPicture("image file is truncated")
 
 
@@ -109,7 +111,7 @@ def _windowed(values: NDArray[np.float64], dataset: pydicom.Dataset) -> NDArray[
     centre, width = (float(np.atleast_1d(dataset[name].value)[0]) for name in ("WindowCenter", "WindowWidth"))
     function = dataset.get("VOILUTFunction", "LINEAR")
     if function == "SIGMOID":
-        return 1 / (1 + np.exp(-4 * (values - centre) / width))
+        return (1 + np.tanh(2 * (values - centre) / width)) / 2  # 1 / (1 + exp(-4 ...)), which overflows
     if function == "LINEAR":
         centre, width = centre - 0.5, max(width - 1, 1e-12)
     return np.clip((values - centre) / width + 0.5, 0, 1)

@@ -1,5 +1,6 @@
 """Parts of this package that stand on packages few need; each is imported when a file first asks for it."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
 
@@ -16,6 +17,12 @@ def needs(module: str) -> str:
     """Return the sentence that names what is missing and the command that brings it."""
     kind, packages, extra = EXTRAS[module]
     return f"{kind} needs {packages}: pip install 'striate[{extra}]'"
+
+
+def missing_extras(reasons: Iterable[str]) -> list[str]:
+    """Return the sentences of `needs` among the reasons why pictures could not be decoded, each once."""
+    met = set(reasons)
+    return [line for line in map(needs, EXTRAS) if line in met]
 
 
 def load_extra(module: str) -> ModuleType:

@@ -1,6 +1,5 @@
 """Finding the files a table names: whatever slashes, Unicode form or missing suffix it writes them with."""
 
-import os
 import posixpath
 import unicodedata
 from collections import defaultdict
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.walk import HIDDEN, SUFFIXES
+from striate.data.walk import HIDDEN, first_names, is_picture
 
 # Rows that are looked up in each folder to find the one that a table's paths start from.
 TRIED = 64
@@ -20,11 +19,7 @@ class Shelf:
     """The names in one folder, as the disk has them."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            with os.scandir(folder) as entries:
-                self.names = frozenset(entry.name for entry in entries)
-        except OSError:
-            self.names = frozenset()
+        self.names = frozenset(first_names(folder))
 
     def find(self, name: str) -> str | None:
         """Return the name on disk for a name in any Unicode form, or without its suffix where only one fits."""
@@ -32,7 +27,7 @@ class Shelf:
             return name
         if found := self._composed.get(unicodedata.normalize("NFC", name)):
             return found
-        return None if posixpath.splitext(name)[1].lower() in SUFFIXES - {""} else self._stem(name)
+        return None if is_picture(name) else self._stem(name)
 
     @cached_property
     def _composed(self) -> Mapping[str, str]:
@@ -42,8 +37,8 @@ class Shelf:
     def _stems(self) -> Mapping[str, Sequence[str]]:
         stems = defaultdict(list)
         for composed, name in self._composed.items():
-            stem, suffix = posixpath.splitext(composed)
-            if suffix and suffix.lower() in SUFFIXES:
+            stem, _ = posixpath.splitext(composed)
+            if is_picture(name):
                 stems[stem].append(name)
         return stems
 
@@ -63,9 +58,9 @@ class Finder:
 
     def find(self, path: str) -> str | None:
         """Return a path as the disk has it, below the root where it lies there, or None where there is no such file."""
-        # A backslash may also be part of a name here, so the path is taken as it stands first.
-        ways = (path, path.replace("\\", "/")) if "\\" in path else (path,)
-        return next((found for way in ways if (found := self._find(self.spelled(way))) is not None), None)
+        found = self._find(self.spelled(path))
+        # A backslash may also be part of a name here, so it is taken for a slash only afterwards.
+        return self._find(self.spelled(path.replace("\\", "/"))) if found is None and "\\" in path else found
 
     def spelled(self, path: str) -> str:
         """Return a path in one way of writing it: without './' and 'x/..', and below the root where it lies there."""
@@ -94,12 +89,12 @@ class Finder:
         folder, name = posixpath.split(path)
         if (found := self._folder(folder)) is None or (file := self._shelf(found).find(name)) is None:
             return None
-        return posixpath.join(found, file)
+        return f"{found}/{file}" if found else file
 
     def _starts(self, split: str) -> Iterator[str]:
         yield ""
-        folders = [name for name in sorted(self._shelf("").names) if not name.startswith(HIDDEN)]
-        folders = [name for name in folders if (self.root / name).is_dir()]
+        names = [name for name in sorted(self._shelf("").names) if not name.startswith(HIDDEN)]
+        folders = [name for name in names if not is_picture(name) and (self.root / name).is_dir()]
         yield from sorted(folders, key=lambda name: not name.lower().startswith(split))
 
     def _shelf(self, folder: str) -> Shelf:

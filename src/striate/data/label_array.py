@@ -47,7 +47,7 @@ def _one_a_picture(
     root: Path, splits: Mapping[str, NDArray[Any]], together: NDArray[Any], names: Sequence[str]
 ) -> Labels:
     if together.dtype.kind in "US":
-        texts = {split: _texts(labels) for split, labels in splits.items()}
+        texts = {split: texts_of(labels) for split, labels in splits.items()}
         classes = tuple(sorted({text for found in texts.values() for text in found}, key=natural))
         index = {name: place for place, name in enumerate(classes)}
         numbered = {
@@ -98,8 +98,10 @@ def _refuse_unnamed(root: Path, low: int, high: int, names: Sequence[str]) -> No
         )
 
 
-def _texts(labels: NDArray[Any]) -> list[str]:
+def texts_of(labels: NDArray[Any]) -> list[str]:
     """Return class names in the Unicode form by which names are compared."""
     texts = labels.tolist()
-    plain = [text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text for text in texts]
+    plain = [
+        text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else str(text) for text in texts
+    ]
     return [unicodedata.normalize("NFC", text.strip()) for text in plain]

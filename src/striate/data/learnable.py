@@ -1,5 +1,6 @@
 """What must be there before anything can be learned, whatever the format a data set comes in."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,11 +16,15 @@ from striate.errors import DataError
 def settled(source: Source) -> Source:
     """Return a data set without empty splits, a single split as 'all', with a note of what a user may not expect.
 
-    Raises DataError where there is no picture or none to train on, only one class, a class that train lacks, or
-    numbers that are not finite or all one.
+    Raises DataError where two classes have one name, where there is no picture or none to train on, only one class, a
+    class that train lacks, or numbers that are not finite or all one.
     """
     kept = {split: pictures for split, pictures in source.splits.items() if len(pictures)}
     notes = [*source.notes, *(f"{split} has no pictures" for split in source.splits if split not in kept)]
+    if twice := [name for name, count in Counter(source.classes).items() if count > 1]:
+        raise DataError(
+            f"{source.root}: '{twice[0]}' is the name of two classes. Give each a name of its own."
+        )
     if not kept:
         raise DataError(f"{source.root}: no pictures in it.")
     if len(kept) > 1 and "train" not in kept:

@@ -43,7 +43,7 @@ def array_raster(array: NDArray[Any], channels: int) -> Raster:
     """
     bands = bands_of_array(array)
     fits = bands in (1, 3, 4) if channels in (1, 3) else bands == channels
-    typed = array.dtype in (np.uint8, np.uint16) or array.dtype.kind == "f"
+    typed = array.dtype.kind == "f" or (array.dtype.kind == "u" and array.dtype.itemsize <= 2)
     if not (fits and typed) or array.size == 0:
         shapes = "(H, W), (H, W, 3) or (H, W, 4)" if channels in (1, 3) else f"(H, W, {channels})"
         raise BadPicture(

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from striate.data.arrays import ArrayPictures
 from striate.data.folder import SPLIT_NAMES
 from striate.data.idx import listed_names
-from striate.data.label_array import read_labels
+from striate.data.label_array import read_labels, texts_of
 from striate.data.learnable import settled
 from striate.data.pictures import Source, stamp_of
 from striate.data.pixel_array import as_pictures
-from striate.data.walk import has_folders
+from striate.data.walk import files_ending, has_folders
 from striate.errors import DataError
 
 # What the arrays are called, alone or beside a split: 'images', 'x_train', 'val_images'.
@@ -64,7 +64,7 @@ def open_npz(root: Path) -> Source:
                 f"{root}: {image_name} of shape {images[split].shape} and {label_name} of shape "
                 f"{labels[split].shape} do not belong together; wanted one label for each picture."
             )
-    names = tuple(str(name) for name in _load(file, arrays.classes).ravel()) if arrays.classes else ()
+    names = tuple(texts_of(_load(file, arrays.classes).ravel())) if arrays.classes else ()
     read = read_labels(root, labels, names=names or _listed(root))
     pictures = {
         split: ArrayPictures(
@@ -82,16 +82,16 @@ def open_npz(root: Path) -> Source:
 
 def _file(root: Path) -> Path | None:
     """Return the one .npz file in a folder, or the folder itself where it holds .npy files."""
-    found = sorted(path for path in root.iterdir() if path.suffix.lower() == ".npz")
+    found = files_ending(root, ".npz")
     if len(found) == 1:
         return found[0]
-    return root if not found and any(path.suffix == ".npy" for path in root.iterdir()) else None
+    return root if not found and files_ending(root, ".npy") else None
 
 
 def _names(file: Path) -> list[str]:
     """Return the names of the arrays, of an .npz file without reading one."""
     if file.is_dir():
-        return sorted(path.stem for path in file.iterdir() if path.suffix == ".npy")
+        return [path.stem for path in files_ending(file, ".npy") if path.suffix == ".npy"]
     try:
         with zipfile.ZipFile(file) as archive:
             return [name.removesuffix(".npy") for name in archive.namelist()]

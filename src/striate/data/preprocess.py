@@ -9,6 +9,7 @@ import simplejpeg
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from striate.data.decode import decode
 from striate.data.pictures import Encoded
@@ -76,6 +77,8 @@ class Preprocess:
         """Return the resized pixels (H, W, C), uint8 or uint16 by `depth`; raises BadPicture."""
         at_least = self.size if self.rough else (0, 0)
         decoded = decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+        if self.rough and decoded.dtype == np.uint8 and decoded.shape[:2] != self.size:
+            return _resized_roughly(decoded, self.size, self.fit)
         pixels = resize(decoded, size=self.size, fit=self.fit)
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
@@ -113,6 +116,16 @@ def _resized(pixels: Pixels, size: tuple[int, int], box: tuple[float, float, flo
     image = Image.fromarray(pixels.astype(np.float32) if deep else np.ascontiguousarray(pixels))
     resized = np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
     return np.rint(resized).clip(0, TOP[16]).astype(np.uint16) if deep else resized
+
+
+def _resized_roughly(pixels: Pixels, size: tuple[int, int], fit: Fit) -> Pixels:
+    """Return uint8 pixels (H, W[, C]) as (*size, C), cut at whole pixels, by torch's filter, which uses vectors."""
+    if fit == "crop":
+        left, top, right, bottom = map(round, _middle(pixels.shape[:2], size))
+        pixels = pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+    planes = torch.from_numpy(np.require(pixels, requirements="W").reshape(*pixels.shape[:2], -1))
+    images = planes.permute(2, 0, 1)[None]
+    return interpolate(images, size=size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
 def _middle(have: tuple[int, ...], want: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from striate.data.annotation import open_table, recognise_table
 from striate.data.archive import recognise_archive
+from striate.data.cifar import open_cifar, recognise_cifar
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.npz import open_npz, recognise_npz
+from striate.data.parquet import SUFFIX, open_parquet, recognise_parquet
 from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
 from striate.data.table import SUFFIXES
@@ -30,13 +32,15 @@ class Format(NamedTuple):
 # Format -> how it is read; the first that recognises a path has it.
 FORMATS: dict[str, Format] = {
     "IDX": Format(recognise_idx, open_idx),
+    "CIFAR": Format(recognise_cifar, open_cifar),
     "NumPy": Format(recognise_npz, open_npz),
+    "Parquet": Format(recognise_parquet, open_parquet),
     "table": Format(recognise_table, open_table),
     "class folders": Format(recognise_folder, open_folder),
 }
 
 # What a file that is a data set by itself may be called.
-FILES = (*SUFFIXES, ".npz", ".zip", ".tar", ".tar.gz")
+FILES = (*SUFFIXES, ".npz", SUFFIX, ".zip", ".tar", ".tar.gz")
 
 
 def place_of(path: str | Path | Source) -> str:
@@ -61,6 +65,8 @@ def open_source(path: str | Path | Source, *, progress: Progress | None = None) 
         return path
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
     if not root.exists():
+        if root.suffix.lower() in FILES:
+            raise DataError(f"{path}: no such file.")
         raise DataError(
             f"{path}: no such folder. Give a folder of class folders, or '{next(iter(BUNDLED))}'."
         )

@@ -4,7 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,13 +67,26 @@ def targets_of(columns: Columns, roles: Roles, *, place: Place) -> Targets:
     return _with_note(targets, f"column {name} holds the classes") if roles.kind == "rest" else targets
 
 
+def in_order(targets: Targets, classes: Sequence[str]) -> Targets:
+    """Return the same labels counted in `classes`, which holds theirs and perhaps others that no picture has."""
+    plain = [_plain(name) for name in classes]
+    index = {name: place for place, name in enumerate(plain)}
+    places = np.array([index[name] for name in targets.classes], np.int64)
+    if targets.task == "classification":
+        labels = places[targets.labels]
+    else:
+        labels = np.zeros((len(targets.labels), len(plain)), np.uint8)
+        labels[:, places] = targets.labels
+    return replace(targets, classes=tuple(plain), labels=labels)
+
+
 def number_of(cell: Cell) -> float | None:
     """Return a cell's number, or None where it holds none."""
     return float(cell) if isinstance(cell, str) and NUMBER.fullmatch(cell) else None
 
 
 def _with_note(targets: Targets, note: str) -> Targets:
-    return Targets(targets.task, targets.classes, targets.labels, targets.rows, (*targets.notes, note))
+    return replace(targets, notes=(*targets.notes, note))
 
 
 def _why_numbers(distinct: Collection[str], rows: int, roles: Roles) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 from striate.errors import DataError
@@ -112,7 +113,42 @@ class Walk:
 
 def has_folders(root: Path) -> bool:
     """Say whether two or more visible folders stand in a root, as class folders do."""
-    return sum(path.is_dir() and not path.name.startswith(HIDDEN) for path in root.iterdir()) > 1
+    return len(folders_in(root, most=2)) > 1
+
+
+def folders_in(root: Path, *, most: int) -> list[Path]:
+    """Return some of the visible folders in a root, in no order: no more than `most`; none of one that is closed."""
+    try:
+        with os.scandir(root) as entries:
+            visible = (entry for entry in entries if not entry.name.startswith(HIDDEN))
+            # Of a link, whose own type is no help, the path is asked: it may lead nowhere.
+            folders = (e.path for e in visible if (os.path.isdir(e.path) if e.is_symlink() else e.is_dir()))
+            return list(map(Path, islice(folders, most)))
+    except OSError:
+        return []
+
+
+def files_ending(folder: Path, *suffixes: str) -> list[Path]:
+    """Return the visible files in a folder whose names end so, in lower or upper case, by name."""
+    names = [name for name in first_names(folder) if name.lower().endswith(suffixes)]
+    return [
+        path for name in sorted(names) if not name.startswith(HIDDEN) and (path := folder / name).is_file()
+    ]
+
+
+def first_names(folder: Path, most: int | None = None) -> list[str]:
+    """Return the names in a folder, in no order and no more than `most`; none of one that cannot be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in islice(entries, most)]
+    except OSError:
+        return []
+
+
+def is_picture(name: str) -> bool:
+    """Say whether a name ends as those of pictures do."""
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix != "" and suffix in SUFFIXES
 
 
 def some(names: list[str]) -> str:

@@ -44,8 +44,8 @@ class Settings:
     """What a user asks of a run; None leaves the choice to striate. The fields are those of Plan.
 
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
-    `augment` is a name of PRESETS or an Augment, `erasing` replaces its share of pictures that get a box of noise; `mixup` and
-    `cutmix` are alphas, 0 meaning none.
+    `augment` is a name of PRESETS or an Augment, `erasing` replaces its share of pictures that get a box of noise;
+    `mixup` and `cutmix` are alphas, 0 meaning none.
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count

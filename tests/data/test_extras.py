@@ -1,0 +1,51 @@
+"""What a user without the extras sees: the package is made unfindable in a process of its own."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from mutants import dicom
+
+DICOM = "DICOM needs pydicom and imagecodecs: pip install 'striate[medical]'"
+TIFF = "this kind of TIFF needs tifffile and imagecodecs: pip install 'striate[bands]'"
+
+
+def five_bands() -> bytes:
+    file = io.BytesIO()
+    values = np.zeros((8, 8, 5), np.uint8)
+    tifffile.imwrite(file, values, photometric="minisblack", planarconfig="contig")
+    return file.getvalue()
+
+
+def trained_without(package: str, data: Path) -> tuple[int, str]:
+    """Return the exit code and the errors of `striate train` where a package is not installed."""
+    program = (
+        f"import sys; sys.modules[{package!r}] = None; from striate.cli.main import main; sys.exit(main())"
+    )
+    argv = [sys.executable, "-c", program, "train", str(data), "--size", "8", "--out", str(data / "run")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("package", "suffix", "content", "line"),
+    [("pydicom", "dcm", dicom(np.zeros((8, 8), np.uint8)), DICOM), ("tifffile", "tif", five_bands(), TIFF)],
+)
+def test_a_folder_that_needs_a_missing_package_ends_in_the_command_that_brings_it(
+    package: str, suffix: str, content: Any, line: str, tmp_path: Path
+) -> None:
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for number in range(3):
+            (tmp_path / label / f"{number}.{suffix}").write_bytes(content)
+    code, err = trained_without(package, tmp_path)
+    first, *listed, last = err[err.index("striate: ") :].splitlines()
+    assert code == 2
+    assert first == f"striate: {tmp_path}: none of the training pictures can be read:"
+    assert sorted(listed) == [f"  {label}/{n}.{suffix}: {line}" for label in "ab" for n in range(3)]
+    assert last == line

@@ -56,16 +56,14 @@ def find_duplicates(fingerprints: NDArray[np.uint8], digests: NDArray[np.uint8])
     Mirrored and turned copies are not found, nor are blank pictures and those under 8 pixels, but by their digest.
     """
     keys = np.ascontiguousarray(digests).view(f"V{digests.shape[1]}").ravel()
-    _, one, content = np.unique(keys, return_index=True, return_inverse=True)
-    copies = _grouped(content)
-    joined = _joined(near_duplicates(fingerprints[one]), len(one))
-    exact = [Group("exact", tuple(members.tolist())) for members in copies if len(members) > 1]
-    near = [
-        Group("near", tuple(np.sort(np.concatenate([copies[i] for i in alike])).tolist()))
-        for alike in _grouped(joined)
-        if len(alike) > 1
-    ]
-    return Duplicates(tuple(sorted(exact, key=_place) + sorted(near, key=_place)))
+    _, first, content = np.unique(keys, return_index=True, return_inverse=True)
+    # The number of a content, then the least number of those it is joined to.
+    joined = _joined(near_duplicates(fingerprints[first]), len(first))
+    near = np.bincount(joined, minlength=1)[joined] > 1
+    exact = [Group("exact", members) for members in _several(content, np.arange(len(content)))]
+    in_near = np.flatnonzero(near[content])
+    alike = [Group("near", members) for members in _several(joined[content[in_near]], in_near)]
+    return Duplicates((*exact, *alike))
 
 
 def near_duplicates(fingerprints: NDArray[np.uint8]) -> Pairs:
@@ -122,15 +120,13 @@ def _joined(pairs: Pairs, count: int) -> Indices:
             return label
 
 
-def _grouped(label: Indices) -> list[Indices]:
-    """Return the positions of each label, in the order of the labels."""
-    order = np.argsort(label, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
+def _several(label: Indices, position: Indices) -> list[tuple[int, ...]]:
+    """Return the positions of each label that stands there more than once, by the first of them."""
+    often = np.flatnonzero(np.bincount(label, minlength=1)[label] > 1)
+    often = often[np.argsort(label[often], kind="stable")]
+    runs = np.split(position[often], np.flatnonzero(np.diff(label[often])) + 1)
+    return sorted(tuple(run.tolist()) for run in runs if len(run))
 
 
 def _where(pairs: Pairs, kept: NDArray[np.bool_]) -> Pairs:
     return Pairs(pairs.first[kept], pairs.second[kept], pairs.distance[kept])
-
-
-def _place(group: Group) -> tuple[int, ...]:
-    return group.members

@@ -35,7 +35,8 @@ class Gathered:
     @cached_property
     def facts(self) -> NDArray[Any]:
         """The facts (N,) of every picture."""
-        return np.concatenate([self.ledgers[split].facts for split in self.splits])
+        parts = [self.ledgers[split].facts for split in self.splits]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     @cached_property
     def split(self) -> NDArray[np.int64]:
@@ -55,8 +56,8 @@ class Gathered:
     @cached_property
     def duplicates(self) -> Duplicates:
         """The exact and near copies among the readable pictures, by their positions in the data set."""
-        facts = self.facts[self.readable]
-        found = find_duplicates(facts["fingerprint"], facts["digest"])
+        columns = (self.facts[name][self.readable] for name in ("fingerprint", "digest"))
+        found = find_duplicates(*columns)
         place = self.readable.tolist()
         return Duplicates(
             tuple(Group(group.kind, tuple(place[i] for i in group.members)) for group in found.groups)

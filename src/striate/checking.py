@@ -55,5 +55,5 @@ def check(
         save_ledgers(ledgers.values(), path)
     except OSError as error:
         progress.say(f"note: {path} cannot be written ({error.strerror}), so the next check starts anew")
-    gathered = Gathered(source, ledgers)
+    gathered = Gathered(source, ledgers, progress)
     return Check(gathered, audit_gathered(gathered))

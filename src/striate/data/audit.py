@@ -14,6 +14,7 @@ from striate.data.findings import SEVERITIES, Finding
 from striate.data.gathered import Gathered
 from striate.data.ledger import Ledger
 from striate.data.pictures import Bad, Source, TaskName
+from striate.data.progress import Progress, Silent
 from striate.data.rules import RULES
 from striate.data.source import shown_place
 from striate.errors import command
@@ -141,9 +142,9 @@ class Audit:
         }
 
 
-def audit(source: Source, ledgers: Mapping[str, Ledger]) -> Audit:
+def audit(source: Source, ledgers: Mapping[str, Ledger], *, progress: Progress | None = None) -> Audit:
     """Return the audit of a data set from the filled ledger of each of its splits; no picture is opened."""
-    return audit_gathered(Gathered(source, ledgers))
+    return audit_gathered(Gathered(source, ledgers, progress or Silent()))
 
 
 def audit_gathered(data: Gathered) -> Audit:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.fingerprint import ACROSS, COLOUR, DOWN, GREY, STEPS
+from striate.data.progress import Progress, Silent
 from striate.data.similarity import Indices, Pairs, crowding, joined_pairs, near_pairs, unit_vectors
 
 Kind = Literal["exact", "near"]
@@ -50,7 +51,9 @@ class Duplicates:
         return tuple(group for group in self.groups if group.kind == "near")
 
 
-def find_duplicates(fingerprints: NDArray[np.uint8], digests: NDArray[np.uint8]) -> Duplicates:
+def find_duplicates(
+    fingerprints: NDArray[np.uint8], digests: NDArray[np.uint8], *, progress: Progress | None = None
+) -> Duplicates:
     """Group pictures by digest (N, 16) and by fingerprint (N, 64).
 
     Mirrored and turned copies are not found, nor are blank pictures and those under 8 pixels, but by their digest.
@@ -58,7 +61,7 @@ def find_duplicates(fingerprints: NDArray[np.uint8], digests: NDArray[np.uint8])
     keys = np.ascontiguousarray(digests).view(f"V{digests.shape[1]}").ravel()
     _, first, content = np.unique(keys, return_index=True, return_inverse=True)
     # The number of a content, then the least number of those it is joined to.
-    joined = _joined(near_duplicates(fingerprints[first]), len(first))
+    joined = _joined(near_duplicates(fingerprints[first], progress=progress), len(first))
     near = np.bincount(joined, minlength=1)[joined] > 1
     exact = [Group("exact", members) for members in _several(content, np.arange(len(content)))]
     in_near = np.flatnonzero(near[content])
@@ -66,25 +69,28 @@ def find_duplicates(fingerprints: NDArray[np.uint8], digests: NDArray[np.uint8])
     return Duplicates((*exact, *alike))
 
 
-def near_duplicates(fingerprints: NDArray[np.uint8]) -> Pairs:
+def near_duplicates(fingerprints: NDArray[np.uint8], *, progress: Progress | None = None) -> Pairs:
     """Return the pairs of fingerprints (N, 64) that are of the same picture."""
+    progress = progress or Silent()
     grey = fingerprints[:, GREY].copy().view(np.int8)
     seen = (fingerprints[:, 0] >= TINY) & (_lengths(grey) >= BLANK * STEPS)
     small = seen & (fingerprints[:, 0] < WHOLE)
-    pairs = _search(grey, np.flatnonzero(seen & ~small), small)
+    pairs = _search(grey, np.flatnonzero(seen & ~small), small, progress)
     if small.any():
-        coarse = _search(grey[:, (DOWN < FEW) & (ACROSS < FEW)], np.flatnonzero(seen), small)
+        coarse = _search(grey[:, (DOWN < FEW) & (ACROSS < FEW)], np.flatnonzero(seen), small, progress)
         coarse = _where(coarse, small[coarse.first] | small[coarse.second])
         pairs = joined_pairs(pairs, coarse)
     return _where(pairs, _coloured_alike(fingerprints, pairs))
 
 
-def _search(grey: NDArray[np.int8], chosen: Indices, small: NDArray[np.bool_]) -> Pairs:
+def _search(grey: NDArray[np.int8], chosen: Indices, small: NDArray[np.bool_], progress: Progress) -> Pairs:
     """Return the near pairs among the frequencies of some pictures."""
     vectors = unit_vectors(grey[chosen])
+    progress.begin("comparing", len(chosen))
     crowd = crowding(vectors)
     widest = COARSE_SHARE if small[chosen].any() else SHARE
-    pairs = near_pairs(vectors, np.clip(widest * crowd, SURE, FARTHEST))
+    pairs = near_pairs(vectors, np.clip(widest * crowd, SURE, FARTHEST), advance=progress.advance)
+    progress.end()
     mixed = small[chosen[pairs.first]] != small[chosen[pairs.second]]
     nearest = np.minimum(crowd[pairs.first], crowd[pairs.second])
     pairs = _where(pairs, pairs.distance <= np.maximum(np.where(mixed, COARSE_SHARE, SHARE) * nearest, SURE))

@@ -12,6 +12,7 @@ from striate.data.duplicates import Duplicates, Group, find_duplicates
 from striate.data.facts import BAD
 from striate.data.ledger import Ledger
 from striate.data.pictures import Encoded, Pictures, Source
+from striate.data.progress import Progress, Silent
 
 # The order in which splits are told.
 SPLITS = ("train", "val", "test", "all")
@@ -23,6 +24,7 @@ class Gathered:
 
     source: Source
     ledgers: Mapping[str, Ledger]
+    progress: Progress = Silent()  # noqa: RUF009  it has no state
 
     def __len__(self) -> int:
         return len(self.facts)
@@ -57,7 +59,7 @@ class Gathered:
     def duplicates(self) -> Duplicates:
         """The exact and near copies among the readable pictures, by their positions in the data set."""
         columns = (self.facts[name][self.readable] for name in ("fingerprint", "digest"))
-        found = find_duplicates(*columns)
+        found = find_duplicates(*columns, progress=self.progress)
         place = self.readable.tolist()
         return Duplicates(
             tuple(Group(group.kind, tuple(place[i] for i in group.members)) for group in found.groups)

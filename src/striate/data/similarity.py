@@ -5,7 +5,7 @@ Searching, 1975). Two blocks whose bounding boxes are farther apart than either 
 are compared whole, as one product of matrices. No pair within reach is missed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -61,13 +61,17 @@ def unit_vectors(values: NDArray[np.int8]) -> Vectors:
     return Vectors(values, 1 / np.sqrt(np.maximum(squares, 1), dtype=np.float32))
 
 
-def near_pairs(vectors: Vectors, reach: Floats) -> Pairs:
-    """Return every pair of vectors that lies within the reach (N,) of both."""
+def near_pairs(
+    vectors: Vectors, reach: Floats, *, advance: Callable[[int], None] = lambda count: None
+) -> Pairs:
+    """Return every pair of vectors that lies within the reach (N,) of both; `advance` is told of vectors done."""
     found = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))]
     if len(vectors):
         order, starts = _sorted_into_blocks(vectors)
         tree = Tree(vectors.take(order), reach[order], starts)
-        found += (pairs for block in range(len(starts) - 1) for pairs in tree.pairs_of(block))
+        for block, (start, stop) in enumerate(pairwise(starts.tolist())):
+            found += tree.pairs_of(block)
+            advance(stop - start)
     pairs = joined_pairs(*found)
     first, second = (order[pairs.first], order[pairs.second]) if len(vectors) else (pairs.first, pairs.second)
     return Pairs(np.minimum(first, second), np.maximum(first, second), pairs.distance)

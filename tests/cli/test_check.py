@@ -200,8 +200,11 @@ def test_an_unknown_preset_is_refused_before_anything_is_written(
 
 def test_pictures_that_are_no_files_cannot_be_listed(striate: Striate) -> None:
     answer = striate("check", "fashion", "--write-manifest", "clean.csv")
-    assert answer.code == 2
-    assert answer.err.endswith("the pictures of IDX are no files of their own, so no table can list them.\n")
+    assert (answer.code, answer.err) == (
+        2,
+        "striate: fashion: its pictures stand inside other files, so no table can list them. "
+        "Unpack an archive first.\n",
+    )
 
 
 def test_checking_does_not_import_torch(plain: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from messy import gathered, make_messy, picture
 
 from striate.data.audit import audit_gathered
-from striate.data.clean import Cleaned, write_clean
+from striate.data.clean import Cleaned, can_be_listed, write_clean
 from striate.data.source import open_source
 from striate.errors import DataError, UsageError
 
@@ -87,15 +87,21 @@ def test_labels_and_numbers_come_back_as_they_were(
         assert np.array_equal(after.splits[split].labels, before.splits[split].labels)
 
 
-def test_pixels_and_other_endings_are_refused(tmp_path: Path) -> None:
+def test_pixels_archives_and_other_endings_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(UsageError) as ending:
         write_clean(gathered(make_messy(tmp_path / "messy")), tmp_path / "clean.txt")
     assert str(ending.value) == f"{tmp_path / 'clean.txt'}: a manifest ends in .csv, .tsv or .jsonl."
+    shutil.make_archive(str(tmp_path / "messy"), "zip", tmp_path / "messy")
+    assert not can_be_listed(open_source(tmp_path / "messy.zip"))
     np.savez(tmp_path / "set.npz", x_train=np.zeros((2, 9, 9), np.uint8), y_train=np.array([0, 1]))
     with pytest.raises(DataError) as pixels:
         write_clean(gathered(tmp_path / "set.npz"), tmp_path / "clean.csv")
     assert str(pixels.value) == (
-        f"{tmp_path / 'set.npz'}: the pictures of NumPy are no files of their own, so no table can list them."
+        f"{tmp_path / 'set.npz'}: its pictures stand inside other files, so no table can list them. "
+        "Unpack an archive first."
     )
 
 

@@ -14,6 +14,7 @@ from striate.data.facts import BAD
 from striate.data.files import FilePictures
 from striate.data.gathered import Gathered
 from striate.data.pictures import Source
+from striate.data.source import shown_place
 from striate.durable import write_file
 from striate.errors import DataError, UsageError
 
@@ -47,8 +48,8 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
         raise UsageError(f"{path}: a manifest ends in .csv, .tsv or .jsonl.")
     if not can_be_listed(data.source):
         raise DataError(
-            f"{data.source.root}: the pictures of {data.source.format} are no files of their own, so no table can "
-            "list them."
+            f"{shown_place(data.source)}: its pictures stand inside other files, so no table can list them. "
+            "Unpack an archive first."
         )
     conflicts, copies = set(), set()
     for group in data.duplicates.exact:
@@ -65,8 +66,9 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
 
 
 def can_be_listed(source: Source) -> bool:
-    """Say whether a table can name the pictures of a data set, each being a file of its own."""
-    return all(isinstance(pictures, FilePictures) for pictures in source.splits.values())
+    """Say whether a table can name the pictures of a data set: files of their own, not an archive's."""
+    roots = (source.root, source.root.parent)
+    return all(isinstance(p, FilePictures) and p.root in roots for p in source.splits.values())
 
 
 def _table(data: Gathered, kept: list[int], path: Path) -> str:

@@ -1,4 +1,4 @@
-"""torchvision and timm as oracles: installed without their dependencies, only for tests."""
+"""torchvision, timm and scikit-learn as oracles: installed without their dependencies, only for tests."""
 
 import importlib
 import importlib.util
@@ -19,10 +19,10 @@ OPERATORS = (
 
 @cache
 def oracle(name: str) -> ModuleType:
-    """Import a module of torchvision or timm, or skip the test where that is not installed."""
+    """Import a module of an oracle, or skip the test where that is not installed."""
     package = name.split(".")[0]
     if importlib.util.find_spec(package) is None:
-        pytest.skip(f"{package} is not installed: pip install --no-deps {package}")
+        pytest.skip(f"{package} is not installed: pip install --no-deps -r tests/oracles.txt")
     declare_operators()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

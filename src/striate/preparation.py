@@ -18,6 +18,7 @@ from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
 from striate.data.pictures import Pictures, Source, names_of
 from striate.data.pixels import Depth
+from striate.data.place import absolute
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 from striate.data.reader import MEMORY_SHARE, Reader, memory
@@ -118,7 +119,6 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     _refuse_unwritable_names(source)
-    _refuse_missing_numbers(source)
     splits = _split(source, seed=settings.seed)
     _tell_unscored(splits, source.classes, progress)
     shape, depth = _choose_input(splits["train"], net, settings, progress)
@@ -151,29 +151,17 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
             store = reader.store(split, pictures, stored.get(split, recipe.preprocess))
             refuse_changed(run.manifest, split, store)
             # Classes are numbered as when the run began, also where a class folder has been added since.
-            stores[split] = relabel(store, source, run.classes)
+            stores[split] = relabel(store, source, run.classes, recipe.task)
     return Prepared(recipe, run.classes, source, run.manifest, stores)
 
 
 def _refuse_unwritable_names(source: Source) -> None:
     """Raise DataError for a name the run folder could not hold, since its files are UTF-8."""
-    for name in (str(source.root.resolve()), *source.classes):
+    for name in (absolute(source.root), *source.classes):
         try:
             name.encode()
         except UnicodeEncodeError as error:
             raise DataError(f"{source.root}: the name {name!a} is not UTF-8. Rename the folder.") from error
-
-
-def _refuse_missing_numbers(source: Source) -> None:
-    """Raise DataError for a picture whose number is infinite or not one."""
-    if source.task != "regression":
-        return
-    for pictures in source.splits.values():
-        for index, target in np.argwhere(~np.isfinite(pictures.labels)):
-            raise DataError(
-                f"{source.root}: {pictures.name(int(index))} has {pictures.labels[index, target]} as its "
-                f"'{source.classes[target]}'. Give every picture a number, or leave it out."
-            )
 
 
 def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
@@ -183,7 +171,7 @@ def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
         (pictures,) = splits.values()
         ids = ids_of(names_of(pictures))
         splits = stratified_split(pictures, ids, seed=seed)
-    if len(splits["train"]) == 0:
+    if not len(splits.get("train", ())):
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
     return splits
 

@@ -25,8 +25,9 @@ from striate.data.source import BUNDLED, open_source, place_of
 from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.network import make_network
+from striate.tasks.answer import Answer
 from striate.tasks.make import make_task
-from striate.tasks.task import Answer, AnyTask, Scores, evaluate
+from striate.tasks.task import AnyTask, Scores, evaluate
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record
 from striate.training.result import load_result
@@ -189,7 +190,7 @@ class Run:
             progress.say(f"{len(store.bad)} of {len(pictures)} pictures cannot be read and are left out")
         if not len(store):
             raise DataError(f"{source.root}: none of the {chosen} pictures can be read.")
-        return relabel(store, source, self.classes)
+        return relabel(store, source, self.classes, self.recipe.task)
 
 
 def open_run(path: str | Path, *, data: Source | None = None) -> Run:
@@ -200,7 +201,7 @@ def open_run(path: str | Path, *, data: Source | None = None) -> Run:
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{path}: no such folder. Give a run folder, such as one below runs/.")
-    return Run(folder)
+    return Run(folder, data)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -228,7 +229,7 @@ def read_picture(path: str | Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path) -> str:
+def _split_of(splits: Mapping[str, Sized], asked: str | None, root: Path | str) -> str:
     """Return the split asked for, or the first of test, val, all, train that holds a picture."""
     if asked is None:
         return next((split for split in ("test", "val", "all") if splits.get(split)), "train")

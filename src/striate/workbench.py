@@ -40,10 +40,10 @@ def train(
 ) -> Run:
     """Train a network on a data set and return the finished run.
 
-    `data` is a folder of class folders, flat or below train/, val/ and test/, an IDX folder, or 'fashion'; or a
-    Source made in Python, which resuming the run takes too. What `settings` leave open is chosen from the data. The
-    run folder is `out`, which must be new or empty, or runs/<date>-<net>-<data>. Raises UsageError, DataError,
-    StorageError, DivergedError or Interrupted.
+    `data` is a folder of class folders, any other form of docs/data.md, or 'fashion'; or a Source made in Python,
+    which resuming the run takes too. What `settings` leave open is chosen from the data. The run folder is `out`,
+    which must be new or empty, or runs/<date>-<net>-<data>. Raises UsageError, DataError, StorageError,
+    DivergedError or Interrupted.
     """
     settings = settings or Settings()
     settings = replace(

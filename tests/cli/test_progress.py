@@ -32,3 +32,18 @@ def test_a_terminal_shows_phase_rate_time_left_and_scores(monkeypatch: pytest.Mo
     assert "epoch 1/2" in shown
     assert "50/100" in shown
     assert "loss 0.500  accuracy 75.0%" in shown
+
+
+def test_a_phase_may_have_another_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+
+    def console(**options: object) -> Console:
+        return Console(file=screen, force_terminal=True, width=120, highlight=False)
+
+    monkeypatch.setattr("striate.cli.progress.Console", console)
+    progress = TerminalProgress()
+    progress.begin("epoch 1/2", 100, score="R2 {:.3f}")
+    progress.advance(50, loss=0.5, accuracy=-0.25)
+    time.sleep(0.3)
+    progress.end()
+    assert "loss 0.500  R2 -0.250" in screen.getvalue()

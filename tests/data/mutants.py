@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ import tifffile
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from striate.cli.main import DECODERS
 from striate.data.decode import BadPicture, decode
 from striate.data.header import bands_of, depth_of, is_animated, is_grey, size_of
 
@@ -148,16 +150,25 @@ def outcome(data: bytes, number: int) -> str:
     return "pixels"
 
 
+def most_memory() -> int:
+    """Return the most memory this process has held, in KiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage counts in what the parent held when it started this process
+        return int(status.read_text().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 def main(first: int, count: int) -> None:
     """Decode mutants and print what came of each; any warning goes to stderr, any error but BadPicture ends it."""
     warnings.simplefilter("always")
+    warnings.filterwarnings("ignore", module=DECODERS)  # as the command line does
     kinds = seeds()
     for number in range(first, first + count):
         kind, data = mutant(kinds, number)
         began = time.process_time()
         came = outcome(data, number)
         took = time.process_time() - began
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = most_memory()
         print(json.dumps([number, kind, came, round(took, 4), peak]), flush=True)
 
 

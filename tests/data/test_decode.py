@@ -397,3 +397,32 @@ def test_the_size_is_height_and_width(form: str) -> None:
 def test_the_size_of_what_cannot_be_read_is_unknown() -> None:
     assert size_of(b"nothing") is None
     assert size_of(np.zeros((3, 5, 3), np.uint8)) == (3, 5)
+
+
+@pytest.mark.parametrize(
+    "brands", [b"heic\0\0\0\0mif1heic", b"mif1\0\0\0\0mif1heic", b"hevc\0\0\0\0msf1hevc"]
+)
+def test_heic_is_refused_with_what_to_do(brands: bytes) -> None:
+    data = struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + bytes(200)
+    assert reason(data) == "HEIC: convert it to JPEG or PNG"
+
+
+def test_an_avif_is_close_to_what_was_stored() -> None:
+    data = encoded(blobs(), "AVIF", quality=95, subsampling="4:4:4")
+    assert np.abs(decode(data, channels=3).astype(int) - pixels_of(blobs())).mean() < 3
+    assert size_of(data) == (23, 31)
+    assert not is_grey(data)
+
+
+def test_more_pixels_than_the_bytes_of_a_jpeg_can_hold_are_refused_unread() -> None:
+    data = encoded(Image.new("L", (8, 8)), "JPEG")
+    place = data.index(b"\xff\xc0") + 5
+    claim = data[:place] + struct.pack(">HH", 10_000, 12_000) + data[place + 4 :]
+    assert reason(claim) == f"12000 x 10000 pixels cannot be in {len(data):,} bytes"
+
+
+def test_a_blank_jpeg_as_small_as_huffman_codes_make_it_is_read() -> None:
+    data = encoded(
+        Image.new("RGB", (6000, 6000), "white"), "JPEG", quality=1, optimize=True, progressive=True
+    )
+    assert (decode(data, channels=1) == 255).all()

@@ -74,6 +74,24 @@ def test_a_window_is_pydicom_s_window(function: str, centre: Any, width: Any) ->
     np.testing.assert_allclose(ours, (theirs - least) / (most - least) * 65535, atol=0.51)
 
 
+@pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("width", [0, -5])
+def test_a_window_without_a_width_is_a_threshold(function: str, width: int) -> None:
+    values = np.array([[10, 20, 30, 40]], np.uint16)
+    data = dicom(values, WindowCenter=25, WindowWidth=width, VOILUTFunction=function)
+    assert decode(data, channels=1).tolist() == [[0, 0, 255, 255]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+def test_bits_above_those_stored_are_no_part_of_the_values(dtype: Any) -> None:
+    low = 0 if dtype == np.uint16 else -2048
+    values = noise(6, 7, low=low, high=low + 4096, dtype=dtype)
+    overlaid = (values & 0xFFF | 0x5000).astype(dtype)
+    clean, dirty = dicom(values, **TWELVE), dicom(overlaid, **TWELVE)
+    np.testing.assert_array_equal(decode(dirty, channels=1, depth=16), decode(clean, channels=1, depth=16))
+    np.testing.assert_array_equal(decode(clean, channels=1, depth=16), np.rint((values - low) / 4095 * 65535))
+
+
 def test_a_lookup_table_is_followed() -> None:
     values = noise(6, 7, high=256, dtype=np.uint8)
     table = pydicom.Dataset()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -121,3 +123,19 @@ def test_training_leaves_the_store_alone() -> None:
     before = data.store.images.clone()
     np.testing.assert_equal(len(list(data.training(0, augment=PRESETS["photos"]))), 4)
     assert torch.equal(data.store.images, before)
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_classes_drawn_equally_often_go_on_from_any_batch_bit_for_bit(start: int) -> None:
+    store = replace(loader(40).store, labels=(torch.arange(40) < 4).long())
+    balanced = replace(loader(40), store=store, sampling="balanced")
+    whole = list(balanced.training(2, augment=PRESETS["photos"]))
+    rest = list(balanced.training(2, augment=PRESETS["photos"], start=start))
+    assert len(rest) == 4 - start
+    for a, b in zip(whole[start:], rest, strict=True):
+        assert torch.equal(a.images, b.images)
+        assert torch.equal(a.labels, b.labels)
+    assert sum(labels(whole)) == 20
+    # The four pictures of the rare class are drawn five times each, and shifted and mirrored anew every time.
+    rare = torch.cat([batch.images[batch.labels == 1] for batch in whole])
+    assert len({picture.numpy().tobytes() for picture in rare}) > 4

@@ -79,3 +79,79 @@ def test_labels_follow_their_pictures_and_the_order_is_that_of_the_listing() -> 
         assert [int(name.split("/")[0]) for name in part.names] == part.labels.tolist()
         places = [given.names.index(name) for name in part.names]
         assert places == sorted(places)
+
+
+def labelled(labels: Any) -> Pictures:
+    names = [f"{i}.png" for i in range(len(labels))]
+    return file_pictures(Path(), names, names, labels)
+
+
+def split_labels(labels: Any, *, seed: int = 0) -> dict[str, Any]:
+    """Return the labels of each split."""
+    given = labelled(labels)
+    ids = ids_of(tuple(given.name(i) for i in range(len(given))))
+    return {name: part.labels for name, part in stratified_split(given, ids, seed=seed).items()}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_of_several_labels_is_held_out_by_its_tenth(seed: int) -> None:
+    shares = (0.5, 0.3, 0.1, 0.02)
+    labels = (np.random.default_rng(seed).random((2000, 4)) < shares).astype(np.uint8)
+    parts = split_labels(labels, seed=seed)
+    assert sum(map(len, parts.values())) == 2000
+    for held in (parts["val"], parts["test"]):
+        assert (held.sum(0) / labels.sum(0)).tolist() == pytest.approx([0.1] * 4, abs=0.035)
+        assert (~held.any(1)).sum() / (~labels.any(1)).sum() == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rare_label_keeps_a_picture_to_train_on_where_it_can(seed: int) -> None:
+    labels = (np.random.default_rng(seed).random((60, 12)) < 0.06).astype(np.uint8)
+    labels[0] = 1  # so that no label is nowhere
+    parts = split_labels(labels, seed=seed)
+    assert parts["train"].any(0).all()
+    for label in np.flatnonzero(labels.sum(0) >= 5):
+        assert parts["val"][:, label].any() or parts["test"][:, label].any()
+
+
+def test_a_label_of_two_pictures_is_not_held_out_for_itself() -> None:
+    labels = np.zeros((50, 2), np.uint8)
+    labels[:48, 0], labels[48:, 1] = 1, 1
+    parts = split_labels(labels)
+    assert parts["train"].sum(0).tolist() == [38, 2]
+
+
+def test_labels_do_not_depend_on_the_order_of_listing() -> None:
+    labels = (np.random.default_rng(0).random((90, 3)) < 0.4).astype(np.uint8)
+    given = labelled(labels)
+    assert split(given) == split(given.subset(np.random.default_rng(1).permutation(90)))
+
+
+def test_numbers_are_held_out_from_every_range() -> None:
+    numbers = np.random.default_rng(0).exponential(5, (1000, 1)).astype(np.float32)
+    edges = np.quantile(numbers, np.linspace(0, 1, 11))
+    for part, count in (("train", 80), ("val", 10), ("test", 10)):
+        found = np.histogram(split_labels(numbers)[part], edges)[0]
+        assert found.tolist() == pytest.approx([count] * 10, abs=1)
+
+
+def test_two_numbers_are_held_out_from_every_cell_of_a_grid() -> None:
+    numbers = np.random.default_rng(0).normal(size=(900, 2)).astype(np.float32)
+    edges = [np.quantile(column, [0, 1 / 3, 2 / 3, 1]) for column in numbers.T]
+    whole, held = (np.histogram2d(*part.T, bins=edges)[0] for part in (numbers, split_labels(numbers)["val"]))
+    assert (held / whole).flatten().tolist() == pytest.approx([0.1] * 9, abs=0.015)
+
+
+@pytest.mark.parametrize("count", [3, 5, 12, 30])
+def test_few_numbers_are_held_out_all_the_same(count: int) -> None:
+    parts = split_labels(np.arange(count, dtype=np.float32)[:, None])
+    held = max(1, round(count / 10))
+    assert [len(parts[name]) for name in ("train", "val", "test")] == [count - 2 * held, held, held]
+
+
+def test_a_number_that_is_nearly_always_the_same_can_be_split() -> None:
+    numbers = np.zeros((100, 4), np.float32)
+    numbers[:3] = 1
+    parts = split_labels(numbers)
+    assert sum(map(len, parts.values())) == 100
+    assert 9 <= len(parts["val"]) <= 11

@@ -39,6 +39,18 @@ def test_accuracies_are_in_percent() -> None:
     assert lines["held out"] == pytest.approx([60, 80])
 
 
+def test_other_scores_are_as_they_are_with_gaps_where_they_are_not_defined() -> None:
+    r2 = Metric("r2", "R2", share=False)
+    epochs = [
+        {"kind": "epoch", "epoch": n, "step": 2 * n, "train_r2": 0.5 * n, "val_r2": value}
+        for n, value in ((1, None), (2, -0.5))
+    ]
+    lines = {line.name: list(line.y) for line in score_lines(epochs, r2, split="val")}
+    assert lines["train"] == [0.5, 1.0]
+    assert lines["held out"] == [pytest.approx(float("nan"), nan_ok=True), -0.5]
+    assert ElementTree.fromstring(draw(score_lines(epochs, r2, split="val"))).tag.endswith("svg")
+
+
 def test_without_a_watched_split_there_is_one_line_less() -> None:
     assert [line.name for line in loss_lines(METRICS, split=None)] == ["step", "train"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from striate.data.augment import PRESETS, Augment
 from striate.errors import UsageError
-from striate.training.choice import Facts, Settings, choose_plan, choose_side
+from striate.training.choice import Facts, Settings, choose_plan, choose_side, refuse_unused
 
 FACTS = Facts(pictures=10_000, grey=True, side=28, net="resnet9", normed=True, layers=9)
 
@@ -148,4 +148,47 @@ def test_the_side_is_as_asked_or_the_networks_own_or_the_pictures(
 def test_settings_that_make_no_sense_are_refused_when_made(setting: str, value: Any, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         Settings(**{setting: value})
+    assert str(raised.value) == message
+
+
+def test_pictures_with_numbers_are_not_changed_and_nothing_is_smoothed() -> None:
+    plan, choices = choose_plan(Settings(), replace(FACTS, task="regression"))
+    assert "augment none: a shift or a mirror may change the numbers" in map(str, choices)
+    assert (plan.augment, plan.label_smoothing) == ("none", 0.0)
+
+
+def test_only_classes_are_smoothed_unless_asked() -> None:
+    assert choose_plan(Settings(), FACTS)[0].label_smoothing == 0.1
+    several = replace(FACTS, task="multi-label")
+    assert choose_plan(Settings(), several)[0].label_smoothing == 0
+    assert choose_plan(Settings(label_smoothing=0.2), several)[0].label_smoothing == 0.2
+
+
+def test_what_is_usual_is_taken_where_nothing_is_asked() -> None:
+    plan, _ = choose_plan(Settings(), FACTS)
+    assert (plan.momentum, plan.class_weights, plan.sampling) == (0.9, "none", "natural")
+    plan, _ = choose_plan(Settings(momentum=0.0, class_weights="sqrt", sampling="balanced"), FACTS)
+    assert (plan.momentum, plan.class_weights, plan.sampling) == (0.0, "sqrt", "balanced")
+
+
+def test_asking_for_nothing_is_never_refused() -> None:
+    nothing = Settings(label_smoothing=0.0, class_weights="none", sampling="natural")
+    refuse_unused(nothing, net="resnet9", own_rule=False, task="regression")
+    refuse_unused(nothing, net="adaline", own_rule=True, task="classification")
+
+
+@pytest.mark.parametrize(
+    ("asked", "own_rule", "task", "message"),
+    [
+        (Settings(), True, "multi-label", "adaline learns by its own rule, which knows one class a picture; these data "
+         "are for multi-label. Give another --net."),
+        (Settings(weight_decay=0.0), True, "classification",
+         "adaline learns by its own rule, which has no --weight-decay. Leave it out."),
+        (Settings(sampling="balanced"), False, "regression",
+         "--sampling is for classes, and these data have numbers. Leave it out."),
+    ],
+)  # fmt: skip
+def test_what_would_do_nothing_is_refused(asked: Settings, own_rule: bool, task: Any, message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        refuse_unused(asked, net="adaline", own_rule=own_rule, task=task)
     assert str(raised.value) == message

@@ -9,6 +9,7 @@ import pytest
 from striate.data.augment import PRESETS, Augment
 from striate.data.preprocess import Preprocess
 from striate.errors import DataError, UsageError
+from striate.tasks.regression import Scale
 from striate.training.recipe import Plan, Recipe, load_recipe
 
 PLAN = Plan(
@@ -42,6 +43,25 @@ def test_a_recipe_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.toml"]
 
 
+def test_a_recipe_of_numbers_keeps_what_they_are_measured_in(tmp_path: Path) -> None:
+    scale = Scale(mean=(1 / 3, 1e9), std=(0.1, 2.0))
+    recipe = replace(RECIPE, task="regression", targets=scale)
+    recipe.save(tmp_path / "recipe.toml")
+    assert load_recipe(tmp_path / "recipe.toml") == recipe
+    assert recipe.to_dict()["targets"] == {"mean": (1 / 3, 1e9), "std": (0.1, 2.0)}
+    assert "targets" not in RECIPE.to_dict()
+
+
+def test_a_recipe_without_a_task_is_one_of_classification(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    RECIPE.save(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(("task", "class_weights", "sampling"))]
+    assert len(kept) == len(lines) - 3
+    path.write_text("\n".join(kept), encoding="utf-8")
+    assert load_recipe(path) == RECIPE
+
+
 @pytest.mark.parametrize(
     ("setting", "value", "message"),
     [
@@ -60,6 +80,8 @@ def test_a_recipe_comes_back_as_it_was_saved(tmp_path: Path) -> None:
         ("mixup", -1.0, "mixup is -1; it must be at least 0 and at most 100."),
         ("cutmix", 101.0, "cutmix is 101; it must be at least 0 and at most 100."),
         ("layout", "channel_last", "Unknown layout 'channel_last'. Did you mean 'channels_last'?"),
+        ("class_weights", "balance", "Unknown class weights 'balance'. Did you mean 'balanced'?"),
+        ("sampling", "sqrt", "Unknown sampling 'sqrt'. Known: balanced, natural."),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused_when_made(setting: str, value: Any, message: str) -> None:
@@ -163,6 +185,8 @@ def test_channels_that_cannot_be_are_refused(tmp_path: Path, channels: str, reas
         ("flip", "1", "1"),
         ("area", "[0.5, 'all']", "[0.5, 'all']"),
         ("fill", "'blue'", "'blue'"),
+        ("task", "'detection'", "'detection'"),
+        ("sampling", "1", "1"),
     ],
 )
 def test_a_setting_of_another_type_is_refused(tmp_path: Path, name: str, value: str, shown: str) -> None:

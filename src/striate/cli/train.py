@@ -119,7 +119,8 @@ def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
     """Train a network on DATA and write a run folder with its report.
 
     DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
-    Fashion-MNIST; or 'fashion', the subset of it that comes with striate.
+    Fashion-MNIST; a .zip or .tar of such a folder; WebDataset shards as a folder, a pattern 'train-{000..009}.tar'
+    or an address; or 'fashion', the subset of Fashion-MNIST that comes with striate.
 
     Options may also be written as in lr=0.1.
     """

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.arrays import ArrayPictures
+from striate.data.class_list import listed_classes
 from striate.data.folder import natural
-from striate.data.idx import listed_names
 from striate.data.learnable import settled
 from striate.data.pictures import Source, stamp_of
 from striate.data.plain_pickle import read_plain_pickle
@@ -129,7 +129,7 @@ def _python(path: Path, layout: Layout) -> Batch:
 
 def _class_names(path: Path, layout: Layout) -> tuple[str, ...]:
     if not layout.names_key:
-        return listed_names(path)
+        return listed_classes(path.read_bytes(), str(path))
     names = _item(read_plain_pickle(path), layout.names_key)
     if not isinstance(names, list) or not all(isinstance(name, str | bytes) for name in names):
         raise DataError(f"{path}: wanted '{layout.names_key}', a list of names. Fetch the file anew.")

@@ -67,7 +67,7 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
 
 def can_be_listed(source: Source) -> bool:
     """Say whether a table can name the pictures of a data set: files of their own, not an archive's."""
-    roots = (source.root, source.root.parent)
+    roots = (Path(source.root), Path(source.root).parent)
     return all(isinstance(p, FilePictures) and p.root in roots for p in source.splits.values())
 
 

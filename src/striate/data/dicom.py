@@ -1,6 +1,7 @@
 """DICOM through pydicom: stored values, then the modality's scale, then the window or the full range (PS3.3 C.11)."""
 
 import io
+import logging
 from typing import Any
 
 import imagecodecs
@@ -13,6 +14,8 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import get_expected_length, pixel_array
 
 from striate.data.pixels import MAX_PIXELS, BadPicture, Depth, Raster
+
+logging.getLogger("pydicom").addHandler(logging.NullHandler())
 
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 GREY = {"MONOCHROME1", "MONOCHROME2"}
@@ -36,7 +39,7 @@ def read_dicom(data: bytes) -> Raster:
     _refuse_unreadable(dataset, kind)
     stored = _first_frame(dataset)
     if kind in GREY:
-        shown = _shown(stored, dataset)
+        shown = _shown(_without_unused_bits(stored, dataset), dataset)
         return Raster(1 - shown if kind == "MONOCHROME1" else shown)
     if kind == "PALETTE COLOR":
         stored = apply_color_lut(stored, dataset)
@@ -85,12 +88,17 @@ def _first_frame(dataset: pydicom.Dataset) -> NDArray[Any]:
     values = DECODERS[syntax](get_frame(dataset.PixelData, 0, number_of_frames=frames))
     if values.shape[:2] != (dataset.Rows, dataset.Columns):
         raise BadPicture("its frame is of another size than its header tells")
-    if dataset.PixelRepresentation and values.dtype.kind == "u":
-        unused = 8 * values.itemsize - int(dataset.BitsStored)
-        return (values << unused).view(
-            f"i{values.itemsize}"
-        ) >> unused  # the sign is in the highest bit stored
     return values
+
+
+def _without_unused_bits(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDArray[Any]:
+    """Return values of the bits stored alone, the highest of which is the sign if they have one.
+
+    Old files keep overlays in the bits above, and decoders give signed values as though they had no sign.
+    """
+    unused = 8 * stored.itemsize - int(dataset.BitsStored)
+    typed = f"{'i' if dataset.PixelRepresentation else 'u'}{stored.itemsize}"
+    return np.ascontiguousarray(stored << unused).view(typed) >> unused
 
 
 def _shown(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDArray[np.float64]:
@@ -98,7 +106,8 @@ def _shown(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDArray[np.float64
     values = np.asarray(apply_modality_lut(stored, dataset), np.float64)
     if "VOILUTSequence" in dataset:
         lookup = dataset.VOILUTSequence[0].LUTDescriptor
-        return np.asarray(apply_voi(values, dataset, index=0), np.float64) / (2 ** lookup[2] - 1)
+        places = np.rint(values).astype(np.int32)
+        return np.asarray(apply_voi(places, dataset, index=0), np.float64) / (2 ** lookup[2] - 1)
     if "WindowCenter" in dataset and "WindowWidth" in dataset:
         return _windowed(values, dataset)
     lowest, highest = _range(dataset)
@@ -110,6 +119,7 @@ def _windowed(values: NDArray[np.float64], dataset: pydicom.Dataset) -> NDArray[
     """Return values through the first window (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
     centre, width = (float(np.atleast_1d(dataset[name].value)[0]) for name in ("WindowCenter", "WindowWidth"))
     function = dataset.get("VOILUTFunction", "LINEAR")
+    width = max(width, 1e-12)
     if function == "SIGMOID":
         return (1 + np.tanh(2 * (values - centre) / width)) / 2  # 1 / (1 + exp(-4 ...)), which overflows
     if function == "LINEAR":

@@ -12,7 +12,6 @@ from striate.data.fingerprint import BYTES, fingerprint
 from striate.data.header import depth_of, is_animated
 from striate.data.kind import image_bands, open_picture
 from striate.data.pictures import Encoded
-from striate.data.quiet import quiet
 from striate.data.upright import UPRIGHT, orientation_of
 
 # One row a picture. `id` and `stamp` are its name's and its file's, as packs have them; sizes are of the upright
@@ -122,7 +121,7 @@ def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) ->
         DEEP: kind != "JPEG" and depth_of(encoded) > 8,
     }
     if kind in PILLOW_KINDS:
-        with suppress(Exception), quiet():  # it was decoded by other means, or its tags are broken
+        with suppress(Exception):  # it was decoded by other means, or its tags are broken
             image = open_picture(encoded)
             turn = orientation_of(image)
             flags[TURNED] = turn in UPRIGHT

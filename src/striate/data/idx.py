@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import math
-import unicodedata
 import zlib
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.arrays import ArrayPictures
+from striate.data.class_list import listed_classes
 from striate.data.pictures import Source, stamp_of
 from striate.errors import DataError
 
@@ -102,20 +102,7 @@ def _class_names(root: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
     """Return the names in classes.txt, those of a known data set, or the numbers."""
     listed = root / "classes.txt"
     if listed.is_file():
-        return listed_names(listed)
+        return listed_classes(listed.read_bytes(), str(listed))
     header = bytes([0, 0, UNSIGNED_BYTE, 1]) + len(labels).to_bytes(4, "big")
     digest = hashlib.sha256(header + labels.astype(np.uint8).tobytes()).hexdigest()
     return KNOWN_CLASSES.get(digest) or tuple(str(i) for i in range(labels.max() + 1))
-
-
-def listed_names(path: Path) -> tuple[str, ...]:
-    """Return the class names of a classes.txt, one a line; raises DataError where one stands there twice."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8.") from error
-    # NFC as for folders, so that a class has one name whatever system wrote it.
-    names = tuple(unicodedata.normalize("NFC", line.strip()) for line in lines if line.strip())
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise DataError(f"{path}: '{twice[0]}' stands there twice. Give each class a name of its own.")
-    return names

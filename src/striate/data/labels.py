@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from striate.data.pictures import Source, TaskName
 from striate.data.store import Store
@@ -23,23 +24,27 @@ def label_counts(labels: NDArray[Any], num_classes: int) -> list[int]:
 
 
 def refuse_other_task(source: Source, task: TaskName) -> None:
-    """Raise DataError where a data set asks another thing of a picture than the network was trained for."""
-    if source.task != task:
+    """Raise DataError where a data set asks another thing of a picture than the network was trained for.
+
+    One class a picture is taken as its one label where a picture may have several.
+    """
+    if source.task != task and (source.task, task) != ("classification", "multi-label"):
         raise DataError(
             f"{source.root}: labelled for {source.task}, and the network was trained for {task}. "
             "Give data of the same kind."
         )
 
 
-def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:
-    """Return a store whose labels count in `classes`, in the words of a network.
+def relabel(store: Store, source: Source, classes: tuple[str, ...], task: TaskName) -> Store:
+    """Return a store whose labels count in `classes`, in the words of a network for `task`.
 
     Raises DataError for a picture of a class or label not among them, and where one of a network's targets is
     missing. A label of the network that the data do not know is in none of their pictures.
     """
-    if source.classes == classes:
+    refuse_other_task(source, task)
+    if (source.classes, source.task) == (classes, task):
         return store
-    if source.task == "regression":
+    if task == "regression":
         return replace(store, labels=_targets(store.labels, source, classes))
     counts = label_counts(store.labels.numpy(), len(source.classes))
     met = [name for name, count in zip(source.classes, counts, strict=True) if count]
@@ -49,12 +54,17 @@ def relabel(store: Store, source: Source, classes: tuple[str, ...]) -> Store:
             f"{source.root}: {kind} '{unknown[0]}' is not one the network knows. It knows: {', '.join(classes)}."
         )
     places = torch.tensor([classes.index(name) if name in classes else -1 for name in source.classes])
-    if source.task == "classification":
-        return replace(store, labels=places[store.labels])
-    known = places >= 0
-    labels = store.labels.new_zeros(len(store), len(classes))
-    labels[:, places[known]] = store.labels[:, known]
-    return replace(store, labels=labels)
+    if source.task == "multi-label":
+        return replace(store, labels=_columns(store.labels, places, len(classes)))
+    labels = places[store.labels]
+    return replace(store, labels=labels if task == "classification" else one_hot(labels, len(classes)).byte())
+
+
+def _columns(labels: Tensor, places: Tensor, num_classes: int) -> Tensor:
+    """Return labels (N, K) of 0 and 1 with each column in its place, those at -1 left out."""
+    moved = labels.new_zeros(len(labels), num_classes)
+    moved[:, places[places >= 0]] = labels[:, places >= 0]
+    return moved
 
 
 def _targets(labels: Tensor, source: Source, classes: tuple[str, ...]) -> Tensor:

@@ -43,7 +43,7 @@ def settled(source: Source) -> Source:
     return replace(source, splits=kept, notes=notes)
 
 
-def refuse_one_class(place: Path, full: Sequence[str], *, wanted: str = "") -> None:
+def refuse_one_class(place: Path | str, full: Sequence[str], *, wanted: str = "") -> None:
     """Raise DataError where only one class has pictures."""
     if len(full) == 1:
         only = f"{place}: only one class with pictures, '{full[0]}'; a classifier needs two or more. {wanted}"
@@ -51,7 +51,7 @@ def refuse_one_class(place: Path, full: Sequence[str], *, wanted: str = "") -> N
 
 
 def refuse_unlearned(
-    root: Path, classes: Mapping[str, Collection[str]], *, mark: str = "", wanted: str
+    root: Path | str, classes: Mapping[str, Collection[str]], *, mark: str = "", wanted: str
 ) -> None:
     """Raise DataError for a class of another split that train has not; `mark` follows the name of a split."""
     for split, names in classes.items():

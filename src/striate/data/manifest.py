@@ -13,6 +13,7 @@ from striate.data.draw import ids_of
 from striate.data.labels import label_counts
 from striate.data.names import Names
 from striate.data.pictures import Pictures, Source, names_of
+from striate.data.place import absolute
 from striate.data.store import Bad, Store
 from striate.errors import DataError
 
@@ -71,7 +72,7 @@ class Manifest:
 def manifest_of(source: Source, stores: Mapping[str, Store]) -> Manifest:
     """Return the manifest of a data set as it was read into stores."""
     return Manifest(
-        root=str(source.root.resolve()),
+        root=absolute(source.root),
         format=source.format,
         splits={split: Listed(store.names, store.digests) for split, store in stores.items()},
         counts={split: _per_class(source.classes, store) for split, store in stores.items()},

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.arrays import ArrayPictures
+from striate.data.class_list import listed_classes
 from striate.data.folder import SPLIT_NAMES
-from striate.data.idx import listed_names
 from striate.data.label_array import read_labels, texts_of
 from striate.data.learnable import settled
 from striate.data.pictures import Source, stamp_of
@@ -169,7 +169,7 @@ def _map(file: Path, member: str) -> NDArray[Any] | None:
 def _listed(root: Path) -> tuple[str, ...]:
     """Return the names in classes.txt, in the folder or beside the file."""
     listed = (root if root.is_dir() else root.parent) / "classes.txt"
-    return listed_names(listed) if listed.is_file() else ()
+    return listed_classes(listed.read_bytes(), str(listed)) if listed.is_file() else ()
 
 
 def _stamp(file: Path, name: str) -> int:

@@ -48,13 +48,13 @@ class Bad:
 
 @dataclass(frozen=True)
 class Source:
-    """A data set on disk: its format, its class names and its splits ('all', or 'train' with 'val' and 'test').
+    """A data set: where it is, its format, its class names and its splits ('all', or 'train' with 'val' and 'test').
 
-    `classes` are the names of classes, of labels, or of the numbers, as `task` says. `evidence` says by what the
-    format was recognised.
+    `root` is a path, or an address such as https://… . `classes` are the names of classes, of labels, or of the
+    numbers, as `task` says. `evidence` says by what the format was recognised.
     """
 
-    root: Path
+    root: Path | str
     format: str
     classes: tuple[str, ...]
     splits: Mapping[str, Pictures]

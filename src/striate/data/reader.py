@@ -27,7 +27,7 @@ class Reader:
     """
 
     data: str
-    root: Path
+    root: Path | str
     threads: int
     progress: Progress
     pack: bool = True

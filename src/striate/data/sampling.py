@@ -51,9 +51,9 @@ SAMPLINGS: Mapping[str, Callable[..., Draws]] = {"natural": natural, "balanced":
 def _groups(labels: NDArray[Any]) -> list[NDArray[np.int64]]:
     """Return the places of each class's pictures, classes without any left out."""
     if labels.ndim == 1:
-        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    else:
-        groups = [np.flatnonzero(column) for column in [*labels.T, ~labels.any(1)]]
+        by_class = np.argsort(labels, kind="stable")
+        return np.split(by_class, np.flatnonzero(np.diff(labels[by_class])) + 1)
+    groups = [np.flatnonzero(column) for column in [*labels.T, ~labels.any(1)]]
     return [group for group in groups if len(group)]
 
 

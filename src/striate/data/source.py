@@ -10,23 +10,31 @@ from striate.data.archive import recognise_archive
 from striate.data.cifar import open_cifar, recognise_cifar
 from striate.data.folder import open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
+from striate.data.learnable import settled
 from striate.data.npz import open_npz, recognise_npz
 from striate.data.parquet import SUFFIX, open_parquet, recognise_parquet
 from striate.data.pictures import Source
+from striate.data.place import absolute, is_pattern, is_remote
 from striate.data.progress import Progress, Silent
 from striate.data.table import SUFFIXES
 from striate.data.unpack import unpack
+from striate.data.webdataset import open_pattern, open_shards, recognise_shards
 from striate.errors import DataError
+from striate.extras import load_leaf
 
 # Bundled data set -> its folder. A path of the same name goes first.
 BUNDLED = {"fashion": Path(__file__).parent / "bundled" / "fashion"}
 
 
 class Format(NamedTuple):
-    """A form data sets come in: how it is recognised, the reason or nothing, and how it is opened."""
+    """A form data sets come in: how it is recognised, the reason or nothing, and how it is opened.
+
+    One that is `slow` to open is given the Progress to tell it to.
+    """
 
     recognise: Callable[[Path], str]
-    open: Callable[[Path], Source]
+    open: Callable[..., Source]
+    slow: bool = False
 
 
 # Format -> how it is read; the first that recognises a path has it.
@@ -35,6 +43,7 @@ FORMATS: dict[str, Format] = {
     "CIFAR": Format(recognise_cifar, open_cifar),
     "NumPy": Format(recognise_npz, open_npz),
     "Parquet": Format(recognise_parquet, open_parquet),
+    "WebDataset": Format(recognise_shards, open_shards, slow=True),
     "table": Format(recognise_table, open_table),
     "class folders": Format(recognise_folder, open_folder),
 }
@@ -44,10 +53,10 @@ FILES = (*SUFFIXES, ".npz", SUFFIX, ".zip", ".tar", ".tar.gz")
 
 
 def place_of(path: str | Path | Source) -> str:
-    """Return what a data set is known by from anywhere: its absolute path, or the name of a bundled one."""
+    """Return what a data set is known by from anywhere: its absolute path, its address, or a bundled set's name."""
     if isinstance(path, Source):
         path = path.root
-    return str(path) if _is_bundled(path) else str(Path(path).resolve())
+    return str(path) if _is_bundled(path) else absolute(path)
 
 
 def shown_place(source: Source) -> str:
@@ -56,34 +65,43 @@ def shown_place(source: Source) -> str:
 
 
 def open_source(path: str | Path | Source, *, progress: Progress | None = None) -> Source:
-    """Find out a data set's format and list its pictures; no picture is decoded. One that is open is returned.
+    """Find out a data set's format and list its pictures; no picture is decoded. A Source made in Python is checked.
 
     An archive is unpacked into the cache, and opened like the folder it was made of. Raises DataError where there is
     nothing at the path, or no data set; StorageError where there is no room to unpack it.
     """
     if isinstance(path, Source):
-        return path
+        return settled(path)
+    progress = progress or Silent()
+    if is_remote(path):
+        remote = load_leaf("striate.data.remote", extra="remote", what="Addresses")
+        return replace(remote.open_remote(str(path), progress), evidence="it is an address of shards")
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
+    if str(path).startswith("pipe:"):
+        raise DataError(f"{path}: commands are not run. Give the shards' paths or addresses.")
+    if not root.exists() and is_pattern(path):
+        return replace(open_pattern(str(path), progress), evidence="it is a pattern of shards")
     if not root.exists():
         if root.suffix.lower() in FILES:
             raise DataError(f"{path}: no such file.")
         raise DataError(
             f"{path}: no such folder. Give a folder of class folders, or '{next(iter(BUNDLED))}'."
         )
-    if source := _recognised(root):
+    if source := _recognised(root, progress):
         return source
     if kind := recognise_archive(root):
-        return _open_archive(root, kind, progress or Silent())
+        return _open_archive(root, kind, progress)
     raise DataError(
         f"{path}: no data set. Give the folder that holds the class folders, or a file of these: {', '.join(FILES)}."
     )
 
 
-def _recognised(root: Path) -> Source | None:
+def _recognised(root: Path, progress: Progress) -> Source | None:
     """Return the data set as the first format that recognises it opens it."""
     for format in FORMATS.values():
         if evidence := format.recognise(root):
-            return replace(format.open(root), evidence=evidence)
+            source = format.open(root, progress) if format.slow else format.open(root)
+            return replace(source, evidence=evidence)
     return None
 
 
@@ -91,7 +109,7 @@ def _open_archive(path: Path, kind: str, progress: Progress) -> Source:
     """Return the data set in an archive, which is known by the archive's own path wherever the cache has it."""
     unpacked = unpack(path, progress)
     try:
-        source = _recognised(unpacked.folder)
+        source = _recognised(unpacked.folder, progress)
     except DataError as error:
         raise DataError(str(error).replace(str(unpacked.folder), str(path))) from error
     assert source is not None, "a folder is recognised as class folders, if as nothing else"

@@ -1,7 +1,7 @@
 """Tar archives, read front to back: ustar, GNU long names, and PAX paths and sizes (POSIX.1-2008, pax).
 
-The standard library's tarfile ends in silence at a damaged header, which would drop pictures, and takes four times as
-long over a header; a test holds that both read the same members.
+The standard library's tarfile ends in silence at a damaged header, which would drop pictures, and takes more than twice
+as long over a header; a test holds that both read the same members.
 """
 
 from collections.abc import Callable, Iterator

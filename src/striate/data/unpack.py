@@ -152,7 +152,7 @@ class _Unpacking:
     def _refuse_growth(self, size: int) -> None:
         if size > self._most:
             raise DataError(
-                f"unpacks to more than {self._most / 1e9:.1f} GB, {MOST_GROWTH} times its size, as pictures do not. "
+                f"unpacks to more than {_amount(self._most)}, {MOST_GROWTH} times its size, as pictures do not. "
                 f"{TRUSTED}"
             )
 
@@ -160,8 +160,8 @@ class _Unpacking:
         free = shutil.disk_usage(self._target).free
         if needed + SPARE_BYTES > free:
             raise StorageError(
-                f"{cache_folder()}: {free / 1e9:.1f} GB free, too little to unpack "
-                f"{f'{needed / 1e9:.1f} GB' if needed else 'the archive'}. {ADVICE}"
+                f"{cache_folder()}: {_amount(free)} free, too little to unpack "
+                f"{_amount(needed) if needed else 'the archive'}. {ADVICE}"
             )
 
 
@@ -193,6 +193,10 @@ def _storage_errors() -> Iterator[None]:
 
 def _full(error: OSError) -> StorageError:
     return StorageError(f"{cache_folder()}: cannot be written ({error.strerror}). {ADVICE}")
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _remove(folder: Path) -> None:

@@ -1,33 +1,19 @@
 """One label a picture: cross-entropy, accuracy, and the most likely classes."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from striate.tasks.answer import Guess
 from striate.tasks.class_scores import ClassScores
 from striate.tasks.metric import Metric
 from striate.tasks.task import Outputs, main_head, over_heads
 
 # The classes named of a picture where nobody says how many.
 NAMED = 5
-
-
-@dataclass(frozen=True)
-class Guess:
-    """One class or label and its probability."""
-
-    label: str
-    probability: float
-
-    def __str__(self) -> str:
-        return f"{self.probability:6.1%}  {self.label}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what JSON holds."""
-        return {"class": self.label, "probability": self.probability}
 
 
 @dataclass(frozen=True)

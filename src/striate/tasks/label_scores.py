@@ -18,8 +18,8 @@ THRESHOLD = 0.5
 class LabelScores:
     """What an evaluation found, picture by picture and in sum.
 
-    `losses` (N,) are the pictures' mean binary cross-entropies without label smoothing or weights, `labels` (N, K)
-    are 0 or 1, and `probabilities` (N, K) are of each label being there.
+    `losses` (N,) are the pictures' binary cross-entropies summed over labels, without label smoothing or weights,
+    `labels` (N, K) are 0 or 1, and `probabilities` (N, K) are of each label being there.
     """
 
     losses: Tensor
@@ -28,7 +28,7 @@ class LabelScores:
 
     @property
     def loss(self) -> float:
-        """The mean binary cross-entropy of a label."""
+        """The mean binary cross-entropy of a picture."""
         return float(self.losses.mean())
 
     @property

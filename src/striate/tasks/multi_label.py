@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from striate.tasks.classification import Guess
+from striate.tasks.answer import Guess
 from striate.tasks.label_scores import THRESHOLD, LabelScores
 from striate.tasks.metric import Metric
 from striate.tasks.task import Outputs, main_head, over_heads
@@ -27,9 +27,10 @@ class MultiLabel:
     weights: tuple[float, ...] = ()
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
-        """Return the mean binary cross-entropy of logits and labels, both (B, K).
+        """Return the binary cross-entropy of logits and labels, both (B, K), summed over labels, mean over pictures.
 
-        With label smoothing e, yes is 1 - e/2 and no is e/2.
+        The sum is how unlikely all labels of a picture together are; a mean over many labels would slow each of them
+        down at the usual rates (docs/log.md). With label smoothing e, yes is 1 - e/2 and no is e/2.
         """
         targets = labels.float() * (1 - self.label_smoothing) + self.label_smoothing / 2
         return over_heads(lambda logits: self._cross_entropy(logits, targets), outputs)
@@ -45,7 +46,7 @@ class MultiLabel:
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
         """Return the loss of each picture (B,), its labels and its probabilities (B, K)."""
         losses = binary_cross_entropy_with_logits(outputs, labels.float(), reduction="none")
-        return losses.double().mean(1), labels, outputs.sigmoid()
+        return losses.double().sum(1), labels, outputs.sigmoid()
 
     def scores(self, *kept: Tensor) -> LabelScores:
         """Return the scores of what `judge` kept."""
@@ -67,4 +68,5 @@ class MultiLabel:
 
     def _cross_entropy(self, logits: Tensor, targets: Tensor) -> Tensor:
         weights = torch.tensor(self.weights, device=logits.device) if self.weights else None
-        return binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
+        losses = binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none")
+        return losses.sum(1).mean()

@@ -1,13 +1,14 @@
 """Numbers of a picture: Huber's loss on targets in standard units, answers in the user's."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import huber_loss
 
 from striate.errors import UsageError
+from striate.tasks.answer import Estimate
 from striate.tasks.metric import Metric
 from striate.tasks.target_scores import TargetScores
 from striate.tasks.task import Outputs, main_head, over_heads
@@ -19,21 +20,6 @@ class Scale:
 
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """One target and the number the network gives it, in the user's units."""
-
-    label: str
-    value: float
-
-    def __str__(self) -> str:
-        return f"{self.value:10.4g}  {self.label}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what JSON holds."""
-        return {"target": self.label, "value": self.value}
 
 
 @dataclass(frozen=True)

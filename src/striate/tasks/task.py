@@ -6,23 +6,13 @@ from typing import Any, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from striate.tasks.answer import Answer
 from striate.tasks.metric import Metric
 
 # What a network returns: (B, K), and in training perhaps the outputs of auxiliary heads after them.
 Outputs = Tensor | Sequence[Tensor]
 # The weight of each auxiliary head's loss (Szegedy et al. 2014, section 5).
 AUXILIARY_WEIGHT = 0.3
-
-
-class Answer(Protocol):
-    """One thing a network says of a picture: a name, and how likely it is or how much of it there is."""
-
-    @property
-    def label(self) -> str:
-        """The class, label or target."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what JSON holds."""
 
 
 class Scores(Protocol):

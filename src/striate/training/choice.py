@@ -34,8 +34,9 @@ DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
 USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
 # Smoothing keeps one class from taking all of the probability, which labels do not share.
 LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
-# Settings that a task or a network has no use for.
+# Settings that a network or a task may have no use for, and those values of them that ask for nothing.
 OF_BACK_PROPAGATION = ("optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights")
+OFF = {"label_smoothing": 0.0, "class_weights": "none", "sampling": "natural"}
 OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
 
@@ -188,9 +189,10 @@ def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskNam
 
 
 def _given(settings: Settings, names: tuple[str, ...]) -> str:
-    """Return the first flag of some settings that was asked for, or nothing."""
-    given = (f"--{name.replace('_', '-')}" for name in names if getattr(settings, name) is not None)
-    return next(given, "")
+    """Return the first flag of some settings that asks for anything, or nothing."""
+    given = (name for name in names if getattr(settings, name) not in (None, OFF.get(name)))
+    flag = next(given, "")
+    return flag and "--" + flag.replace("_", "-")
 
 
 def _epochs(pictures: int) -> Chosen:

@@ -3,12 +3,16 @@ import struct
 import warnings
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from striate.cli.main import main
 from striate.data.decode import decode
 
 
-def test_warnings_about_the_tags_of_some_file_are_kept_off_the_terminal() -> None:
+def test_warnings_about_the_tags_of_some_file_are_kept_off_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     file = io.BytesIO()
     Image.new("RGB", (8, 6), (9, 99, 199)).save(file, "JPEG")
     plain = file.getvalue()
@@ -17,4 +21,8 @@ def test_warnings_about_the_tags_of_some_file_are_kept_off_the_terminal() -> Non
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         np.testing.assert_array_equal(decode(data, channels=3), decode(plain, channels=3))
+        assert "Corrupt EXIF data" in str(told.pop(0).message)
+        assert main(["--version"]) == 0
+        decode(data, channels=3)
     assert told == []
+    assert capsys.readouterr().out.startswith("striate, version ")

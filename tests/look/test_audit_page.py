@@ -117,3 +117,13 @@ def test_lines_are_no_wider_than_asked(messy: Check) -> None:
     for width in (40, 60, 80):
         text = audit_text(messy.audit, width=width)
         assert max(len(line) + sum(ord(c) > 0x1100 for c in line) for line in text.splitlines()) <= width
+
+
+def test_names_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    for name in ("a\x1b[31m", "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        (tmp_path / "set" / name / "1\n2.png").write_bytes(b"")
+    data = gathered(tmp_path / "set")
+    text = audit_text(audit_gathered(data))
+    assert "\x1b" not in text
+    assert "a\\x1b[31m/1\\n2.png: the file is empty" in text

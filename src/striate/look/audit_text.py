@@ -41,13 +41,13 @@ def audit_text(audit: Audit, *, width: int = 80) -> str:
     console = Console(file=out, width=width, highlight=False, markup=False, emoji=False, color_system=None)
 
     def line(text: str, indent: int = 0) -> None:
-        console.print(Padding(Text(text, overflow="fold"), (0, 0, 0, indent)), end="")
+        console.print(Padding(Text(_safe(text), overflow="fold"), (0, 0, 0, indent)), end="")
 
     def listed(word: str, text: str) -> None:
         row = Table.grid(padding=0)
         row.add_column(width=INDENT)
         row.add_column(overflow="fold")
-        row.add_row(word, Text(text))
+        row.add_row(word, Text(_safe(text)))
         console.print(row)
 
     line(f"{audit.root}: {audit.format} ({audit.evidence})")
@@ -91,7 +91,7 @@ def _class_table(audit: Audit) -> Table:
         table.add_column("pictures" if split == "all" else split, justify="right")
     for name in shown_classes(audit):
         counts = [audit.counts[split].get(name, 0) for split in audit.counts]
-        table.add_row(Text(name or "..."), *(f"{count:,}" if name else "" for count in counts))
+        table.add_row(Text(_safe(name) or "..."), *(f"{count:,}" if name else "" for count in counts))
     return table
 
 
@@ -115,6 +115,11 @@ def _facts(audit: Audit) -> Iterator[str]:
     yield "files   " + ", ".join(f"{kind} {count:,}" for kind, count in audit.kinds.items())
     deep = f"; of these {audit.deep:,} with more than 8 bits" if audit.deep else ""
     yield "colour  " + ", ".join(f"{mode} {count:,}" for mode, count in audit.modes.items()) + deep
+
+
+def _safe(text: str) -> str:
+    """Return a text with control characters written out, since a file's name may hold what steers a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _span(span: Span) -> str:

@@ -1,9 +1,9 @@
 """How many planted copies of real pictures are found, how many others are called copies, and how long it takes.
 
-    python bench/duplicates.py [IDX or picture folder ...] [--planted 500] [--scale 100000 1000000]
+    python bench/duplicates.py [IDX or picture folder ...] [--planted 500] [--tile 128] [--scale 100000 1000000]
 
 Default: the bundled Fashion-MNIST subset. A folder that holds t10k-images-idx3-ubyte[.gz] gives the 10,000 test
-pictures; any other folder, the pictures below it cut into tiles of 128 pixels, those under 10 levels of deviation
+pictures; any other folder, the pictures below it cut into tiles, those under 10 levels of deviation
 left out. `--scale` times the search on that many made-up fingerprints: crowded ones, each a mixture of two real ones,
 and scattered ones, each unlike every other, the worst case.
 """
@@ -27,12 +27,12 @@ from striate.data.idx import read_idx
 from striate.data.source import BUNDLED
 from striate.data.walk import Walk
 
-TILE, CONTRAST = 128, 10
+CONTRAST = 10
 
 
-def pictures_of(folder: Path) -> list[NDArray[np.uint8]]:
+def pictures_of(folder: Path, tile: int) -> list[NDArray[np.uint8]]:
     for name in ("t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte"):
-        if (folder / name).is_file() and folder != BUNDLED["fashion"]:
+        if (folder / name).is_file() and folder.resolve() != BUNDLED["fashion"]:
             return list(read_idx(folder / name))
     if (folder / "train-images-idx3-ubyte.gz").is_file():
         return list(read_idx(folder / "train-images-idx3-ubyte.gz"))
@@ -40,11 +40,11 @@ def pictures_of(folder: Path) -> list[NDArray[np.uint8]]:
     for name in Walk(folder).pictures_below(""):
         pixels = np.asarray(Image.open(folder / name).convert("RGB"))
         tiles += [
-            np.ascontiguousarray(pixels[top : top + TILE, left : left + TILE])
-            for top in range(0, pixels.shape[0] - TILE + 1, TILE)
-            for left in range(0, pixels.shape[1] - TILE + 1, TILE)
+            np.ascontiguousarray(pixels[top : top + tile, left : left + tile])
+            for top in range(0, pixels.shape[0] - tile + 1, tile)
+            for left in range(0, pixels.shape[1] - tile + 1, tile)
         ]
-    return [tile for tile in tiles if tile.std() >= CONTRAST]
+    return [each for each in tiles if each.std() >= CONTRAST]
 
 
 def pairs_in(prints: NDArray[np.uint8]) -> tuple[set[tuple[int, int]], float]:
@@ -99,11 +99,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folders", nargs="*", type=Path, default=[BUNDLED["fashion"]])
     parser.add_argument("--planted", type=int, default=500)
+    parser.add_argument("--tile", type=int, default=128)
     parser.add_argument("--scale", nargs="*", type=int, default=[])
     options = parser.parse_args()
     print(f"| set | pictures | {' | '.join(KINDS)} | called copies | us each | s search |")
     print("|---" * (len(KINDS) + 5) + "|")
-    found = [measure(folder.name, pictures_of(folder), options.planted) for folder in options.folders]
+    found = [
+        measure(folder.name, pictures_of(folder, options.tile), options.planted) for folder in options.folders
+    ]
     if options.scale:
         print("\n| fingerprints | crowded, s | scattered, s |\n|---|---|---|")
     print(json.dumps({"sets": found, "scale": [scale(count) for count in options.scale]}))

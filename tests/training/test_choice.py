@@ -154,7 +154,7 @@ def test_settings_that_make_no_sense_are_refused_when_made(setting: str, value: 
 def test_pictures_with_numbers_are_not_changed_and_nothing_is_smoothed() -> None:
     plan, choices = choose_plan(Settings(), replace(FACTS, task="regression"))
     assert "augment none: a shift or a mirror may change the numbers" in map(str, choices)
-    assert (plan.augment, plan.label_smoothing) == ("none", 0.0)
+    assert (plan.augment, plan.label_smoothing) == (PRESETS["none"], 0.0)
 
 
 def test_only_classes_are_smoothed_unless_asked() -> None:

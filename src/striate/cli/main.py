@@ -4,7 +4,6 @@ import errno
 import io
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -15,8 +14,6 @@ from striate.errors import StriateError, unknown
 
 # What goes wrong with a disk, not with a name that was given.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM)
-# The packages that read pictures, as a pattern of the modules they warn from.
-DECODERS = r"(PIL|tifffile|pydicom)\b"
 # Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
 VERBS: dict[str, str] = {
     "train": "Train a network on a folder of pictures.",
@@ -61,8 +58,6 @@ def app() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see docs/errors.md)."""
-    # They warn of odd tags without naming the file; what matters of a file is said by striate, with its name.
-    warnings.filterwarnings("ignore", module=DECODERS)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:

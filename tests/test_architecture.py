@@ -34,6 +34,9 @@ MAY_IMPORT = {
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
+    # Every picture looked at once, without torch; and its page, with what the network would see.
+    "checking": {"cache", "durable", "data"},
+    "check_page": {"checking", "durable", "data", "look", "training"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
     "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.

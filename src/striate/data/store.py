@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -14,11 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from striate.data.decode import BadPicture
+from striate.data.digest import DIGEST_BYTES, digest_of
 from striate.data.draw import Ids, ids_of
 from striate.data.header import is_animated
 from striate.data.names import Names
 from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Place, Writer, find, map_rows, writing
-from striate.data.pictures import Encoded, Pictures, names_of
+from striate.data.pictures import Bad as Bad
+from striate.data.pictures import Pictures, names_of
 from striate.data.pixels import TOP
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
@@ -29,17 +30,8 @@ from striate.data.rows import DecodedRows, HeldRows, Indices, Rows
 CHUNK = 512
 # Bytes of rows after which a pack's index is written, so that a crash costs no more than these.
 KEPT_EACH = 1 << 30
-DIGEST_BYTES = 16
 # The most pictures that mean and deviation are taken of.
 LOOKED_AT = 20_000
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A picture that was left out, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -195,12 +187,6 @@ def fill_packed(
     decoder.moving = np.flatnonzero((found >= 0) & (index["kind"][found] == ANIMATED)).tolist()
     decoder.tell()
     return decoder.store(HeldRows(array, found), index["digest"][found])
-
-
-def digest_of(encoded: Encoded) -> bytes:
-    """Return the 128-bit digest by which a picture is known again."""
-    content = encoded if isinstance(encoded, bytes) else np.ascontiguousarray(encoded).data
-    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def _append(writer: Writer, decoder: Decoder, chunk: Indices, known: tuple[Ids, NDArray[np.uint64]]) -> None:

@@ -50,7 +50,8 @@ class Settings:
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
-    more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
+    more in the loss; `sampling` (natural, balanced) has them drawn as often as others. `sync_bn` lets batch norms see
+    the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what the network is computed on.
     """
 
     net: str | None = None
@@ -78,6 +79,8 @@ class Settings:
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
+    sync_bn: bool = False
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("size", "threads"):
@@ -166,7 +169,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
-    kept = ("schedule", "checkpoint_every", "mixup", "cutmix")
+    kept = ("schedule", "checkpoint_every", "mixup", "cutmix", "sync_bn")
     values |= {name: getattr(settings, name) for name in kept}
     for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
         given = getattr(settings, name)

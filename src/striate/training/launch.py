@@ -108,9 +108,7 @@ def _tell(name: str, what: str) -> bool:
     return True
 
 
-def _start(
-    argv: Sequence[str], nproc: int, folder: Path, stack: ExitStack
-) -> list[subprocess.Popen[bytes]]:
+def _start(argv: Sequence[str], nproc: int, folder: Path, stack: ExitStack) -> list[subprocess.Popen[bytes]]:
     """Start the ranks. Rank 0 prints; what the others say is kept in files, for the case that they are to blame."""
     shared = {
         "WORLD_SIZE": str(nproc),
@@ -193,7 +191,11 @@ def _judge(codes: Sequence[int | None], folder: Path, *, interrupted: bool) -> N
     failed = {number: code for number, code in enumerate(codes) if code}
     if not failed:
         return
-    own = {number: code for number, code in failed.items() if code not in (LaunchError.exit_code, Interrupted.exit_code)}
+    own = {
+        number: code
+        for number, code in failed.items()
+        if code not in (LaunchError.exit_code, Interrupted.exit_code)
+    }
     killed = {number: code for number, code in own.items() if code < 0}
     if interrupted and (killed or not own):
         raise SystemExit(Interrupted.exit_code)

@@ -16,14 +16,18 @@ from striate.data.mix import Mix
 from striate.data.progress import Progress
 from striate.errors import DataError, DivergedError, Interrupted, command
 from striate.rule import LearningRule
-from striate.tasks.task import AnyTask, Scores, evaluate
+from striate.tasks.task import AnyTask, Scores, judged
 from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from striate.training.guard import StopSignal
+from striate.training.handover import handed_over
 from striate.training.optim import Hyper, make_optimizer
+from striate.training.ranks import ALONE, Ranks
 from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
 from striate.training.schedule import SCHEDULES
 from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome
+from striate.training.sync_norm import synchronise
+from striate.training.team import Team
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
@@ -44,6 +48,7 @@ class Job:
     folder: Path
     progress: Progress
     rule: Callable[[nn.Module], LearningRule] | None = None
+    ranks: Ranks = ALONE
 
     @property
     def steps(self) -> int:
@@ -65,14 +70,14 @@ class Position:
     seen: int = 0
     record_length: int = 0
 
-    def after(self, outcome: Outcome, count: int) -> "Position":
-        """Return the position one step of `count` pictures later."""
+    def after(self, outcome: Outcome) -> "Position":
+        """Return the position one step later."""
         return replace(
             self,
             step=self.step + 1,
-            loss=self.loss + outcome.loss * count,
+            loss=self.loss + outcome.loss * outcome.count,
             right=self.right + outcome.right,
-            seen=self.seen + count,
+            seen=self.seen + outcome.count,
         )
 
 
@@ -83,10 +88,15 @@ def fit(model: nn.Module, job: Job) -> None:
     StorageError where the disk is full.
     """
     model.to(memory_format=LAYOUTS[job.recipe.train.layout])  # type: ignore[call-overload]  # torch's stubs lack it
-    learner = _learner(model, job)
-    position = _restored(model, learner, job)
-    with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, StopSignal() as stop:
-        trainer = _Trainer(model, learner, job, record, stop)
+    model.to(job.ranks.device)
+    if job.recipe.train.sync_bn:
+        synchronise(model, job.ranks)
+    stop = StopSignal()
+    team = Team(model, job.ranks, lambda: stop.asked)
+    learner = _learner(model, job, team)
+    position = _shared(_restored(model, learner, job) if job.ranks.first else Position(), model, learner, job)
+    with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, stop:
+        trainer = _Trainer(model, learner, job, record, stop, team)
         while position.step < job.steps:
             position = trainer.epoch(position)
         trainer.finish()
@@ -96,13 +106,14 @@ class _Trainer:
     """The loop's working parts, gathered so that each method is of one breath."""
 
     def __init__(
-        self, model: nn.Module, learner: Learner, job: Job, record: Record, stop: StopSignal
+        self, model: nn.Module, learner: Learner, job: Job, record: Record, stop: StopSignal, team: Team
     ) -> None:
         self.model = model
         self.learner = learner
         self.job = job
         self.record = record
         self.stop = stop
+        self.team = team
         self.plan = job.recipe.train
 
     def epoch(self, position: Position) -> Position:
@@ -119,13 +130,13 @@ class _Trainer:
         for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
-            if position.step % steps and (self.stop.asked or self._is_due(position.step)):
+            if position.step % steps and (self.team.stops or self._is_due(position.step)):
                 self._save(position)
-                self._stop_if_asked(position)
+                self._stop_if(self.team.stops, position)
         self._end_epoch(epoch, position, time.perf_counter() - started)
         position = Position(step=position.step)
         self._save(position)
-        self._stop_if_asked(position)
+        self._stop_if(self.job.ranks.any(self.stop.asked), position)
         return position
 
     def finish(self) -> None:
@@ -140,16 +151,16 @@ class _Trainer:
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
-        torch.manual_seed(key("step", seed=self.job.recipe.seed, step=position.step))
+        torch.manual_seed(key(self.job.ranks.purpose("step"), seed=self.job.recipe.seed, step=position.step))
         done = position.step / self.job.steps
         rate = self.plan.lr * SCHEDULES[self.plan.schedule](done)
         try:
             outcome = self.learner.step(batch, lr=rate, progress=done)
         except NotFiniteError as error:
             raise self._diverged(f"the loss became {error.loss}", position.step + 1) from error
-        position = position.after(outcome, len(batch.labels))
+        position = position.after(outcome)
         mean, score = position.loss / position.seen, position.right / position.seen
-        self.job.progress.advance(len(batch.labels), loss=mean, accuracy=score)
+        self.job.progress.advance(outcome.count, loss=mean, accuracy=score)
         if position.step % max(1, self.job.train.steps // LOGGED_STEPS) == 0:
             self.record.write("step", {"step": position.step, "loss": outcome.loss, "lr": rate})
         return position
@@ -179,7 +190,8 @@ class _Trainer:
         self.job.progress.say(line)
 
     def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
-        scores = evaluate(self.model, loader.evaluation(), self.job.task)
+        kept = judged(self.model, loader.evaluation(), self.job.task)
+        scores = self.job.task.scores(*(self.job.ranks.gather(part)[: len(loader.store)] for part in kept))
         if not math.isfinite(scores.loss):
             raise self._diverged(f"the {split} loss became {scores.loss}", step)
         return scores
@@ -189,13 +201,15 @@ class _Trainer:
         model, learner = self.model.state_dict(), self.learner.tensors()
         if not all(tensor.isfinite().all() for tensor in [*model.values(), *learner.values()]):
             raise self._diverged("the weights became infinite", position.step)
+        if not self.job.ranks.first:
+            return
         self.record.sync()
         state = {**vars(position), "record_length": self.record.length}
         checkpoint = Checkpoint(model=model, optimizer=learner, state=state)
         save_checkpoint(self.job.folder / "checkpoints", position.step, checkpoint)
 
-    def _stop_if_asked(self, position: Position) -> None:
-        if self.stop.asked:
+    def _stop_if(self, asked: bool, position: Position) -> None:
+        if asked:
             raise Interrupted(
                 f"stopped after step {position.step} of {self.job.steps}; a checkpoint is written. "
                 f"Go on with: {command('resume', self.job.folder)}"
@@ -208,12 +222,12 @@ class _Trainer:
         )
 
 
-def _learner(model: nn.Module, job: Job) -> Learner:
+def _learner(model: nn.Module, job: Job, team: Team) -> Learner:
     if job.rule is not None:
         return ByRule(model, job.task, job.rule(model))
     plan = job.recipe.train
     hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
-    return BackPropagation(model, job.task, make_optimizer(plan.optimizer, model, hyper))
+    return BackPropagation(model, job.task, make_optimizer(plan.optimizer, model, hyper), team)
 
 
 def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
@@ -233,3 +247,14 @@ def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
         ) from error
     job.progress.say(f"going on from step {position.step} of {job.steps}")
     return position
+
+
+def _shared(position: Position, model: nn.Module, learner: Learner, job: Job) -> Position:
+    if job.ranks.size == 1:
+        return position
+    mine = Checkpoint(model=model.state_dict(), optimizer=learner.tensors(), state=vars(position))
+    first = handed_over(mine, job.ranks)
+    if not job.ranks.first:
+        model.load_state_dict(dict(first.model))
+        learner.restore(first.optimizer)
+    return Position(**first.state)

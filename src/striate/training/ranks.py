@@ -14,9 +14,10 @@ from torch import Tensor
 from torch import distributed as dist
 
 from striate.errors import LaunchError
+from striate.training.device import PROCESSOR, device_of
 from striate.training.launch import LAUNCHER, Place, place, tell_lost, usable_cores
 
-# How long the others may be silent in a run. A process that ends is noticed at once; this is for a machine that is cut off.
+# How long the others may be silent in a run. That a process ended is noticed at once, that a machine is cut off is not.
 SILENCE = timedelta(minutes=10)
 # How long ranks wait for the first while it does what it does alone, such as decoding a large data set.
 PATIENCE = timedelta(days=7)
@@ -34,7 +35,7 @@ class Ranks:
 
     rank: int = 0
     size: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = PROCESSOR
     patient: dist.ProcessGroup | None = None
 
     @property
@@ -42,8 +43,12 @@ class Ranks:
         """Whether this is the rank that writes and prints."""
         return self.rank == 0
 
+    def purpose(self, name: str) -> str:
+        """Return the purpose of draws that differ from rank to rank, as those of dropout; the first's is `name`."""
+        return name if self.first else f"{name}-{self.rank}"
+
     def add(self, tensors: Sequence[Tensor]) -> None:
-        """Give each of the tensors, in place, its sum over all ranks; the result is the same to the bit in every one."""
+        """Give each of the tensors, in place, its sum over all ranks, the same to the bit in every one."""
         if self.size == 1:
             return
         sent = []
@@ -95,36 +100,44 @@ ALONE = Ranks()
 
 
 @contextmanager
-def joined(device: torch.device | None = None) -> Iterator[Ranks]:
+def joined(device: str = "auto") -> Iterator[Ranks]:
     """Be one of the ranks of a run while the work inside goes on, as the environment says; alone where it says none.
 
-    A process group that exists already is used as it is. Raises LaunchError where the ranks do not come together.
+    `device` is a name that `device_of` knows. A process group that exists already is used. Raises LaunchError where
+    the ranks do not come together.
     """
     here = place()
+    chosen = device_of(device, here)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
     if here.size == 1:
-        yield ALONE
+        yield Ranks(device=chosen)
         return
-    device = device or torch.device("cpu")
-    if dist.is_initialized():
-        yield Ranks(dist.get_rank(), dist.get_world_size(), device, dist.group.WORLD)
-        return
-    _share_cores(here)
-    _end_with_launcher()
+    own = not dist.is_initialized()
+    if own:
+        _share_cores(here)
+        _end_with_launcher()
+        _meet(here, chosen)
+    group = dist.new_group(timeout=PATIENCE, backend="gloo")
     try:
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=SILENCE)
-        ranks = Ranks(here.rank, here.size, device, dist.new_group(timeout=PATIENCE, backend="gloo"))
-    except (RuntimeError, ValueError) as error:
-        raise LaunchError(
-            f"rank {here.rank} of {here.size} cannot reach the others at "
-            f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} ({_first_line(error)}). "
-            "See that this port is free there, and that all ranks are started together."
-        ) from error
-    try:
-        yield ranks
+        yield Ranks(dist.get_rank(), dist.get_world_size(), chosen, group)
     finally:
         # Where a rank is lost, what it leaves half done would be waited for.
         if not isinstance(sys.exception(), LaunchError | SystemExit):
-            dist.destroy_process_group()
+            dist.destroy_process_group(None if own else group)
+
+
+def _meet(here: Place, device: torch.device) -> None:
+    """Make the process group that the environment tells of."""
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    try:
+        dist.init_process_group(backend, timeout=SILENCE)
+    except (RuntimeError, ValueError) as error:
+        raise LaunchError(
+            f"rank {here.rank} of {here.size} cannot meet the others at "
+            f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} ({_first_line(error)}). "
+            "See that this port is free there, and that all ranks are started together."
+        ) from error
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

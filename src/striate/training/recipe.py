@@ -45,7 +45,7 @@ class Plan:
     `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
     `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
     `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
-    count in the loss, `sampling` how often they are drawn.
+    count in the loss, `sampling` how often they are drawn. `sync_bn` has batch norms see the pictures of all ranks.
     """
 
     epochs: int
@@ -64,6 +64,7 @@ class Plan:
     cutmix: float = 0.0
     class_weights: str = "none"
     sampling: str = "natural"
+    sync_bn: bool = False
 
     def __post_init__(self) -> None:
         Mix(mixup=self.mixup, cutmix=self.cutmix)

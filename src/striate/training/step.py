@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from striate.data.loader import Batch
 from striate.rule import LearningRule
 from striate.tasks.task import AnyTask
+from striate.training.team import Team
 
 Tensors = Mapping[str, Tensor]
 
@@ -24,6 +25,7 @@ class Outcome:
 
     loss: float
     right: float
+    count: int
 
 
 class NotFiniteError(ArithmeticError):
@@ -50,22 +52,26 @@ class Learner(Protocol):
 class BackPropagation:
     """Learning by the gradient of the task's loss."""
 
-    def __init__(self, model: nn.Module, task: AnyTask, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, model: nn.Module, task: AnyTask, optimizer: torch.optim.Optimizer, team: Team) -> None:
         self._model = model
         self._task = task
         self._optimizer = optimizer
+        self._team = team
 
     def step(self, batch: Batch, *, lr: float, progress: float) -> Outcome:
         """Make one step of the optimizer; where the loss is not finite the weights stay as they were."""
         outputs = self._model(batch.images)
-        loss = self._task.loss(outputs, batch.labels)
-        value = _finite(loss)
+        count = len(batch.images)
+        loss = self._task.loss(outputs, batch.labels) * self._team.weight(count)
         for group in self._optimizer.param_groups:
             group["lr"] = lr
         self._optimizer.zero_grad()
         loss.backward()
+        self._team.agree(count)
+        loss, right = self._team.mean(loss, self._task.score(outputs, batch.labels), count)
+        value = _finite(loss)
         self._optimizer.step()
-        return Outcome(value, self._task.score(outputs, batch.labels))
+        return Outcome(value, right, self._team.count)
 
     def tensors(self) -> Tensors:
         """Return the optimizer's state as tensors named '<parameter index>.<key>'."""
@@ -103,7 +109,11 @@ class ByRule:
             self._model.eval()
             right = self._task.score(self._model(batch.images), batch.labels)
             self._model.train()
-        return Outcome(_finite(self._rule.step(batch.images, batch.labels, lr=lr, progress=progress)), right)
+        return Outcome(
+            _finite(self._rule.step(batch.images, batch.labels, lr=lr, progress=progress)),
+            right,
+            len(batch.images),
+        )
 
     def tensors(self) -> Tensors:
         """Return nothing: a rule has no state of its own."""

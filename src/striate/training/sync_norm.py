@@ -1,5 +1,6 @@
 """Batch norms over the pictures of all ranks, so that the batch a norm sees is the run's and not the rank's."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,10 +20,10 @@ class SyncNorm(nn.modules.batchnorm._BatchNorm):
 
     def __init__(self, norm: nn.modules.batchnorm._BatchNorm, ranks: Ranks) -> None:
         """Take the place of a norm, with its own parameters and buffers."""
-        super().__init__(
-            norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats
-        )
-        self._parameters, self._buffers = norm._parameters, norm._buffers
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
+        self.weight, self.bias = norm.weight, norm.bias
+        self.running_mean, self.running_var = norm.running_mean, norm.running_var
+        self.num_batches_tracked = norm.num_batches_tracked
         self.training = norm.training
         self._ranks = ranks
 
@@ -31,13 +32,14 @@ class SyncNorm(nn.modules.batchnorm._BatchNorm):
         if not self.training:
             return super().forward(x)
         axes, shape = [0, *range(2, x.ndim)], (1, -1, *[1] * (x.ndim - 2))
+        add: Callable[[Tensor, Ranks], Tensor] = _Sum.apply
         count = torch.full((1,), x.numel() / x.shape[1], dtype=x.dtype, device=x.device)
-        total: Tensor = _Sum.apply(torch.cat([x.sum(axes), count]), self._ranks)
+        total = add(torch.cat([x.sum(axes), count]), self._ranks)
         number = total[-1].detach()
         mean = total[:-1] / number
         centred = x - mean.view(shape)
         # From the centred values: a difference of two large sums would lose the digits.
-        variance = _Sum.apply(centred.square().sum(axes), self._ranks) / number
+        variance = add(centred.square().sum(axes), self._ranks) / number
         self._keep(mean.detach(), (variance * number / (number - 1)).detach())
         scale = (variance + self.eps).rsqrt()
         scale = scale if self.weight is None else scale * self.weight
@@ -54,15 +56,15 @@ class SyncNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.lerp_(variance, share)
 
 
-def synchronise(model: nn.Module, ranks: Ranks) -> nn.Module:
-    """Return a network whose batch norms are those of all ranks, in place; names and weights stay as they are."""
+def synchronise(model: nn.Module, ranks: Ranks) -> None:
+    """Put norms over all ranks in the places of a network's batch norms; names, weights and buffers stay."""
     if ranks.size == 1:
-        return model
-    if isinstance(model, NORMS):
-        return SyncNorm(model, ranks)
-    for name, child in model.named_children():
-        setattr(model, name, synchronise(child, ranks))
-    return model
+        return
+    made: dict[nn.Module, SyncNorm] = {}
+    for name, module in list(model.named_modules(remove_duplicate=False)):
+        if isinstance(module, NORMS):
+            above, _, last = name.rpartition(".")
+            setattr(model.get_submodule(above), last, made.setdefault(module, SyncNorm(module, ranks)))
 
 
 class _Sum(torch.autograd.Function):

@@ -68,12 +68,10 @@ def launch(argv: Sequence[str], *, nproc: int) -> bool:
     """
     if nproc < 1:
         raise UsageError(f"nproc is {nproc}; it must be at least 1.")
-    if LAUNCHER in os.environ:
+    if nproc == 1 or LAUNCHER in os.environ:
         return False
     if place().size > 1:
         raise UsageError("torchrun has started the ranks already. Leave out --nproc.")
-    if nproc == 1:
-        return False
     if nproc > (cores := usable_cores()):
         print(f"note: {nproc} processes share {cores} cores", file=sys.stderr)
     with TemporaryDirectory(prefix="striate-") as folder, ExitStack() as stack:

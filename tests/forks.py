@@ -58,9 +58,16 @@ class Server:
         return self.process.stdout.readline()
 
     def start(self, cwd: Path, *argv: object, crash_at: int | None = None, ranks: int = 1) -> Child:
-        asked: dict[str, Any] = {"argv": [str(arg) for arg in argv], "cwd": str(cwd)}
+        return self._ask(cwd, argv=[str(arg) for arg in argv], crash_at=crash_at, ranks=ranks)
+
+    def call(self, cwd: Path, name: str, *, ranks: int) -> None:
+        """Run a function of tests/ranked.py in so many ranks; its assertions are the test's."""
+        child = self._ask(cwd, call=name, crash_at=None, ranks=ranks)
+        assert child.ends() == [0] * ranks, [child.said(rank) for rank in range(ranks)]
+
+    def _ask(self, cwd: Path, **asked: Any) -> Child:
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({**asked, "crash_at": crash_at, "ranks": ranks}) + "\n")
+        self.process.stdin.write(json.dumps({**asked, "cwd": str(cwd)}) + "\n")
         self.process.stdin.flush()
         return Child(self, cwd, [int(pid) for pid in self.line().split()])
 

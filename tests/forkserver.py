@@ -1,7 +1,8 @@
 """A warm process that runs the `striate` command in forks of itself, so that torch is imported once.
 
 One JSON line asks on standard input: {"argv": [...], "cwd": "...", "crash_at": null, "ranks": 1}. It answers with the
-process ids of the children, as many as there are ranks, then with their exit codes, negative for a signal. `crash_at`
+process ids of the children, as many as there are ranks, then with their exit codes, negative for a signal. With "call"
+in the place of "argv" they run that function of tests/ranked.py. `crash_at`
 ends a child, as a power cut would, at that call to the file system. What a child prints goes to `out` and `err` in its
 folder, that of rank 1 to `out.1` and `err.1`. Ranks find each other as torchrun has them do.
 """
@@ -13,11 +14,13 @@ import sys
 import traceback
 from typing import Any
 
+import ranked
 import torch
 
 import striate.cli.train
 import striate.workbench  # noqa: F401  all that a run imports, once
 from striate.cli.main import main
+from striate.training.ranks import joined
 
 CALLS = ("mkdir", "fsync", "rename", "replace", "unlink", "rmdir")
 
@@ -50,6 +53,10 @@ def child(asked: dict[str, Any], rank: int, port: int) -> int:
         os.environ |= {name: str(value) for name, value in place.items()}
     if asked["crash_at"] is not None:
         crash_at(asked["crash_at"])
+    if "call" in asked:
+        with joined("cpu") as ranks:
+            getattr(ranked, asked["call"])(ranks)
+        return 0
     return main(asked["argv"])
 
 

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "checking": {"cache", "durable", "data"},
     "check_page": {"checking", "durable", "data", "look", "training"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
-    "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    "workbench": {"durable", "network", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

@@ -19,6 +19,7 @@ from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
+from striate.network import make_network
 from striate.preparation import Prepared, prepare, reread
 from striate.run import Run, open_run
 from striate.training.checkpoint import has_checkpoint
@@ -26,7 +27,9 @@ from striate.training.choice import Settings
 from striate.training.environment import environment
 from striate.training.guard import LOCK, only_writer
 from striate.training.handover import tell_facts, tell_finished, tell_trained, told_facts, told_finished
-from striate.training.loop import Job, fit
+from striate.training.job import Job
+from striate.training.loop import fit
+from striate.training.memory import fewest_at_once
 from striate.training.ranks import Ranks, joined
 from striate.training.result import has_result, save_result
 
@@ -85,6 +88,7 @@ def _begin(
     if out is not None:
         _refuse_taken(Path(out))
     prepared = prepare(data, settings, progress)
+    _refuse_ranks(prepared, ranks)
     folder = _named_folder(Path(out)) if out is not None else _dated_folder(prepared)
     with only_writer(folder):
         _refuse_taken(folder)
@@ -103,6 +107,7 @@ def _go_on(run: Run, data: str | Path | Source | None, progress: Progress, ranks
             tell_finished(run.folder, ranks)
             return run
         prepared = reread(run, data, progress)
+        _refuse_ranks(prepared, ranks)
         if prepared.recipe != run.recipe:
             with storage_errors(run.folder, "try again."):
                 prepared.recipe.save(run.folder / "recipe.toml")
@@ -144,6 +149,23 @@ def _refuse_taken(folder: Path) -> None:
         )
     if found:
         raise UsageError(f"{folder}: not empty. Give another --out.")
+
+
+def _refuse_ranks(prepared: Prepared, ranks: Ranks) -> None:
+    """Raise UsageError where a run cannot be trained by so many processes."""
+    recipe, loader = prepared.recipe, prepared.loader("train")
+    if ranks.size == 1:
+        return
+    if recipe.net in CATALOG and CATALOG[recipe.net].rule:
+        raise UsageError(f"{recipe.net} learns by its own rule, in one process. Leave out --nproc.")
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+    smallest, least = loader.count(loader.steps - 1), 1 if recipe.train.sync_bn else fewest_at_once(model)
+    if smallest < least * ranks.size:
+        raise UsageError(
+            f"the smallest batch of an epoch has {smallest} pictures, and {ranks.size} processes need "
+            f"{least} each. Give fewer --nproc, or another --batch than {loader.batch}."
+        )
 
 
 def _named_folder(folder: Path) -> Path:

@@ -58,6 +58,11 @@ class Loader:
         """The batches of a training epoch: a last one under half a batch is left out, unless it is the only one."""
         return max(1, (len(self.store) + self.batch // 2) // self.batch)
 
+    def count(self, step: int) -> int:
+        """Return how many pictures the batch of a step has, counted from the start of a run, in all shares together."""
+        place = step % self.steps * self.batch
+        return min(self.batch, len(self.store) - place)
+
     def training(
         self, epoch: int, *, augment: Augment, mix: Mix | None = None, start: int = 0
     ) -> Iterator[Batch]:

@@ -5,13 +5,16 @@ So nobody but the first rank chooses, reads a checkpoint or writes, and other ma
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load as tensors_from_bytes
 
 from striate.training.checkpoint import Checkpoint, tensor_bytes
 from striate.training.launch import tell_run
 from striate.training.ranks import Ranks
+from striate.training.trainee import Trainee
 
 # What a run folder holds before the first step that the others need.
 FACTS = ("recipe.toml", "classes.json", "data.json")
@@ -50,10 +53,33 @@ def told_finished(ranks: Ranks) -> Path:
     return Path(os.fsdecode(ranks.tell(b"")))
 
 
-def handed_over(checkpoint: Checkpoint, ranks: Ranks) -> Checkpoint:
-    """Return the checkpoint of the first rank, whatever this one's is."""
-    contents = tensor_bytes(checkpoint.model), tensor_bytes(checkpoint.optimizer)
-    model, optimizer, state = map(ranks.tell, (*contents, json.dumps(checkpoint.state).encode()))
-    return Checkpoint(
-        model=tensors_from_bytes(model), optimizer=tensors_from_bytes(optimizer), state=json.loads(state)
+def hand_over(trainee: Trainee, state: Mapping[str, Any], ranks: Ranks) -> Mapping[str, Any]:
+    """Give every rank what the first one's trainee holds, and return the loop's numbers of the first."""
+    if ranks.size == 1:
+        return state
+    mine = trainee.checkpoint(state)
+    average = tensor_bytes(mine.average) if mine.average is not None else b""
+    contents = (
+        tensor_bytes(mine.model),
+        tensor_bytes(mine.optimizer),
+        average,
+        json.dumps(mine.state).encode(),
     )
+    model, optimizer, average, told = map(ranks.tell, contents)
+    first = Checkpoint(
+        model=tensors_from_bytes(model),
+        optimizer=tensors_from_bytes(optimizer),
+        average=tensors_from_bytes(average) if average else None,
+        state=json.loads(told),
+    )
+    if not ranks.first:
+        trainee.restore(first)
+    return first.state
+
+
+def hand_over_file(path: Path, ranks: Ranks) -> None:
+    """Give every rank's folder a file as it is in the first one's, or none where it has none."""
+    content = path.read_bytes() if ranks.first and path.exists() else b""
+    content = ranks.tell(content)
+    if not ranks.first and content:
+        path.write_bytes(content)

@@ -64,7 +64,7 @@ class Ranks:
 
     def any(self, flag: bool) -> bool:
         """Say whether any rank says so."""
-        total = torch.tensor(float(flag), device=self.device)
+        total = torch.tensor(float(flag))
         self.add([total])
         return bool(total)
 

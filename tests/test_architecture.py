@@ -37,7 +37,8 @@ MAY_IMPORT = {
     # Every picture looked at once, without torch; and its page, with what the network would see.
     "checking": {"cache", "durable", "data"},
     "check_page": {"checking", "durable", "data", "look", "training"},
-    "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
+    "reading": {*BELOW_RUN, "training"},
+    "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
     "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},

@@ -52,6 +52,10 @@ class Ledger:
         """The pictures nothing is known of yet."""
         return np.flatnonzero((self.facts["flags"] & SEEN) == 0)
 
+    def knows(self, index: int) -> bool:
+        """Say whether anything is known of a picture."""
+        return bool(self.facts["flags"][index] & SEEN)
+
     @property
     def readable(self) -> NDArray[np.int64]:
         """The pictures that are known and can be read."""

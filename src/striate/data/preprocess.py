@@ -75,8 +75,15 @@ class Preprocess:
 
     def row(self, picture: Encoded | Image.Image) -> Pixels:
         """Return the resized pixels (H, W, C), uint8 or uint16 by `depth`; raises BadPicture."""
+        return self.fitted(self.decoded(picture))
+
+    def decoded(self, picture: Encoded | Image.Image) -> Pixels:
+        """Return upright pixels (H, W[, C]) not yet resized; raises BadPicture."""
         at_least = self.size if self.rough else (0, 0)
-        decoded = decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+        return decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+
+    def fitted(self, decoded: Pixels) -> Pixels:
+        """Return decoded pixels resized to (H, W, C)."""
         if self.rough and decoded.dtype == np.uint8 and decoded.shape[:2] != self.size:
             return _resized_roughly(decoded, self.size, self.fit)
         pixels = resize(decoded, size=self.size, fit=self.fit)

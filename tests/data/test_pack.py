@@ -17,6 +17,7 @@ from PIL import Image
 from stores import same
 
 from striate.cache import cache_folder
+from striate.data import pack as pack_module
 from striate.data import store as store_module
 from striate.data.files import FilePictures, file_pictures
 from striate.data.folder import open_folder
@@ -190,6 +191,29 @@ def test_another_size_fit_or_data_set_has_a_pack_of_its_own(tmp_path: Path) -> N
         replace(PREPROCESS, rough=True),
     ]
     assert len({folder(one) for one in [PREPROCESS, *others]} | {folder(PREPROCESS, "b")}) == 7
+
+
+def test_rows_that_may_not_have_reached_the_disk_are_not_trusted_after_the_machine_was_started_anew(
+    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed(watched(photos).subset(np.arange(8)), place)
+    packed(watched(photos), place)  # settles the first 8, and adds 12
+    (tmp_path / "boot").write_text("01234567-89ab-cdef-0123-456789abcdef\n")
+    monkeypatch.setattr(pack_module, "BOOT", tmp_path / "boot")
+    later = watched(photos)
+    assert len(read_index(place)) == 8
+    assert same(packed(later, place), in_memory(photos))
+    assert len(later.read_names) == 12
+
+
+def test_where_a_new_start_cannot_be_told_rows_reach_the_disk_before_the_index(
+    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_module, "BOOT", tmp_path / "none")
+    packed(watched(photos), place)
+    again = watched(photos)
+    assert same(packed(again, place), in_memory(photos))
+    assert again.read_names == []
 
 
 # --- crashes and other processes

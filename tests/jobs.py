@@ -23,6 +23,16 @@ from striate.training.recipe import Plan, Recipe
 PREPROCESS = Preprocess(size=(4, 4), channels=1, mean=(0.5,), std=(0.25,))
 
 
+class Heard(Silent):
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
 def store(count: int = 16) -> Store:
     """Dark and bright squares, told apart by their mean."""
     labels = np.arange(count) % 2

@@ -16,6 +16,7 @@ from striate.data.progress import Progress, Silent
 from striate.data.share import Share
 from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
+from striate.heap import keep_freed_memory
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
@@ -85,6 +86,7 @@ def _begin(
     data: str | Path | Source, settings: Settings, out: str | Path | None, progress: Progress, ranks: Ranks
 ) -> Run:
     """Choose what is open, make the run folder, and train."""
+    keep_freed_memory()
     if out is not None:
         _refuse_taken(Path(out))
     prepared = prepare(data, settings, progress)
@@ -98,6 +100,7 @@ def _begin(
 
 def _go_on(run: Run, data: str | Path | Source | None, progress: Progress, ranks: Ranks) -> Run:
     """Read the pictures of a run again and train to its end, if it has not been."""
+    keep_freed_memory()
     with only_writer(run.folder):
         if has_result(run.folder) and data is None:
             progress.say(f"{run.folder}: already trained to its end")
@@ -127,6 +130,7 @@ def _follow(data: str | Path | Source | None, ranks: Ranks, *, pack: bool = True
 
     Where its folder cannot be seen from this machine, the run returned has its recipe and no more.
     """
+    keep_freed_memory()
     with TemporaryDirectory(prefix="striate-") as copy:
         if not told_facts(Path(copy), ranks):
             return open_run(told_finished(ranks))

@@ -11,7 +11,7 @@ from striate.data.preprocess import Preprocess
 from striate.data.progress import Silent
 from striate.data.reader import Reader
 
-decode = Preprocess.row
+fit = Preprocess.fitted
 decoded = 0
 
 
@@ -22,14 +22,14 @@ class Telling(Silent):
         print(line, flush=True)
 
 
-def counted(self: Preprocess, picture: Any) -> Any:
+def counted(self: Preprocess, pixels: Any) -> Any:
     global decoded
     decoded += 1
     time.sleep(0.02 if "--slowly" in sys.argv else 0)
-    return decode(self, picture)
+    return fit(self, pixels)
 
 
-Preprocess.row = counted  # type: ignore[method-assign]
+Preprocess.fitted = counted  # type: ignore[method-assign]
 if "--slowly" in sys.argv:
     store.KEPT_EACH = 1
 root = Path(sys.argv[1])

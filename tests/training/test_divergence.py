@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from jobs import job, linear, lines
+from jobs import Heard, job, linear, lines
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from striate.data.progress import Silent
 from striate.errors import DataError, DivergedError
 from striate.training.checkpoint import Checkpoint
 from striate.training.loop import Job, fit
@@ -31,16 +30,6 @@ class Loud(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.second(self.first(10 * x.flatten(1)))
         return logits * torch.tensor([1.0, -1.0])
-
-
-class Heard(Silent):
-    """A listener that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
 
 
 def assert_all_finite_on_disk(folder: Path) -> None:

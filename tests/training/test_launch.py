@@ -197,7 +197,6 @@ def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         )
         path.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(path))
-        monkeypatch.setattr(launching, "GRACE", 0.5)
 
     return write
 
@@ -238,8 +237,9 @@ def test_a_third_ctrl_c_ends_ranks_that_do_not_listen(
 
 
 def test_a_rank_that_does_not_end_with_the_others_is_ended(
-    tmp_path: Path, scripted: Callable[[str], None]
+    tmp_path: Path, scripted: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(launching, "GRACE", 0.5)
     scripted("trap '' TERM\n[ $RANK = 1 ] && echo full >&2 && exit 3")
     began = time.monotonic()
     with pytest.raises(SystemExit) as raised:

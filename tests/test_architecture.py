@@ -34,7 +34,9 @@ MAY_IMPORT = {
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
-    "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
+    # The weights a network starts from.
+    "starting": {"nets", "data"},
+    "preparation": {*BELOW_RUN, "starting", "network", "training", "tracing", "run"},
     "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},

@@ -1,6 +1,5 @@
 """What comes before the first step of a run: its pictures read, and everything left open chosen."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,12 +23,13 @@ from striate.data.progress import Progress
 from striate.data.reader import MEMORY_SHARE, Reader, memory
 from striate.data.source import open_source, place_of
 from striate.data.split import stratified_split
-from striate.data.store import Store, mean_and_std
+from striate.data.store import Store
 from striate.errors import DataError, UsageError
 from striate.nets.catalog import CATALOG
-from striate.nets.published import PUBLISHED, published
-from striate.network import check_name, make_network
+from striate.nets.pretrained import start_from
+from striate.network import check_name, head_of, make_network
 from striate.run import EVALUATED_AT_ONCE, THREADS, Run
+from striate.starting import normalisation, place_of_weights, refuse_missing_weights
 from striate.tasks.make import make_task
 from striate.tasks.regression import Scale, scale_of
 from striate.tasks.task import AnyTask
@@ -45,6 +45,8 @@ from striate.training.choice import (
     refuse_unused,
     resolve_augment,
 )
+from striate.training.dropout import set_dropout
+from striate.training.progressive import sides
 from striate.training.recipe import LAYOUTS, Recipe
 
 Shape = tuple[int, int, int]  # channels, height, width
@@ -89,6 +91,13 @@ class Prepared:
             weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
         )
 
+    @property
+    def head(self) -> frozenset[str]:
+        """The names of the network's parameters that answer, by which fine-tuning begins."""
+        preprocess = self.recipe.preprocess
+        shape = (preprocess.channels, *preprocess.size)
+        return head_of(self.recipe.net, input=shape, num_classes=len(self.classes))
+
     def loader(self, split: str) -> Loader:
         """Return the batches of a split."""
         recipe = self.recipe
@@ -112,14 +121,14 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     """
     net = settings.net or DEFAULT_NET
     check_name(net)
-    _refuse_missing_weights(net, settings.weights)
+    refuse_missing_weights(net, settings.weights)
     if settings.net is None:
         progress.say(f"net {net}: no --net was given")
     source = open_source(data, progress=progress)
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     _refuse_unwritable_names(source)
-    splits = _split(source, seed=settings.seed)
+    splits = _split(source, settings, progress)
     _tell_unscored(splits, source.classes, progress)
     shape, depth = _choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
@@ -164,13 +173,24 @@ def _refuse_unwritable_names(source: Source) -> None:
             raise DataError(f"{source.root}: the name {name!a} is not UTF-8. Rename the folder.") from error
 
 
-def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
+def _split(source: Source, settings: Settings, progress: Progress) -> Mapping[str, Pictures]:
     """Return the splits of a data set; one that has none is split by the seed."""
-    splits = source.splits
+    splits, seed = source.splits, settings.seed
     if splits.keys() in ({"all"}, {"train"}):
         (pictures,) = splits.values()
         ids = ids_of(names_of(pictures))
         splits = stratified_split(pictures, ids, seed=seed)
+    elif (
+        not len(splits.get("val", ()))
+        and len(splits.get("train", ()))
+        and (settings.val or settings.patience)
+    ):
+        # What is chosen by the test pictures cannot be scored by them.
+        ids = ids_of(names_of(splits["train"]))
+        splits = {**splits, **stratified_split(splits["train"], ids, seed=seed, test=False)}
+        progress.say(f"val {len(splits['val']):,} pictures: a tenth of those to train on, there being none")
+    if settings.patience and not len(splits.get("val", ())):
+        raise UsageError("--patience needs pictures held out for val, and these are too few. Leave it out.")
     if not len(splits.get("train", ())):
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
     return splits
@@ -288,9 +308,12 @@ def _recipe(
     """Return the recipe, every open setting chosen and every choice told."""
     channels, (height, width) = unscaled.channels, unscaled.size
     entry = CATALOG.get(net)
-    mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
+    mean, std = normalisation(net, settings.weights, unscaled.channels, store)
     preprocess = replace(unscaled, mean=mean, std=std)
     model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
+    # Read here too, so that weights that do not fit are refused before a run folder is made.
+    given = start_from(model, net, settings.weights) if settings.weights else None
+    set_dropout(model, settings.dropout, name=net)
     facts = Facts(
         pictures=len(store),
         grey=channels == 1,
@@ -300,6 +323,7 @@ def _recipe(
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
         own_rate=None if entry is None else entry.rate,
         pretrained=settings.weights is not None,
+        new_head=given is not None and given.head is not None,
         task=source.task,
     )
     plan, choices = choose_plan(settings, facts)
@@ -311,7 +335,7 @@ def _recipe(
     recipe = Recipe(
         data=reader.data,
         net=net,
-        weights=_place_of(settings.weights),
+        weights=place_of_weights(settings.weights),
         seed=settings.seed,
         preprocess=preprocess,
         train=plan,
@@ -319,54 +343,8 @@ def _recipe(
         targets=scale_of(store.labels) if source.task == "regression" else Scale(),
     )
     _refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
+    _refuse_fixed_side(model, recipe)
     return recipe
-
-
-def _normalisation(
-    net: str, weights: str | None, channels: int, store: Store
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation: those the given weights were trained with where they are known, else the pictures'.
-
-    They are known of the published weights, and of a file with a config.json beside it, as every run's model/ has.
-    """
-    if net in CATALOG and CATALOG[net].unit_pixels:
-        return (0.0,) * channels, (1.0,) * channels
-    beside = None if weights in (None, "imagenet") else _stated_beside(Path(weights))
-    if beside is not None:
-        return _of_channels(beside[0], channels), _of_channels(beside[1], channels)
-    if weights and net in PUBLISHED:
-        return _of_channels(PUBLISHED[net].mean, channels), _of_channels(PUBLISHED[net].std, channels)
-    return mean_and_std(store)
-
-
-def _stated_beside(weights: Path) -> tuple[list[float], list[float]] | None:
-    """Return mean and deviation of a config.json beside a weights file, or None where it does not say them."""
-    try:
-        values = json.loads(weights.with_name("config.json").read_text(encoding="utf-8"))["pretrained_cfg"]
-        mean, std = ([float(value) for value in values[name]] for name in ("mean", "std"))
-    except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is another program's
-        return None
-    return (mean, std) if mean and std and min(std) > 0 else None
-
-
-def _of_channels(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    """Return one value a channel; where the counts differ, their mean in each."""
-    return tuple(values) if len(values) == channels else (sum(values) / len(values),) * channels
-
-
-def _refuse_missing_weights(net: str, weights: str | None) -> None:
-    """Raise before anything is read where the weights to start from are not there."""
-    if weights == "imagenet":
-        published(net)
-    elif weights is not None and not Path(weights).is_file():
-        raise DataError(
-            f"{weights}: no such file. Give a .safetensors or .pth file as weights, or 'imagenet'."
-        )
-
-
-def _place_of(weights: str | None) -> str:
-    """Return how a recipe names the weights a network starts from."""
-    return "" if weights is None else weights if weights == "imagenet" else str(Path(weights).resolve())
 
 
 def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -> None:
@@ -381,3 +359,17 @@ def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) 
             f"{recipe.net} cannot be trained on a batch of {smallest} at {'x'.join(map(str, shape))}, the smallest of "
             f"an epoch: {error}. Give another --batch than {loader.batch}."
         ) from error
+
+
+def _refuse_fixed_side(model: nn.Module, recipe: Recipe) -> None:
+    """Raise UsageError where pictures shall grow and the network takes one side only, or none as small."""
+    full = min(recipe.preprocess.size)
+    for side in sides(full, recipe.train.progressive):
+        try:
+            with torch.no_grad():
+                model.train()(torch.zeros(2, recipe.preprocess.channels, side, side))
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"{recipe.net} does not take pictures of {side}x{side}, so they cannot grow to {full}x{full}: {error}. "
+                "Leave out --progressive, or give a larger share."
+            ) from error

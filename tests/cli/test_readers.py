@@ -28,7 +28,7 @@ def test_eval_prints_a_line_for_each_class(striate: Striate, finished: Path) -> 
 
 def test_eval_prints_json(striate: Striate, finished: Path) -> None:
     found = json.loads(striate("eval", finished, "--json", "--split", "val").out)
-    assert found.keys() == {"images", "loss", "accuracy", "classes"}
+    assert found.keys() == {"images", "loss", "accuracy", "ece", "raw_ece", "classes"}
     assert found["images"] == 4
     assert [row.keys() for row in found["classes"]] == [{"class", "images", "precision", "recall"}] * 2
     assert [row["class"] for row in found["classes"]] == ["dog", "고양이"]
@@ -59,7 +59,7 @@ def test_predict_prints_json(striate: Striate, finished: Path) -> None:
     guess = library.open_run(finished).predict(picture, top=1)[0]
     found = json.loads(striate("predict", finished, picture, picture, "--top", "1", "--json").out)
     prediction = {"class": guess.label, "probability": guess.probability}
-    assert found == [{"image": picture, "predictions": [prediction]}] * 2
+    assert found == [{"image": picture, "none_of_these": not guess.passes, "predictions": [prediction]}] * 2
 
 
 @pytest.mark.parametrize(

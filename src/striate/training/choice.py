@@ -10,6 +10,8 @@ from striate.data.pictures import TaskName
 from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
+from striate.training.dropout import OWN_DROPOUT
+from striate.training.finetune import BODY_LR, FREEZES, freeze_share
 from striate.training.recipe import Plan
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
@@ -35,8 +37,16 @@ USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
 # Smoothing keeps one class from taking all of the probability, which labels do not share.
 LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
-OF_BACK_PROPAGATION = ("optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights")
-OFF = {"label_smoothing": 0.0, "class_weights": "none", "sampling": "natural"}
+OF_BACK_PROPAGATION = (
+    "optimizer",
+    "momentum",
+    "weight_decay",
+    "label_smoothing",
+    "class_weights",
+    "freeze",
+    "body_lr",
+)
+OFF = {"label_smoothing": 0.0, "class_weights": "none", "sampling": "natural", "freeze": "auto"}
 OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
 
@@ -51,6 +61,12 @@ class Settings:
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
     more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
+
+    With weights to start from, `freeze` (none, body, auto) says whether the layers below the head stay as they are:
+    never, always, or until a new head has learned; `body_lr` is their share of the rate afterwards. `patience` ends
+    the run after so many epochs without a better validation loss and takes the best epoch's weights; `val` holds a
+    tenth of the training pictures out where the data have none for it. `progressive` is the share of the side that
+    pictures grow from. `calibrate` fits probabilities to the validation pictures; `dropout` replaces the network's.
     """
 
     net: str | None = None
@@ -78,6 +94,13 @@ class Settings:
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
+    freeze: str = "auto"
+    body_lr: float | None = None
+    patience: int = 0
+    val: bool = False
+    progressive: float = 1.0
+    calibrate: bool = True
+    dropout: float = OWN_DROPOUT
 
     def __post_init__(self) -> None:
         for name in ("size", "threads"):
@@ -90,6 +113,8 @@ class Settings:
             raise unknown("augmentation", self.augment, PRESETS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
+        if self.freeze not in FREEZES:
+            raise unknown("freeze", self.freeze, FREEZES)
         if self.depth not in (None, *get_args(Depth)):
             raise UsageError(f"depth is {self.depth}; it must be 8 or 16.")
 
@@ -100,7 +125,8 @@ class Facts:
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
     `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
-    `pretrained` says whether it starts from weights that somebody trained; `task` is what the data ask of a picture.
+    `pretrained` says whether it starts from weights that somebody trained, `new_head` whether these lack the last
+    layer; `task` is what the data ask of a picture.
     """
 
     pictures: int
@@ -111,6 +137,7 @@ class Facts:
     layers: int
     own_rate: float | None = None
     pretrained: bool = False
+    new_head: bool = False
     task: TaskName = "classification"
 
 
@@ -150,6 +177,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         raise UsageError(
             f"{facts.net} learns by its own rule, which takes one label a picture. Leave mixup and cutmix at 0."
         )
+    _refuse_tuning_nothing(settings, facts)
+    tuning, tuned = _fine_tuning(settings, facts)
     batch = settings.batch or _batch(facts.pictures)
     optimizer = settings.optimizer or "nesterov"
     choices = [
@@ -157,7 +186,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
         _augment(grey=facts.grey, side=facts.side, task=facts.task),
         Chosen("optimizer", optimizer, "the default"),
-        _rate(optimizer, batch, facts),
+        _rate(optimizer, batch, facts, lowered=tuning["body_lr"] < 1 or tuning["frozen"] == 1),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
         if facts.net in LAYOUT
         else Chosen("layout", "contiguous", "not measured for this network"),
@@ -166,13 +195,23 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
-    kept = ("schedule", "checkpoint_every", "mixup", "cutmix")
+    kept = (
+        "schedule",
+        "checkpoint_every",
+        "mixup",
+        "cutmix",
+        "patience",
+        "progressive",
+        "calibrate",
+        "dropout",
+    )
     values |= {name: getattr(settings, name) for name in kept}
     for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
         given = getattr(settings, name)
         values[name] = usual if given is None else given
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
-    return Plan(**values), [c for c in choices if asked[c.name] is None and c.name not in unused]
+    told = [c for c in choices if asked[c.name] is None and c.name not in unused]
+    return Plan(**values, **tuning), told + tuned
 
 
 def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskName) -> None:
@@ -221,15 +260,46 @@ def _batch(pictures: int) -> int:
     return max(b for b in BATCHES if b == BATCHES[0] or b * STEPS_PER_EPOCH <= pictures)
 
 
-def _rate(optimizer: str, batch: int, facts: Facts) -> Chosen:
-    """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam."""
+def _refuse_tuning_nothing(settings: Settings, facts: Facts) -> None:
+    """Raise UsageError where layers shall be frozen, or learn more slowly, that know nothing yet."""
+    if facts.pretrained:
+        return
+    if settings.freeze == "body":
+        raise UsageError(
+            "freeze is 'body', and the network starts from fresh weights. Give --weights, or leave it out."
+        )
+    if settings.body_lr is not None:
+        raise UsageError(
+            "--body-lr is for a network that starts from given weights. Give --weights, or leave it out."
+        )
+
+
+def _fine_tuning(settings: Settings, facts: Facts) -> tuple[dict[str, Any], list[Chosen]]:
+    """Return how the layers below the head learn, and what of that was chosen for the user."""
+    new_head = facts.new_head and facts.own_rate is None
+    frozen = freeze_share(settings.freeze, new_head=new_head)
+    below = BODY_LR if new_head else 1.0
+    values = {"frozen": frozen, "body_lr": below if settings.body_lr is None else settings.body_lr}
+    told = []
+    if new_head and settings.freeze == "auto":
+        told.append(Chosen("frozen", frozen, "the share of the run in which the new head learns alone"))
+    if new_head and settings.body_lr is None and frozen < 1:
+        told.append(Chosen("body_lr", below, "the share of the rate below the new head"))
+    return values, told
+
+
+def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
+    """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam.
+
+    From given weights it is a tenth, unless the layers below the head have a lower one (`lowered`), or none.
+    """
     if facts.own_rate is not None:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
     share = batch / BATCHES[-1]
     if optimizer == "adamw":
-        rate = ADAMW_RATE / 10 if facts.pretrained else ADAMW_RATE
+        rate = ADAMW_RATE / 10 if facts.pretrained and not lowered else ADAMW_RATE
         return Chosen("lr", rate * share**0.5, f"for adamw at batch {batch}")
-    if facts.pretrained:
+    if facts.pretrained and not lowered:
         return Chosen("lr", FINE_TUNING_RATE * share, f"for {optimizer} at batch {batch}, from given weights")
     kind = (
         "norms"

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,18 @@ from striate.data.mix import Mix
 from striate.data.progress import Progress
 from striate.errors import DataError, DivergedError, Interrupted, command
 from striate.rule import LearningRule
-from striate.tasks.task import AnyTask, Scores, evaluate
+from striate.tasks.calibration import Calibration
+from striate.tasks.task import AnyTask, Scores, collect, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
 from striate.training.optim import Hyper, make_optimizer
+from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
 from striate.training.schedule import SCHEDULES
 from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome
+from striate.training.stopping import Best, load_best, save_best
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
@@ -32,8 +36,10 @@ LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 class Job:
     """What is trained on what, and the run folder it is written to.
 
-    `watched` is the split looked at after each epoch, `final` the one scored at the end; nothing is chosen by either.
-    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer.
+    `watched` is the split looked at after each epoch, `final` the one scored at the end; nothing is chosen by either,
+    but for the best epoch by `watched` where the recipe has a patience. Probabilities are fitted to `watched` where it
+    is the validation split. `rule` makes the network's own way to learn; None: back-propagation with the recipe's
+    optimizer. `head` names the parameters of the last layer, by which fine-tuning begins.
     """
 
     recipe: Recipe
@@ -44,6 +50,7 @@ class Job:
     folder: Path
     progress: Progress
     rule: Callable[[nn.Module], LearningRule] | None = None
+    head: frozenset[str] = frozenset()
 
     @property
     def steps(self) -> int:
@@ -56,7 +63,7 @@ class Position:
     """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
 
     `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved.
+    metrics.jsonl when the position was saved; `best` is kept where the recipe has a patience.
     """
 
     step: int = 0
@@ -64,6 +71,7 @@ class Position:
     right: float = 0
     seen: int = 0
     record_length: int = 0
+    best: Best = field(default_factory=Best)
 
     def after(self, outcome: Outcome, count: int) -> "Position":
         """Return the position one step of `count` pictures later."""
@@ -76,9 +84,10 @@ class Position:
         )
 
 
-def fit(model: nn.Module, job: Job) -> None:
+def fit(model: nn.Module, job: Job) -> Calibration:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
+    Returns what the validation pictures say of its probabilities.
     Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a loss or a weight is not finite,
     StorageError where the disk is full.
     """
@@ -87,9 +96,9 @@ def fit(model: nn.Module, job: Job) -> None:
     position = _restored(model, learner, job)
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, StopSignal() as stop:
         trainer = _Trainer(model, learner, job, record, stop)
-        while position.step < job.steps:
+        while position.step < job.steps and not position.best.is_over(job.recipe.train.patience):
             position = trainer.epoch(position)
-        trainer.finish()
+        return trainer.finish(position)
 
 
 class _Trainer:
@@ -104,6 +113,7 @@ class _Trainer:
         self.record = record
         self.stop = stop
         self.plan = job.recipe.train
+        self.tuning = _tuning(model, job)
 
     def epoch(self, position: Position) -> Position:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
@@ -122,27 +132,45 @@ class _Trainer:
             if position.step % steps and (self.stop.asked or self._is_due(position.step)):
                 self._save(position)
                 self._stop_if_asked(position)
-        self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = Position(step=position.step)
+        best = self._end_epoch(epoch, position, time.perf_counter() - started)
+        position = Position(step=position.step, best=best)
         self._save(position)
         self._stop_if_asked(position)
         return position
 
-    def finish(self) -> None:
-        """Score the final split and record it."""
+    def finish(self, position: Position) -> Calibration:
+        """Take the best weights where they were asked for, calibrate, score the final split and record it."""
+        best: dict[str, Any] = {}
+        if self.plan.patience:
+            best = {"epoch": position.best.step // self.job.train.steps}
+            self.model.load_state_dict(dict(load_best(self.job.folder, position.best.step)))
+            self.job.progress.say(
+                f"the best of {position.step // self.job.train.steps} epochs was {best['epoch']}"
+            )
+        calibration = self._calibration()
         if self.job.final is None:
-            return
+            return calibration
         split, loader = self.job.final
-        scores = self._evaluate(split, loader, self.job.steps)
-        values = {"split": split, "loss": scores.loss, **scores.values(), "images": scores.images}
+        scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
+        values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
         self.record.write("result", values)
         self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
+        return calibration
+
+    def _calibration(self) -> Calibration:
+        """Fit the probabilities to the validation pictures; where there are none, they stay."""
+        if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
+            return Calibration()
+        return self.job.task.calibration(*collect(self.model, self.job.watched[1].evaluation()))
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
         torch.manual_seed(key("step", seed=self.job.recipe.seed, step=position.step))
         done = position.step / self.job.steps
-        rate = self.plan.lr * SCHEDULES[self.plan.schedule](done)
+        self.tuning.set(done)
+        rate = self.plan.lr * SCHEDULES[self.plan.schedule](self.tuning.stage(done))
+        side = side_at(done, full=min(batch.images.shape[2:]), first=self.plan.progressive)
+        batch = batch._replace(images=shrink(batch.images, side))
         try:
             outcome = self.learner.step(batch, lr=rate, progress=done)
         except NotFiniteError as error:
@@ -158,8 +186,8 @@ class _Trainer:
         every = self.plan.checkpoint_every
         return every > 0 and step % every == 0
 
-    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> None:
-        """Look at the watched split and record the epoch."""
+    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Best:
+        """Look at the watched split, record the epoch, keep its weights if they are asked for and the best."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -170,16 +198,28 @@ class _Trainer:
             "seconds": round(seconds, 3),
         }
         line = f"epoch {epoch + 1}: loss {loss:.4f}, {metric.name} {metric.text(score)}"
+        best = position.best
         if self.job.watched:
             split, loader = self.job.watched
             scores = self._evaluate(split, loader, position.step)
             values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
             line += f"; {split} {metric.text(scores.score)}"
+            best = self._best(best, scores.loss, position.step)
         self.record.write("epoch", values)
         self.job.progress.say(line)
+        return best
 
-    def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
-        scores = evaluate(self.model, loader.evaluation(), self.job.task)
+    def _best(self, best: Best, loss: float, step: int) -> Best:
+        """Return the best with this epoch's loss seen; where it is the best, its weights are written."""
+        if not self.plan.patience:
+            return best
+        best = best.after(loss, step)
+        if best.step == step:
+            save_best(self.job.folder, step, self.model.state_dict())
+        return best
+
+    def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
+        scores = evaluate(self.model, loader.evaluation(), task or self.job.task)
         if not math.isfinite(scores.loss):
             raise self._diverged(f"the {split} loss became {scores.loss}", step)
         return scores
@@ -190,7 +230,7 @@ class _Trainer:
         if not all(tensor.isfinite().all() for tensor in [*model.values(), *learner.values()]):
             raise self._diverged("the weights became infinite", position.step)
         self.record.sync()
-        state = {**vars(position), "record_length": self.record.length}
+        state = {**asdict(position), "record_length": self.record.length}
         checkpoint = Checkpoint(model=model, optimizer=learner, state=state)
         save_checkpoint(self.job.folder / "checkpoints", position.step, checkpoint)
 
@@ -213,7 +253,14 @@ def _learner(model: nn.Module, job: Job) -> Learner:
         return ByRule(model, job.task, job.rule(model))
     plan = job.recipe.train
     hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
-    return BackPropagation(model, job.task, make_optimizer(plan.optimizer, model, hyper))
+    optimizer = make_optimizer(plan.optimizer, model, hyper)
+    _tuning(model, job).lower_rates(optimizer)
+    return BackPropagation(model, job.task, optimizer)
+
+
+def _tuning(model: nn.Module, job: Job) -> FineTuning:
+    plan = job.recipe.train
+    return FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
 
 
 def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
@@ -226,7 +273,8 @@ def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
     try:
         model.load_state_dict(dict(found.checkpoint.model))
         learner.restore(found.checkpoint.optimizer)
-        position = Position(**found.checkpoint.state)
+        state = found.checkpoint.state
+        position = Position(**{**state, "best": Best(**state.get("best", {}))})
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."

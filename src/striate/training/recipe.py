@@ -18,6 +18,7 @@ from striate.durable import write_file
 from striate.errors import DataError, UsageError, unknown
 from striate.tasks.regression import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
+from striate.training.dropout import OWN_DROPOUT
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 
@@ -35,7 +36,15 @@ FIRST_PRESETS = {
     "photos": Augment(shift=0.1, flip=True),
 }
 # Setting -> the least value it may have.
-LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
+LEAST = {
+    "epochs": 1,
+    "batch": 1,
+    "lr": 0,
+    "momentum": 0,
+    "weight_decay": 0,
+    "checkpoint_every": 0,
+    "patience": 0,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +55,10 @@ class Plan:
     `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
     `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
     count in the loss, `sampling` how often they are drawn.
+    `frozen` is the share of the run in which only the head learns, `body_lr` what of the rate the rest gets (see
+    FineTuning); `patience` counts epochs without a better watched loss, 0 meaning that the last weights are the
+    result; `progressive` is the share of the side that pictures start with. `calibrate` fits probabilities to the
+    validation pictures. `dropout` replaces the network's own, which -1 leaves.
     """
 
     epochs: int
@@ -64,6 +77,12 @@ class Plan:
     cutmix: float = 0.0
     class_weights: str = "none"
     sampling: str = "natural"
+    frozen: float = 0.0
+    body_lr: float = 1.0
+    patience: int = 0
+    progressive: float = 1.0
+    calibrate: bool = True
+    dropout: float = OWN_DROPOUT
 
     def __post_init__(self) -> None:
         Mix(mixup=self.mixup, cutmix=self.cutmix)
@@ -82,6 +101,13 @@ class Plan:
         for name in ("momentum", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
+        for name in ("frozen", "body_lr"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 0 to 1.")
+        if not 0 < self.progressive <= 1:
+            raise UsageError(f"progressive is {self.progressive}; it must be over 0 and at most 1.")
+        if self.dropout != OWN_DROPOUT and not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout is {self.dropout}; it must be at least 0 and under 1.")
 
 
 @dataclass(frozen=True, kw_only=True)

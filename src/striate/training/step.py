@@ -61,7 +61,7 @@ class BackPropagation:
         loss = self._task.loss(outputs, batch.labels)
         value = _finite(loss)
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()

@@ -30,6 +30,8 @@ LAYOUT = {DEFAULT_NET: "channels_last"}
 RATES = {"norms": 0.1, "no norms, few layers": 0.05, "no norms, many layers": 0.01}
 ADAMW_RATE = 0.002
 FINE_TUNING_RATE = 0.01
+# Where layers below the head learn more slowly, or not: the head's, whose inputs are hundreds of trained features.
+HEAD_RATE = 0.02
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
 DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
@@ -291,7 +293,7 @@ def _fine_tuning(settings: Settings, facts: Facts) -> tuple[dict[str, Any], list
 def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
     """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam.
 
-    From given weights it is a tenth, unless the layers below the head have a lower one (`lowered`), or none.
+    From given weights it is lower, the more so where the layers below the head have no lower one (`lowered`).
     """
     if facts.own_rate is not None:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
@@ -299,8 +301,9 @@ def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
     if optimizer == "adamw":
         rate = ADAMW_RATE / 10 if facts.pretrained and not lowered else ADAMW_RATE
         return Chosen("lr", rate * share**0.5, f"for adamw at batch {batch}")
-    if facts.pretrained and not lowered:
-        return Chosen("lr", FINE_TUNING_RATE * share, f"for {optimizer} at batch {batch}, from given weights")
+    if facts.pretrained:
+        rate = HEAD_RATE if lowered else FINE_TUNING_RATE
+        return Chosen("lr", rate * share, f"for {optimizer} at batch {batch}, from given weights")
     kind = (
         "norms"
         if facts.normed

@@ -9,8 +9,8 @@ from torch import Tensor
 from striate.errors import DataError
 from striate.training.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 
-# Below the checkpoints, and kept as they are: as many generations, each whole or not there.
-BEST = Path("checkpoints", "best")
+# Kept as checkpoints are: as many generations, each whole or not there.
+BEST = "best"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from striate.errors import DataError
+from striate.training.stopping import Best, load_best, save_best
+
+
+def test_the_best_is_the_first_of_the_least_losses_and_the_epochs_since_are_counted() -> None:
+    best = Best()
+    told = []
+    for step, loss in enumerate((3.0, 2.0, 2.5, 2.0, 1.0, 1.5), 1):
+        best = best.after(loss, step)
+        told.append((best.loss, best.step, best.waited))
+    assert told == [(3, 1, 0), (2, 2, 0), (2, 2, 1), (2, 2, 2), (1, 5, 0), (1, 5, 1)]
+
+
+@pytest.mark.parametrize(
+    ("patience", "waited", "over"), [(0, 9, False), (3, 2, False), (3, 3, True), (1, 1, True)]
+)
+def test_a_run_is_over_once_so_many_epochs_were_in_vain(patience: int, waited: int, over: bool) -> None:
+    assert Best(1.0, 5, waited).is_over(patience) is over
+
+
+def test_the_best_of_the_two_last_checkpoints_are_kept(tmp_path: Path) -> None:
+    for step in (2, 4, 6):
+        save_best(tmp_path, step, {"w": torch.full((2,), float(step))})
+    assert load_best(tmp_path, 6)["w"].tolist() == [6, 6]
+    assert load_best(tmp_path, 4)["w"].tolist() == [4, 4]
+    with pytest.raises(DataError) as raised:
+        load_best(tmp_path, 2)
+    assert str(raised.value) == (
+        f"{tmp_path}: the best weights, of step 2, cannot be read. Restore {tmp_path / 'best'} from a copy."
+    )
+
+
+def test_damaged_best_weights_are_refused(tmp_path: Path) -> None:
+    save_best(tmp_path, 2, {"w": torch.ones(2)})
+    path = tmp_path / "best" / "0000000002" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(DataError, match=r"the best weights, of step 2, cannot be read"):
+        load_best(tmp_path, 2)

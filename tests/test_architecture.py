@@ -34,9 +34,11 @@ MAY_IMPORT = {
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
-    # The weights a network starts from.
-    "starting": {"nets", "data"},
-    "preparation": {*BELOW_RUN, "starting", "network", "training", "tracing", "run"},
+    # Every picture looked at once, without torch; and its page, with what the network would see.
+    "checking": {"cache", "durable", "data"},
+    "check_page": {"checking", "durable", "data", "look", "training"},
+    "reading": {*BELOW_RUN, "training"},
+    "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
     "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},

@@ -75,8 +75,15 @@ class Preprocess:
 
     def row(self, picture: Encoded | Image.Image) -> Pixels:
         """Return the resized pixels (H, W, C), uint8 or uint16 by `depth`; raises BadPicture."""
+        return self.fitted(self.decoded(picture))
+
+    def decoded(self, picture: Encoded | Image.Image) -> Pixels:
+        """Return upright pixels (H, W[, C]) not yet resized; raises BadPicture."""
         at_least = self.size if self.rough else (0, 0)
-        decoded = decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+        return decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+
+    def fitted(self, decoded: Pixels) -> Pixels:
+        """Return decoded pixels resized to (H, W, C)."""
         if self.rough and decoded.dtype == np.uint8 and decoded.shape[:2] != self.size:
             return _resized_roughly(decoded, self.size, self.fit)
         pixels = resize(decoded, size=self.size, fit=self.fit)
@@ -123,8 +130,9 @@ def _resized_roughly(pixels: Pixels, size: tuple[int, int], fit: Fit) -> Pixels:
     if fit == "crop":
         left, top, right, bottom = map(round, _middle(pixels.shape[:2], size))
         pixels = pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
-    planes = torch.from_numpy(np.require(pixels, requirements="W").reshape(*pixels.shape[:2], -1))
-    images = planes.permute(2, 0, 1)[None]
+    # A batch of one whose channels come last, whole in memory, is what torch's filter is quickest with.
+    batch = np.require(pixels.reshape(1, *pixels.shape[:2], -1), requirements=["C", "W"])
+    images = torch.from_numpy(batch).permute(0, 3, 1, 2)
     return interpolate(images, size=size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 

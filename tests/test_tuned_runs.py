@@ -1,6 +1,7 @@
 """Whole runs that freeze, stop early, grow their pictures and calibrate."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -126,12 +127,27 @@ def test_a_run_ends_after_so_many_epochs_in_vain_with_the_best_weights(overfitte
 
 def test_a_run_that_had_stopped_early_is_not_trained_on(overfitted: striate.Run) -> None:
     before, lines_before = weights_of(overfitted).read_bytes(), overfitted.metrics
-    for path in (overfitted.folder / "model").iterdir():
-        path.unlink()
-    (overfitted.folder / "model").rmdir()
+    shutil.rmtree(overfitted.folder / "model")
     again = striate.resume(overfitted.folder)
     assert weights_of(again).read_bytes() == before
     assert again.metrics == lines_before
+
+
+def test_a_run_killed_between_the_best_weights_and_their_checkpoint_ends_the_same(tmp_path: Path) -> None:
+    settings = replace(SMALL, epochs=3, patience=3, lr=0.01)
+    data = pictures(tmp_path / "data", count=40, noise=40)
+    run = striate.train(data, settings=settings, out=tmp_path / "run")
+    (result,) = lines(run, "result")
+    assert result["epoch"] == 3  # so that the last weights written are the best
+    before, lines_before = weights_of(run).read_bytes(), lines(run, "epoch")
+    newest = max(path for path in (run.folder / "checkpoints").iterdir() if path.is_dir())
+    assert (run.folder / "best" / newest.name).is_dir()
+    shutil.rmtree(newest)
+    shutil.rmtree(run.folder / "model")
+    again = striate.resume(run.folder)
+    assert weights_of(again).read_bytes() == before
+    assert lines(again, "epoch") == lines_before
+    assert lines(again, "result") == [result]
 
 
 def test_patience_never_looks_at_the_test_pictures(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from striate.data.progress import Progress
 from striate.data.reader import Reader
 from striate.data.split import stratified_split
 from striate.data.store import Store
-from striate.errors import DataError, command
+from striate.errors import DataError, UsageError, command
 from striate.nets.catalog import CATALOG
 from striate.training.choice import DEFAULT_NET, Settings, choose_side, resolve_augment
 

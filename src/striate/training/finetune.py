@@ -36,16 +36,15 @@ class FineTuning:
     def set(self, progress: float) -> None:
         """Freeze the body or let it learn, as it shall be at `progress` from 0 to 1.
 
-        Frozen batch norms work as in use: were they to normalise by the batch and follow its mean, the body would
-        change under a head that has learned it.
+        Batch norms work as in use, by the mean and variance they came with, also when everything learns: those of
+        small batches of few pictures lose what the weights know (docs/log.md has the measurement).
         """
-        if not self._frozen:
+        if not self._frozen and self._body_lr == 1:
             return
-        learns = progress >= self._frozen
         for parameter in self._body:
-            parameter.requires_grad_(learns)
+            parameter.requires_grad_(progress >= self._frozen)
         for norm in self._norms:
-            norm.train(learns)
+            norm.eval()
 
     def stage(self, progress: float) -> float:
         """Return how much of the stage is done, the head's or that of everything: a schedule begins anew in each."""

@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "rule": set(),
     # Files that are whole or not there.
     "durable": set(),
+    # How the process keeps its memory.
+    "heap": set(),
     # Where leaves that need an optional dependency are imported.
     "extras": set(),
     # Where what can be made again is kept.
@@ -39,7 +41,7 @@ MAY_IMPORT = {
     "check_page": {"checking", "durable", "data", "look", "training"},
     "reading": {*BELOW_RUN, "training"},
     "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
-    "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    "workbench": {"durable", "heap", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

@@ -17,8 +17,9 @@ from PIL import Image
 from stores import same
 
 from striate.cache import cache_folder
+from striate.data import pack as pack_module
 from striate.data import store as store_module
-from striate.data.files import FilePictures, file_pictures
+from striate.data.files import FilePictures
 from striate.data.folder import open_folder
 from striate.data.pack import ENTRY, INDEX, ROWS, Place, place_of_pack, read_index
 from striate.data.preprocess import Preprocess
@@ -192,6 +193,29 @@ def test_another_size_fit_or_data_set_has_a_pack_of_its_own(tmp_path: Path) -> N
     assert len({folder(one) for one in [PREPROCESS, *others]} | {folder(PREPROCESS, "b")}) == 7
 
 
+def test_rows_that_may_not_have_reached_the_disk_are_not_trusted_after_the_machine_was_started_anew(
+    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed(watched(photos).subset(np.arange(8)), place)
+    packed(watched(photos), place)  # settles the first 8, and adds 12
+    (tmp_path / "boot").write_text("01234567-89ab-cdef-0123-456789abcdef\n")
+    monkeypatch.setattr(pack_module, "BOOT", tmp_path / "boot")
+    later = watched(photos)
+    assert len(read_index(place)) == 8
+    assert same(packed(later, place), in_memory(photos))
+    assert len(later.read_names) == 12
+
+
+def test_where_a_new_start_cannot_be_told_rows_reach_the_disk_before_the_index(
+    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_module, "BOOT", tmp_path / "none")
+    packed(watched(photos), place)
+    again = watched(photos)
+    assert same(packed(again, place), in_memory(photos))
+    assert again.read_names == []
+
+
 # --- crashes and other processes
 
 
@@ -291,15 +315,3 @@ def test_without_packs_pictures_are_decoded_each_time(photos: Path, monkeypatch:
     before = len(pictures.read_names)
     store.take(np.array([3, 1]))
     assert len(pictures.read_names) == before + 2
-
-
-def test_a_million_files_cost_under_200_bytes_each() -> None:
-    count = 200_000
-    files = [f"class_{i % 1000:04}/picture_{i:08}.jpg" for i in range(count)]
-    pictures = file_pictures(Path(), files, files, np.zeros(count, np.int64))
-    index = np.zeros(count, ENTRY)
-    held = (
-        pictures.files.nbytes + pictures.labels.nbytes + index.nbytes
-    )  # the store's: names, labels, places, digests
-    held += count * (8 + 16 + 8)  # places in the pack, digests, ids
-    assert held / count < 200

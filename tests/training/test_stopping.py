@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from striate.errors import DataError
+from striate.training.checkpoint import Checkpoint, save_checkpoint
 from striate.training.stopping import Best, load_best, save_best
 
 
@@ -23,11 +24,22 @@ def test_a_run_is_over_once_so_many_epochs_were_in_vain(patience: int, waited: i
     assert Best(1.0, 5, waited).is_over(patience) is over
 
 
-def test_the_best_of_the_two_last_checkpoints_are_kept(tmp_path: Path) -> None:
-    for step in (2, 4, 6):
-        save_best(tmp_path, step, {"w": torch.full((2,), float(step))})
-    assert load_best(tmp_path, 6)["w"].tolist() == [6, 6]
-    assert load_best(tmp_path, 4)["w"].tolist() == [4, 4]
+def test_weights_stay_as_long_as_a_checkpoint_names_them(tmp_path: Path) -> None:
+    weights = {"w": torch.zeros(2)}
+    for step, best in ((2, 2), (4, 2), (6, 6)):
+        if step == best:
+            save_best(tmp_path, step, {"w": torch.full((2,), float(step))})
+        state = {"step": step, "best": {"step": best}}
+        save_checkpoint(tmp_path / "checkpoints", step, Checkpoint(model=weights, optimizer={}, state=state))
+    # The checkpoints left are those of 4, whose best is that of 2, and of 6.
+    assert [load_best(tmp_path, step)["w"].tolist() for step in (2, 6)] == [[2, 2], [6, 6]]
+    for step in (8, 10):
+        save_best(tmp_path, step, weights)
+        state = {"step": step, "best": {"step": step}}
+        save_checkpoint(tmp_path / "checkpoints", step, Checkpoint(model=weights, optimizer={}, state=state))
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
+        f"{step:010d}" for step in (6, 8, 10)
+    ]
     with pytest.raises(DataError) as raised:
         load_best(tmp_path, 2)
     assert str(raised.value) == (

@@ -146,6 +146,30 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     show_default=True,
     help="Steps between checkpoints; 0: at each epoch's end.",
 )
+@click.option(
+    "--accumulate",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Parts in which a batch goes through the network, to need less memory.",
+)
+@click.option(
+    "--clip-norm", type=float, default=0, show_default=True, help="Longest gradient of a step; 0: any length."
+)
+@click.option(
+    "--ema",
+    type=float,
+    default=0,
+    show_default=True,
+    help="Score and save a moving average of the weights: its decay, such as 0.999; 0: the last weights.",
+)
+@click.option(
+    "--on-divergence",
+    type=click.Choice(["rollback", "stop"]),
+    default="rollback",
+    show_default=True,
+    help="Where a number is no longer finite: go back with a lower rate, or stop.",
+)
 @click.option("--threads", type=int, default=4, show_default=True, help="Threads that decode pictures.")
 @click.option(
     "--allow-bad", is_flag=True, help="Train on although more than 1 % of the pictures cannot be read."

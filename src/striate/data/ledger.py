@@ -4,11 +4,9 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import PIL
 import simplejpeg
 from numpy.typing import NDArray
 
+from striate.data.ahead import in_order
 from striate.data.decode import BadPicture, decode
 from striate.data.digest import digest_of
 from striate.data.draw import ids_of
@@ -30,8 +29,6 @@ from striate.durable import write_file
 FORM = f"1 Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
 # A fingerprint needs no more of a picture than this, and of a large JPEG less is decoded in half the time.
 SEEN_AT = (128, 128)
-# Pictures handed to the threads at a time, so that a large set is not queued whole.
-CHUNK = 512
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,12 @@ def save_ledgers(ledgers: Iterable[Ledger], path: Path) -> None:
 def inspect(pictures: Pictures, ledger: Ledger, *, threads: int, progress: Progress) -> Ledger:
     """Read and decode the pictures the ledger knows nothing of, with a pool of threads, and return it filled."""
 
-    def look(index: int) -> tuple[int, Row, str]:
-        return (index, *look_at(pictures, index))
+    missing = ledger.missing.tolist()
 
-    for index, row, reason in _in_order(look, ledger.missing.tolist(), threads):
+    def look(place: int) -> tuple[Row, str]:
+        return look_at(pictures, missing[place])
+
+    for index, (row, reason) in zip(missing, in_order(look, len(missing), threads=threads), strict=True):
         ledger.enter(index, row, reason)
         progress.advance(1)
     return ledger
@@ -179,13 +178,3 @@ def _stamp(pictures: Pictures, index: int) -> int:
         return pictures.stamp(index)
     except OSError:
         return 0
-
-
-def _in_order(
-    look: Callable[[int], tuple[int, Row, str]], indices: list[int], threads: int
-) -> Iterator[tuple[int, Row, str]]:
-    """Yield look(i) of each index, as computed by a pool of threads."""
-    waiting = iter(indices)
-    with ThreadPoolExecutor(threads, thread_name_prefix="inspect") as pool:
-        while chunk := list(islice(waiting, CHUNK)):
-            yield from pool.map(look, chunk)

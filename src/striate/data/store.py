@@ -1,10 +1,8 @@
 """The decoded pictures of one split with their labels: each file is read and decoded once, before training."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from striate.data.ahead import in_order
 from striate.data.decode import BadPicture
 from striate.data.digest import DIGEST_BYTES, digest_of
 from striate.data.draw import Ids, ids_of
@@ -122,7 +121,7 @@ class Decoder:
             return Outcome(digest, animated=is_animated(encoded))
 
         digests = np.zeros((len(indices), DIGEST_BYTES), np.uint8)
-        for place, outcome in enumerate(_in_order(load, len(indices), self.threads)):
+        for place, outcome in enumerate(in_order(load, len(indices), threads=self.threads)):
             digests[place] = np.frombuffer(outcome.digest, np.uint8)
             if outcome.reason:
                 self.bad[int(indices[place])] = outcome.reason
@@ -200,6 +199,7 @@ def fill_packed(
 
     with writing(place, waiting=waiting) as writer:
         missing = np.flatnonzero(find(writer.index, ids, stamps) < 0)
+        writer.settle()
         if len(missing):
             make_room(place, len(missing) * place.row_bytes)
         progress.advance(len(pictures) - len(missing))
@@ -240,14 +240,6 @@ def _stamps(pictures: Pictures) -> NDArray[np.uint64]:
 
 def _chunks(indices: Indices, size: int) -> Iterator[Indices]:
     return (indices[start : start + size] for start in range(0, len(indices), size))
-
-
-def _in_order(load: Callable[[int], Outcome], total: int, threads: int) -> Iterator[Outcome]:
-    """Yield load(0), load(1), ... as computed by a pool of threads."""
-    indices = iter(range(total))
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-        while chunk := list(islice(indices, CHUNK)):
-            yield from pool.map(load, chunk)
 
 
 def mean_and_std(store: Store) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -133,12 +133,13 @@ def answered(model: nn.Module, images: Tensor, task: Task[Any, Any], *, flip: bo
     return task.merged([outputs, model(images.flip(3))]) if flip else outputs
 
 
-def collect(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Return the outputs (N, K) of a network in eval mode and the labels of batches of (images, labels)."""
+def calibrate(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[Any, Any]
+) -> Calibration:
+    """Return what validation batches of (images, labels) say of a network's probabilities, found in eval mode."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         pairs = [(model(images), labels) for images, labels in batches]
     model.train(was_training)
-    outputs, labels = map(torch.cat, zip(*pairs, strict=True))
-    return outputs, labels
+    return task.calibration(*map(torch.cat, zip(*pairs, strict=True)))

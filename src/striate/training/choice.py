@@ -40,15 +40,17 @@ USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
 LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
 OF_BACK_PROPAGATION = (
-    "optimizer",
-    "momentum",
-    "weight_decay",
-    "label_smoothing",
-    "class_weights",
-    "freeze",
-    "body_lr",
-)
-OFF = {"label_smoothing": 0.0, "class_weights": "none", "sampling": "natural", "freeze": "auto"}
+    "optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights", "accumulate", "clip_norm",
+    "freeze", "body_lr",
+)  # fmt: skip
+OFF = {
+    "label_smoothing": 0.0,
+    "class_weights": "none",
+    "sampling": "natural",
+    "accumulate": 1,
+    "clip_norm": 0.0,
+    "freeze": "auto",
+}
 OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
 
@@ -62,7 +64,9 @@ class Settings:
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
-    more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
+    more in the loss; `sampling` (natural, balanced) has them drawn as often as others. `accumulate` parts of a batch
+    go through the network one after another; `clip_norm` is the longest gradient, `ema` the decay of the average of
+    the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'.
 
     With weights to start from, `freeze` (none, body, auto) says whether the layers below the head stay as they are:
     never, always, or until a new head has learned; `body_lr` is their share of the rate afterwards. `patience` ends
@@ -93,6 +97,10 @@ class Settings:
     layout: str | None = None
     seed: int = 0
     checkpoint_every: int = 0
+    accumulate: int = 1
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    on_divergence: str = "rollback"
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
@@ -198,15 +206,9 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
     kept = (
-        "schedule",
-        "checkpoint_every",
-        "mixup",
-        "cutmix",
-        "patience",
-        "progressive",
-        "calibrate",
-        "dropout",
-    )
+        "schedule", "checkpoint_every", "mixup", "cutmix", "accumulate", "clip_norm", "ema", "on_divergence",
+        "patience", "progressive", "calibrate", "dropout",
+    )  # fmt: skip
     values |= {name: getattr(settings, name) for name in kept}
     for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
         given = getattr(settings, name)

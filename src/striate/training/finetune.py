@@ -46,6 +46,11 @@ class FineTuning:
         for norm in self._norms:
             norm.eval()
 
+    def thaw(self) -> None:
+        """Let everything learn that ever does, as an optimizer is made of it."""
+        for parameter in self._body:
+            parameter.requires_grad_()
+
     def stage(self, progress: float) -> float:
         """Return how much of the stage is done, the head's or that of everything: a schedule begins anew in each."""
         if progress < self._frozen:

@@ -1,11 +1,14 @@
-"""The training loop: plain, resumable at any step, stopped by numbers that are not finite."""
+"""The training loop: plain, resumable at any step, and never on with numbers that are not finite.
+
+A rollback is a resume: where to go back to is written down, and the run is taken up from its folder as after a kill.
+"""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -14,20 +17,26 @@ from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
 from striate.data.progress import Progress
-from striate.errors import DataError, DivergedError, Interrupted, command
+from striate.errors import DataError, Interrupted, command
 from striate.rule import LearningRule
 from striate.tasks.calibration import Calibration
-from striate.tasks.task import AnyTask, Scores, collect, evaluate
-from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from striate.tasks.task import AnyTask, Scores, calibrate, evaluate
+from striate.training.checkpoint import KEEP, checkpoint_states, drop_after, load_checkpoint, save_checkpoint
+from striate.training.divergence import Divergence, bad_input, given_up, stopped
 from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
+from striate.training.memory import NoRoomError, memory_errors, no_memory, no_room_errors, release
 from striate.training.optim import Hyper, make_optimizer
 from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
+from striate.training.recovery import LOWER, MOST_ROLLBACKS, Recovery, Rollback, Split, load_recovery
 from striate.training.schedule import SCHEDULES
-from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome
+from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome, parts
 from striate.training.stopping import Best, load_best, save_best
+from striate.training.trainee import Trainee
+
+T = TypeVar("T")
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
@@ -36,10 +45,10 @@ LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 class Job:
     """What is trained on what, and the run folder it is written to.
 
-    `watched` is the split looked at after each epoch, `final` the one scored at the end; nothing is chosen by either,
-    but for the best epoch by `watched` where the recipe has a patience. Probabilities are fitted to `watched` where it
-    is the validation split. `rule` makes the network's own way to learn; None: back-propagation with the recipe's
-    optimizer. `head` names the parameters of the last layer, by which fine-tuning begins.
+    `watched` is the split looked at after each epoch, `final` the one scored at the end. Nothing is chosen by either,
+    but the best epoch by `watched` where the recipe has a patience; probabilities are fitted to it where it is 'val'.
+    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer. `head` names the
+    parameters by which fine-tuning begins.
     """
 
     recipe: Recipe
@@ -57,13 +66,19 @@ class Job:
         """The steps of the whole run."""
         return self.recipe.train.epochs * self.train.steps
 
+    def is_regular(self, step: int) -> bool:
+        """Say whether a checkpoint is due after `step` steps, whatever else may be saved."""
+        every = self.recipe.train.checkpoint_every
+        return step % self.train.steps == 0 or (every > 0 and step % every == 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
     """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
 
     `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved; `best` is kept where the recipe has a patience.
+    metrics.jsonl when the position was saved, `rollbacks` how often the run had gone back by then;
+    `best` is kept where the recipe has a patience.
     """
 
     step: int = 0
@@ -71,6 +86,7 @@ class Position:
     right: float = 0
     seen: int = 0
     record_length: int = 0
+    rollbacks: int = 0
     best: Best = field(default_factory=Best)
 
     def after(self, outcome: Outcome, count: int) -> "Position":
@@ -88,32 +104,94 @@ def fit(model: nn.Module, job: Job) -> Calibration:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
     Returns what the validation pictures say of its probabilities.
-    Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a loss or a weight is not finite,
-    StorageError where the disk is full.
+    Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a number is not finite and going back is not
+    asked for or does not help, StorageError where there is no room on disk or in memory.
     """
     model.to(memory_format=LAYOUTS[job.recipe.train.layout])  # type: ignore[call-overload]  # torch's stubs lack it
-    learner = _learner(model, job)
-    position = _restored(model, learner, job)
-    with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, StopSignal() as stop:
-        trainer = _Trainer(model, learner, job, record, stop)
-        while position.step < job.steps and not position.best.is_over(job.recipe.train.patience):
-            position = trainer.epoch(position)
-        return trainer.finish(position)
+    plan = job.recipe.train
+    tuning = FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
+    with StopSignal() as stop, memory_errors(job.folder):
+        while True:
+            ended = _train(model, tuning, job, stop)
+            if isinstance(ended, Calibration):
+                return ended
+            _roll_back(job, ended)
+            del ended  # whose traceback holds what was trained
+
+
+def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Calibration | Divergence:
+    """Train from where the run folder stands to the end, or return where numbers were not finite."""
+    recovery = load_recovery(job.folder)
+    if recovery.given_up:
+        raise given_up(job.folder, recovery, lr=job.recipe.train.lr)
+    trainee = Trainee(model, _learner(model, tuning, job), ema=job.recipe.train.ema)
+    position = _restored(trainee, job, recovery)
+    with Record(job.folder / "metrics.jsonl", length=position.record_length) as record:
+        trainer = _Trainer(trainee, tuning, job, recovery, record, stop)
+        try:
+            position = trainer.begin(position)
+            while position.step < job.steps and not position.best.is_over(job.recipe.train.patience):
+                position = trainer.epoch(position)
+            return trainer.finish(position)
+        except Divergence as divergence:
+            return divergence
+
+
+def _roll_back(job: Job, divergence: Divergence) -> None:
+    """Write down where the run goes back to; raises DivergedError where it shall not, or has too often."""
+    if not divergence.by_rate:
+        raise bad_input(job.folder, divergence)
+    recovery, plan = load_recovery(job.folder), job.recipe.train
+    if len(recovery.rollbacks) == MOST_ROLLBACKS:
+        recovery = replace(recovery, given_up=str(divergence))
+        recovery.save(job.folder)
+        raise given_up(job.folder, recovery, lr=plan.lr)
+    states = filter(recovery.counts, checkpoint_states(job.folder / "checkpoints"))
+    steps = [state["step"] for state in states if job.is_regular(state["step"])][:KEEP]
+    back = Rollback(divergence.step, recovery.target(steps), divergence.reason)
+    recovery = recovery.going_back(back)
+    recovery.save(job.folder)
+    # Without a checkpoint the way back is to fresh weights, which whoever resumes the run makes.
+    if plan.on_divergence == "stop" or not steps:
+        raise stopped(job.folder, divergence, recovery, lr=plan.lr)
 
 
 class _Trainer:
     """The loop's working parts, gathered so that each method is of one breath."""
 
     def __init__(
-        self, model: nn.Module, learner: Learner, job: Job, record: Record, stop: StopSignal
+        self,
+        trainee: Trainee,
+        tuning: FineTuning,
+        job: Job,
+        recovery: Recovery,
+        record: Record,
+        stop: StopSignal,
     ) -> None:
-        self.model = model
-        self.learner = learner
+        self.trainee = trainee
+        self.tuning = tuning
         self.job = job
+        self.recovery = recovery
         self.record = record
         self.stop = stop
         self.plan = job.recipe.train
-        self.tuning = _tuning(model, job)
+        self.at_once = math.ceil(self.plan.batch / self.plan.accumulate)
+        self.scored_at_once: int | None = None
+
+    def begin(self, position: Position) -> Position:
+        """Record the rollbacks since a position was saved, and save the first one to have a place to go back to."""
+        new = self.recovery.rollbacks[position.rollbacks :]
+        for number, back in enumerate(new, position.rollbacks + 1):
+            rate = self.plan.lr * LOWER**number
+            values = {"step": back.left, "to": back.to, "reason": back.reason, "lr": rate}
+            self.record.write("rollback", values)
+            self.job.progress.say(
+                f"{back.reason} at step {back.left}: back to step {back.to} with a peak rate of {rate:.4g}"
+            )
+        self.at_once = self.recovery.at_once(position.step, most=self.at_once)
+        if position == Position() and self.plan.on_divergence == "rollback":
+            self._save(position)
+        return replace(position, rollbacks=len(self.recovery.rollbacks))
 
     def epoch(self, position: Position) -> Position:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
@@ -124,57 +202,55 @@ class _Trainer:
         )
         job.progress.advance(position.seen)
         started = time.perf_counter()
-        self.model.train()
+        self.trainee.model.train()
         mix = Mix(mixup=self.plan.mixup, cutmix=self.plan.cutmix, classes=len(job.task.classes))
         for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
-            if position.step % steps and (self.stop.asked or self._is_due(position.step)):
+            if position.step % steps and (self.stop.asked or job.is_regular(position.step)):
                 self._save(position)
                 self._stop_if_asked(position)
         best = self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = Position(step=position.step, best=best)
+        position = Position(step=position.step, rollbacks=position.rollbacks, best=best)
         self._save(position)
         self._stop_if_asked(position)
         return position
 
     def finish(self, position: Position) -> Calibration:
-        """Take the best weights where they were asked for, calibrate, score the final split and record it."""
+        """Calibrate, score the final split and record it; what is left in the network is the result."""
         best: dict[str, Any] = {}
         if self.plan.patience:
             best = {"epoch": position.best.step // self.job.train.steps}
-            self.model.load_state_dict(dict(load_best(self.job.folder, position.best.step)))
+            self.trainee.take(load_best(self.job.folder, position.best.step))
             self.job.progress.say(
                 f"the best of {position.step // self.job.train.steps} epochs was {best['epoch']}"
             )
         calibration = self._calibration()
-        if self.job.final is None:
-            return calibration
-        split, loader = self.job.final
-        scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
-        values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
-        self.record.write("result", values)
-        self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
+        if self.job.final is not None:
+            split, loader = self.job.final
+            scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
+            values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
+            self.record.write("result", values)
+            self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
+        self.trainee.settle()
         return calibration
 
     def _calibration(self) -> Calibration:
         """Fit the probabilities to the validation pictures; where there are none, they stay."""
         if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
             return Calibration()
-        return self.job.task.calibration(*collect(self.model, self.job.watched[1].evaluation()))
+        return self._seen(
+            self.job.watched[1], lambda model, batches: calibrate(model, batches, self.job.task)
+        )
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
-        torch.manual_seed(key("step", seed=self.job.recipe.seed, step=position.step))
         done = position.step / self.job.steps
         self.tuning.set(done)
-        rate = self.plan.lr * SCHEDULES[self.plan.schedule](self.tuning.stage(done))
+        rate = self.plan.lr * self.recovery.rate * SCHEDULES[self.plan.schedule](self.tuning.stage(done))
         side = side_at(done, full=min(batch.images.shape[2:]), first=self.plan.progressive)
         batch = batch._replace(images=shrink(batch.images, side))
-        try:
-            outcome = self.learner.step(batch, lr=rate, progress=done)
-        except NotFiniteError as error:
-            raise self._diverged(f"the loss became {error.loss}", position.step + 1) from error
+        outcome = self._learn(batch, position.step, rate)
         position = position.after(outcome, len(batch.labels))
         mean, score = position.loss / position.seen, position.right / position.seen
         self.job.progress.advance(len(batch.labels), loss=mean, accuracy=score)
@@ -182,12 +258,48 @@ class _Trainer:
             self.record.write("step", {"step": position.step, "loss": outcome.loss, "lr": rate})
         return position
 
-    def _is_due(self, step: int) -> bool:
-        every = self.plan.checkpoint_every
-        return every > 0 and step % every == 0
+    def _learn(self, batch: Batch, step: int, rate: float) -> Outcome:
+        """Take the step after `step` steps, on fewer pictures at a time where they do not fit in memory."""
+        while True:
+            torch.manual_seed(key("step", seed=self.job.recipe.seed, step=step))
+            self._follow_splits(step + 1)
+            try:
+                return self.trainee.learn(
+                    batch, step=step, lr=rate, progress=step / self.job.steps, at_once=self.at_once
+                )
+            except NotFiniteError as error:
+                if all(bool(tensor.isfinite().all()) for tensor in batch):
+                    raise self._divergence(str(error), step + 1) from error
+                raise self._divergence(
+                    "the batch holds numbers that are not finite", step + 1, by_rate=False
+                ) from error
+            except NoRoomError as error:
+                said = str(error)
+            self._split(step + 1, len(batch.images), said)
+
+    def _follow_splits(self, step: int) -> None:
+        """Take as many pictures at a time as recovery.json says of a step, and record where that changes."""
+        at_once = self.recovery.at_once(step, most=self.at_once)
+        if at_once == self.at_once:
+            return
+        self.at_once = at_once
+        self.record.write("split", {"step": step, "at_once": at_once})
+        self.job.progress.say(
+            f"step {step}: not enough memory, so a batch of {self.plan.batch} now goes in parts of {at_once}"
+        )
+
+    def _split(self, step: int, count: int, said: str) -> None:
+        """Halve the pictures at a time from a step of `count` on; raises StorageError where no fewer will do."""
+        release()
+        now, fewest = min(self.at_once, count), self.trainee.learner.fewest
+        fewer = max(fewest, math.ceil(now / 2))
+        if not fewest or fewer == now:
+            raise no_memory(self.job.folder, f"for a step on {now} pictures at a time ({said})")
+        self.recovery = self.recovery.splitting(Split(step, fewer))
+        self.recovery.save(self.job.folder)
 
     def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Best:
-        """Look at the watched split, record the epoch, keep its weights if they are asked for and the best."""
+        """Look at the watched split and record the epoch; return the best epoch until now, its weights kept."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -204,35 +316,43 @@ class _Trainer:
             scores = self._evaluate(split, loader, position.step)
             values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
             line += f"; {split} {metric.text(scores.score)}"
-            best = self._best(best, scores.loss, position.step)
+            best = best.after(scores.loss, position.step) if self.plan.patience else best
         self.record.write("epoch", values)
         self.job.progress.say(line)
-        return best
-
-    def _best(self, best: Best, loss: float, step: int) -> Best:
-        """Return the best with this epoch's loss seen; where it is the best, its weights are written."""
-        if not self.plan.patience:
-            return best
-        best = best.after(loss, step)
-        if best.step == step:
-            save_best(self.job.folder, step, self.model.state_dict())
+        if best.step == position.step:
+            with self.trainee.as_scored() as model:
+                save_best(self.job.folder, best.step, model.state_dict())
         return best
 
     def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
-        scores = evaluate(self.model, loader.evaluation(), task or self.job.task)
+        scores = self._seen(loader, lambda model, batches: evaluate(model, batches, task or self.job.task))
         if not math.isfinite(scores.loss):
-            raise self._diverged(f"the {split} loss became {scores.loss}", step)
+            raise self._divergence(f"the {split} loss became {scores.loss}", step)
         return scores
+
+    def _seen(self, loader: Loader, see: Callable[[nn.Module, Iterable[Batch]], T]) -> T:
+        """Return what is seen of a split, on fewer pictures at a time where they do not fit in memory."""
+        while True:
+            at_once = self.scored_at_once or loader.batch
+            batches = (part for batch in loader.evaluation() for part in parts(batch, at_once=at_once))
+            try:
+                with no_room_errors(), self.trainee.as_scored() as model:
+                    return see(model, batches)
+            except NoRoomError as error:
+                said = str(error)
+            release()
+            if at_once == 1:
+                raise no_memory(self.job.folder, f"to score one picture at a time ({said})")
+            self.scored_at_once = math.ceil(at_once / 2)
 
     def _save(self, position: Position) -> None:
         """Write a checkpoint of this position, unless a number in it is not finite."""
-        model, learner = self.model.state_dict(), self.learner.tensors()
-        if not all(tensor.isfinite().all() for tensor in [*model.values(), *learner.values()]):
-            raise self._diverged("the weights became infinite", position.step)
         self.record.sync()
-        state = {**asdict(position), "record_length": self.record.length}
-        checkpoint = Checkpoint(model=model, optimizer=learner, state=state)
-        save_checkpoint(self.job.folder / "checkpoints", position.step, checkpoint)
+        checkpoint = self.trainee.checkpoint({**asdict(position), "record_length": self.record.length})
+        if not checkpoint.is_finite:
+            raise self._divergence("the optimizer's state became infinite", position.step)
+        folder = self.job.folder / "checkpoints"
+        save_checkpoint(folder, position.step, checkpoint, regular=self.job.is_regular)
 
     def _stop_if_asked(self, position: Position) -> None:
         if self.stop.asked:
@@ -241,43 +361,38 @@ class _Trainer:
                 f"Go on with: {command('resume', self.job.folder)}"
             )
 
-    def _diverged(self, what: str, step: int) -> DivergedError:
-        return DivergedError(
-            f"{what} at step {step} of {self.job.steps}; nothing of it was saved. "
-            f"Train again with a lower rate, such as --lr {self.plan.lr / 10:g}. The run until then: {self.job.folder}"
-        )
+    def _divergence(self, reason: str, step: int, *, by_rate: bool = True) -> Divergence:
+        return Divergence(reason, step=step, steps=self.job.steps, by_rate=by_rate)
 
 
-def _learner(model: nn.Module, job: Job) -> Learner:
+def _learner(model: nn.Module, tuning: FineTuning, job: Job) -> Learner:
     if job.rule is not None:
         return ByRule(model, job.task, job.rule(model))
     plan = job.recipe.train
     hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
+    tuning.thaw()
     optimizer = make_optimizer(plan.optimizer, model, hyper)
-    _tuning(model, job).lower_rates(optimizer)
-    return BackPropagation(model, job.task, optimizer)
+    tuning.lower_rates(optimizer)
+    return BackPropagation(model, job.task, optimizer, clip_norm=plan.clip_norm)
 
 
-def _tuning(model: nn.Module, job: Job) -> FineTuning:
-    plan = job.recipe.train
-    return FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
-
-
-def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
-    """Put the newest whole checkpoint into model and learner and return its position; a fresh run starts at zero."""
-    found = load_checkpoint(job.folder / "checkpoints")
+def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
+    """Put the newest whole checkpoint that counts into the trainee and return its position, or that of a fresh run."""
+    folder = job.folder / "checkpoints"
+    found = load_checkpoint(folder, counts=recovery.counts)
     for problem in found.damaged:
         job.progress.say(f"passed over a damaged checkpoint: {problem}")
     if found.checkpoint is None:
         return Position()
     try:
-        model.load_state_dict(dict(found.checkpoint.model))
-        learner.restore(found.checkpoint.optimizer)
+        trainee.restore(found.checkpoint)
         state = found.checkpoint.state
         position = Position(**{**state, "best": Best(**state.get("best", {}))})
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."
         ) from error
+    if position.rollbacks < len(recovery.rollbacks):
+        drop_after(folder, position.step)
     job.progress.say(f"going on from step {position.step} of {job.steps}")
     return position

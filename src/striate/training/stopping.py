@@ -1,16 +1,19 @@
 """Early stopping: the weights with the least watched loss are kept, and a run ends that no longer betters it."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
-from striate.errors import DataError
-from striate.training.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
+from striate.durable import read_folder, storage_errors, write_folder
+from striate.errors import DataError, command
+from striate.training.checkpoint import checkpoint_states, tensor_bytes
 
-# Kept as checkpoints are: as many generations, each whole or not there.
 BEST = "best"
+FILE = "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,32 @@ class Best:
 
 
 def save_best(folder: Path, step: int, model: Mapping[str, Tensor]) -> None:
-    """Write a network's weights as the best of a run folder so far; raises StorageError where the disk is full.
+    """Write a network's weights below best/ of a run folder; raises StorageError where the disk is full.
 
-    It comes before the checkpoint that names it. Killed in between, a run learns the epoch again and writes the same.
+    It comes before the checkpoint that names it: killed in between, a run learns the epoch again and writes the same.
+    Weights that no checkpoint names any more are dropped.
     """
-    save_checkpoint(folder / BEST, step, Checkpoint(model=model, optimizer={}, state={}))
+    best = folder / BEST
+    states = checkpoint_states(folder / "checkpoints")
+    named = {step, *(state["best"]["step"] for state in states if "best" in state)}
+    with storage_errors(
+        best, f"go on from the checkpoint before, which is whole: {command('resume', folder)}"
+    ):
+        best.mkdir(exist_ok=True)
+        write_folder(_place(folder, step), {FILE: tensor_bytes(model)})
+        for path in {*best.iterdir()} - {_place(folder, each) for each in named}:
+            shutil.rmtree(path)
 
 
 def load_best(folder: Path, step: int) -> Mapping[str, Tensor]:
     """Return the best weights of a run folder; raises DataError where they are gone or damaged."""
     try:
-        return read_checkpoint(folder / BEST / f"{step:010d}").model
+        return tensors_from_bytes(read_folder(_place(folder, step), (FILE,))[FILE])
     except DataError as error:
         raise DataError(
             f"{folder}: the best weights, of step {step}, cannot be read. Restore {folder / BEST} from a copy."
         ) from error
+
+
+def _place(folder: Path, step: int) -> Path:
+    return folder / BEST / f"{step:010d}"

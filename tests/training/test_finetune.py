@@ -46,6 +46,15 @@ def test_batch_norms_work_as_in_use_whatever_the_mode_was(progress: float) -> No
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
+def test_a_run_that_goes_back_makes_its_optimizer_of_everything_again() -> None:
+    model = network()
+    every = learning(model)
+    tuned = tuning(model)
+    tuned.set(0.0)
+    tuned.thaw()
+    assert learning(model) == every
+
+
 def test_parameters_that_never_learned_stay_as_they_are() -> None:
     model = network()
     model.get_parameter("0.bias").requires_grad_(False)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.tasks.answer import Answer
+from striate.tasks.calibration import Calibration
 from striate.tasks.metric import Metric
 
 # What a network returns: (B, K), and in training perhaps the outputs of auxiliary heads after them.
@@ -78,6 +79,18 @@ class Task(Protocol[S_co, A_co]):
     def scores(self, *kept: Tensor) -> S_co:
         """Return the scores of what `judge` kept of every batch."""
 
+    def calibration(self, outputs: Tensor, labels: Tensor) -> Calibration:
+        """Return what outputs (N, K) on validation pictures say of the probabilities; of numbers nothing."""
+
+    def calibrated(self, calibration: Calibration) -> "Task[S_co, A_co]":
+        """Return this task with probabilities and thresholds as calibrated; losses stay as they are."""
+
+    def with_threshold(self, threshold: float) -> "Task[S_co, A_co]":
+        """Return this task with one threshold for everything; raises UsageError where it makes no sense."""
+
+    def merged(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return outputs (B, K) whose probabilities, or numbers, are the mean of those of several outputs (B, K)."""
+
     def guesses(self, outputs: Tensor, *, top: int | None) -> Sequence[Sequence[A_co]]:
         """Return the answers for each row of outputs (B, K), or only its `top` likeliest; None: as suits the task."""
 
@@ -99,16 +112,39 @@ def main_head(outputs: Outputs) -> Tensor:
     return outputs if isinstance(outputs, Tensor) else outputs[0]
 
 
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any]) -> S_co:
-    """Run a network in eval mode over batches of (images, labels) and return the scores."""
-    return task.scores(*judged(model, batches, task))
+def evaluate(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any], *, flip: bool = False
+) -> S_co:
+    """Run a network in eval mode over batches of (images, labels) and return the scores.
+
+    With `flip` it answers by each picture and its mirror image together.
+    """
+    return task.scores(*judged(model, batches, task, flip=flip))
 
 
-def judged(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[Any, Any]) -> list[Tensor]:
+def judged(
+    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[Any, Any], *, flip: bool = False
+) -> list[Tensor]:
     """Return what the task keeps of each picture, off the device; the network's training flag is put back after."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        kept = [task.judge(model(images), labels) for images, labels in batches]
+        kept = [task.judge(answered(model, images, task, flip=flip), labels) for images, labels in batches]
     model.train(was_training)
     return [torch.cat(values).cpu() for values in zip(*kept, strict=True)]
+
+
+def answered(model: nn.Module, images: Tensor, task: Task[Any, Any], *, flip: bool) -> Tensor:
+    """Return the outputs (B, K) for images (B, C, H, W): with `flip` those of pictures and mirror images, merged."""
+    outputs: Tensor = model(images)
+    return task.merged([outputs, model(images.flip(3))]) if flip else outputs
+
+
+def outputs_of(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
+    """Return a network's outputs in eval mode and the labels, off the device; its training flag is put back after."""
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        pairs = [(model(images), labels) for images, labels in batches]
+    model.train(was_training)
+    return [torch.cat(values).cpu() for values in zip(*pairs, strict=True)]

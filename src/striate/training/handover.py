@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load as tensors_from_bytes
+from torch import Tensor
 
 from striate.training.checkpoint import Checkpoint, tensor_bytes
 from striate.training.launch import tell_run
@@ -75,6 +76,11 @@ def hand_over(trainee: Trainee, state: Mapping[str, Any], ranks: Ranks) -> Mappi
     if not ranks.first:
         trainee.restore(first)
     return first.state
+
+
+def hand_over_weights(weights: Mapping[str, Tensor], ranks: Ranks) -> Mapping[str, Tensor]:
+    """Return the first rank's weights on every rank."""
+    return weights if ranks.size == 1 else tensors_from_bytes(ranks.tell(tensor_bytes(weights)))
 
 
 def hand_over_file(path: Path, ranks: Ranks) -> None:

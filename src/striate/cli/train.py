@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
+from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_run, showing
 
 
 @click.command(cls=Verb)
@@ -181,9 +181,17 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     default=True,
     help="Decode pictures each time, and keep none decoded in the cache folder.",
 )
+@click.option(
+    "--sync-bn", is_flag=True, help="Batch norms see the pictures of all processes, not of their own."
+)
+@nproc_option
+@device_option
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @json_flag
-def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
+@click.pass_obj
+def command(
+    argv: tuple[str, ...], /, data: str, out: str | None, nproc: int, as_json: bool, **settings: Any
+) -> None:
     """Train a network on DATA and write a run folder with its report.
 
     DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
@@ -192,9 +200,8 @@ def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
 
     Options may also be written as in lr=0.1.
     """
+    if striate.launch(argv, nproc=nproc):
+        return
     with showing() as progress:
         run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
-    if as_json:
-        print_json(run.summary())
-    else:
-        print(run_line(run))
+    print_run(run, as_json=as_json)

@@ -66,7 +66,8 @@ class Settings:
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
     more in the loss; `sampling` (natural, balanced) has them drawn as often as others. `accumulate` parts of a batch
     go through the network one after another; `clip_norm` is the longest gradient, `ema` the decay of the average of
-    the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'.
+    the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'. `sync_bn` lets
+    batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what is computed on.
 
     With weights to start from, `freeze` (none, body, auto) says whether the layers below the head stay as they are:
     never, always, or until a new head has learned; `body_lr` is their share of the rate afterwards. `patience` ends
@@ -104,6 +105,8 @@ class Settings:
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
+    sync_bn: bool = False
+    device: str = "auto"
     freeze: str = "auto"
     body_lr: float | None = None
     patience: int = 0
@@ -207,6 +210,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
     kept = (
         "schedule", "checkpoint_every", "mixup", "cutmix", "accumulate", "clip_norm", "ema", "on_divergence",
+        "sync_bn",
         "patience", "progressive", "calibrate", "dropout",
     )  # fmt: skip
     values |= {name: getattr(settings, name) for name in kept}

@@ -5,99 +5,56 @@ A rollback is a resume: where to go back to is written down, and the run is take
 
 import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
-from striate.data.progress import Progress
-from striate.errors import DataError, Interrupted, command
-from striate.rule import LearningRule
+from striate.errors import DataError, Interrupted, StorageError, command
 from striate.tasks.calibration import Calibration
-from striate.tasks.task import AnyTask, Scores, calibrate, evaluate
+from striate.tasks.task import AnyTask, Judge, Scores, judged
 from striate.training.checkpoint import KEEP, checkpoint_states, drop_after, load_checkpoint, save_checkpoint
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
 from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
-from striate.training.memory import NoRoomError, memory_errors, no_memory, no_room_errors, release
+from striate.training.handover import hand_over, hand_over_best, hand_over_file
+from striate.training.job import Job, Position
+from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.optim import Hyper, make_optimizer
 from striate.training.progressive import shrink, side_at
-from striate.training.recipe import LAYOUTS, Recipe
+from striate.training.recipe import LAYOUTS
 from striate.training.record import Record
-from striate.training.recovery import LOWER, MOST_ROLLBACKS, Recovery, Rollback, Split, load_recovery
+from striate.training.recovery import (
+    LOWER,
+    MOST_ROLLBACKS,
+    RECOVERY,
+    Recovery,
+    Rollback,
+    Split,
+    load_recovery,
+)
 from striate.training.schedule import SCHEDULES
-from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome, parts
-from striate.training.stopping import Best, load_best, save_best
+from striate.training.step import (
+    BackPropagation,
+    ByRule,
+    Learner,
+    NotFiniteError,
+    Outcome,
+    number_of_parts,
+    parts,
+)
+from striate.training.stopping import Best, save_best
+from striate.training.sync_norm import synchronise
+from striate.training.team import Team
 from striate.training.trainee import Trainee
 
-T = TypeVar("T")
-
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What is trained on what, and the run folder it is written to.
-
-    `watched` is the split looked at after each epoch, `final` the one scored at the end. Nothing is chosen by either,
-    but the best epoch by `watched` where the recipe has a patience; probabilities are fitted to it where it is 'val'.
-    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer. `head` names the
-    parameters by which fine-tuning begins.
-    """
-
-    recipe: Recipe
-    task: AnyTask
-    train: Loader
-    watched: tuple[str, Loader] | None
-    final: tuple[str, Loader] | None
-    folder: Path
-    progress: Progress
-    rule: Callable[[nn.Module], LearningRule] | None = None
-    head: frozenset[str] = frozenset()
-
-    @property
-    def steps(self) -> int:
-        """The steps of the whole run."""
-        return self.recipe.train.epochs * self.train.steps
-
-    def is_regular(self, step: int) -> bool:
-        """Say whether a checkpoint is due after `step` steps, whatever else may be saved."""
-        every = self.recipe.train.checkpoint_every
-        return step % self.train.steps == 0 or (every > 0 and step % every == 0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
-
-    `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved, `rollbacks` how often the run had gone back by then;
-    `best` is kept where the recipe has a patience.
-    """
-
-    step: int = 0
-    loss: float = 0.0
-    right: float = 0
-    seen: int = 0
-    record_length: int = 0
-    rollbacks: int = 0
-    best: Best = field(default_factory=Best)
-
-    def after(self, outcome: Outcome, count: int) -> "Position":
-        """Return the position one step of `count` pictures later."""
-        return replace(
-            self,
-            step=self.step + 1,
-            loss=self.loss + outcome.loss * count,
-            right=self.right + outcome.right,
-            seen=self.seen + count,
-        )
 
 
 def fit(model: nn.Module, job: Job) -> Calibration:
@@ -108,26 +65,33 @@ def fit(model: nn.Module, job: Job) -> Calibration:
     asked for or does not help, StorageError where there is no room on disk or in memory.
     """
     model.to(memory_format=LAYOUTS[job.recipe.train.layout])  # type: ignore[call-overload]  # torch's stubs lack it
+    model.to(job.ranks.device)
+    if job.recipe.train.sync_bn:
+        synchronise(model, job.ranks)
     plan = job.recipe.train
     tuning = FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
-    with StopSignal() as stop, memory_errors(job.folder):
+    with StopSignal() as stop, _memory_errors(job):
         while True:
             ended = _train(model, tuning, job, stop)
             if isinstance(ended, Calibration):
                 return ended
-            _roll_back(job, ended)
+            if job.ranks.first:
+                _roll_back(job, ended)
             del ended  # whose traceback holds what was trained
 
 
 def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Calibration | Divergence:
     """Train from where the run folder stands to the end, or return where numbers were not finite."""
+    hand_over_file(job.folder / RECOVERY, job.ranks)
     recovery = load_recovery(job.folder)
     if recovery.given_up:
         raise given_up(job.folder, recovery, lr=job.recipe.train.lr)
-    trainee = Trainee(model, _learner(model, tuning, job), ema=job.recipe.train.ema)
-    position = _restored(trainee, job, recovery)
+    team = Team(model, job.ranks, lambda: stop.asked)
+    trainee = Trainee(model, _learner(model, tuning, job, team), ema=job.recipe.train.ema)
+    position = _restored(trainee, job, recovery) if job.ranks.first else Position()
+    position = Position.of(hand_over(trainee, position.to_dict(), job.ranks))
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record:
-        trainer = _Trainer(trainee, tuning, job, recovery, record, stop)
+        trainer = _Trainer(trainee, tuning, job, recovery, record, team)
         try:
             position = trainer.begin(position)
             while position.step < job.steps and not position.best.is_over(job.recipe.train.patience):
@@ -166,16 +130,16 @@ class _Trainer:
         job: Job,
         recovery: Recovery,
         record: Record,
-        stop: StopSignal,
+        team: Team,
     ) -> None:
         self.trainee = trainee
         self.tuning = tuning
         self.job = job
         self.recovery = recovery
         self.record = record
-        self.stop = stop
+        self.team = team
         self.plan = job.recipe.train
-        self.at_once = math.ceil(self.plan.batch / self.plan.accumulate)
+        self.at_once = math.ceil(self.plan.batch / (self.plan.accumulate * team.size))
         self.scored_at_once: int | None = None
 
     def begin(self, position: Position) -> Position:
@@ -207,24 +171,25 @@ class _Trainer:
         for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
-            if position.step % steps and (self.stop.asked or job.is_regular(position.step)):
+            stops = self.team.stops
+            if position.step % steps and (stops or job.is_regular(position.step)):
                 self._save(position)
-                self._stop_if_asked(position)
+                self._stop_if(stops, position)
         best = self._end_epoch(epoch, position, time.perf_counter() - started)
         position = Position(step=position.step, rollbacks=position.rollbacks, best=best)
         self._save(position)
-        self._stop_if_asked(position)
+        self._stop_if(self.team.asked(), position)
         return position
 
     def finish(self, position: Position) -> Calibration:
         """Calibrate, score the final split and record it; what is left in the network is the result."""
         best: dict[str, Any] = {}
         if self.plan.patience:
-            best = {"epoch": position.best.step // self.job.train.steps}
-            self.trainee.take(load_best(self.job.folder, position.best.step))
-            self.job.progress.say(
-                f"the best of {position.step // self.job.train.steps} epochs was {best['epoch']}"
+            epochs, best["epoch"] = (
+                step // self.job.train.steps for step in (position.step, position.best.step)
             )
+            self.trainee.take(hand_over_best(self.job.folder, position.best.step, self.job.ranks))
+            self.job.progress.say(f"the best of {epochs} epochs was {best['epoch']}")
         calibration = self._calibration()
         if self.job.final is not None:
             split, loader = self.job.final
@@ -239,9 +204,8 @@ class _Trainer:
         """Fit the probabilities to the validation pictures; where there are none, they stay."""
         if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
             return Calibration()
-        return self._seen(
-            self.job.watched[1], lambda model, batches: calibrate(model, batches, self.job.task)
-        )
+        outputs, labels = self._judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
+        return self.job.task.calibration(outputs, labels)
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
@@ -250,32 +214,34 @@ class _Trainer:
         rate = self.plan.lr * self.recovery.rate * SCHEDULES[self.plan.schedule](self.tuning.stage(done))
         side = side_at(done, full=min(batch.images.shape[2:]), first=self.plan.progressive)
         batch = batch._replace(images=shrink(batch.images, side))
+        count = self.job.train.count(position.step)
         outcome = self._learn(batch, position.step, rate)
-        position = position.after(outcome, len(batch.labels))
+        position = position.after(outcome, count)
         mean, score = position.loss / position.seen, position.right / position.seen
-        self.job.progress.advance(len(batch.labels), loss=mean, accuracy=score)
+        self.job.progress.advance(count, loss=mean, accuracy=score)
         if position.step % max(1, self.job.train.steps // LOGGED_STEPS) == 0:
             self.record.write("step", {"step": position.step, "loss": outcome.loss, "lr": rate})
         return position
 
     def _learn(self, batch: Batch, step: int, rate: float) -> Outcome:
         """Take the step after `step` steps, on fewer pictures at a time where they do not fit in memory."""
+        count = self.job.train.count(step)
         while True:
-            torch.manual_seed(key("step", seed=self.job.recipe.seed, step=step))
+            torch.manual_seed(key(self.job.ranks.purpose("step"), seed=self.job.recipe.seed, step=step))
             self._follow_splits(step + 1)
             try:
                 return self.trainee.learn(
-                    batch, step=step, lr=rate, progress=step / self.job.steps, at_once=self.at_once
+                    batch, step=step, lr=rate, progress=step / self.job.steps, at_once=self.at_once, of=count
                 )
             except NotFiniteError as error:
-                if all(bool(tensor.isfinite().all()) for tensor in batch):
+                if not self.job.ranks.any(not all(bool(tensor.isfinite().all()) for tensor in batch)):
                     raise self._divergence(str(error), step + 1) from error
                 raise self._divergence(
                     "the batch holds numbers that are not finite", step + 1, by_rate=False
                 ) from error
             except NoRoomError as error:
                 said = str(error)
-            self._split(step + 1, len(batch.images), said)
+            self._split(step + 1, math.ceil(count / self.team.size), said)
 
     def _follow_splits(self, step: int) -> None:
         """Take as many pictures at a time as recovery.json says of a step, and record where that changes."""
@@ -294,7 +260,7 @@ class _Trainer:
         now, fewest = min(self.at_once, count), self.trainee.learner.fewest
         fewer = max(fewest, math.ceil(now / 2))
         if not fewest or fewer == now:
-            raise no_memory(self.job.folder, f"for a step on {now} pictures at a time ({said})")
+            raise _no_memory(self.job, f"for a step on {now} pictures at a time ({said})")
         self.recovery = self.recovery.splitting(Split(step, fewer))
         self.recovery.save(self.job.folder)
 
@@ -319,43 +285,54 @@ class _Trainer:
             best = best.after(scores.loss, position.step) if self.plan.patience else best
         self.record.write("epoch", values)
         self.job.progress.say(line)
-        if best.step == position.step:
+        if best.step == position.step and self.job.ranks.first:
             with self.trainee.as_scored() as model:
                 save_best(self.job.folder, best.step, model.state_dict())
         return best
 
     def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
-        scores = self._seen(loader, lambda model, batches: evaluate(model, batches, task or self.job.task))
+        task = task or self.job.task
+        scores = task.scores(*self._judged(loader, task.judge))
         if not math.isfinite(scores.loss):
             raise self._divergence(f"the {split} loss became {scores.loss}", step)
         return scores
 
-    def _seen(self, loader: Loader, see: Callable[[nn.Module, Iterable[Batch]], T]) -> T:
-        """Return what is seen of a split, on fewer pictures at a time where they do not fit in memory."""
+    def _judged(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of every picture of a split, of which each rank looks at its share."""
+        kept = self._judged_share(loader, judge)
+        return [self.job.ranks.gather(part)[: len(loader.store)] for part in kept]
+
+    def _judged_share(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of a share, found on fewer pictures at a time where they do not fit in memory."""
         while True:
             at_once = self.scored_at_once or loader.batch
-            batches = (part for batch in loader.evaluation() for part in parts(batch, at_once=at_once))
+            batches = (
+                part
+                for batch in loader.evaluation()
+                for part in parts(batch, number_of_parts(len(batch.images), at_once=at_once))
+            )
             try:
                 with no_room_errors(), self.trainee.as_scored() as model:
-                    return see(model, batches)
+                    return judged(model, batches, judge)
             except NoRoomError as error:
                 said = str(error)
             release()
             if at_once == 1:
-                raise no_memory(self.job.folder, f"to score one picture at a time ({said})")
+                raise _no_memory(self.job, f"to score one picture at a time ({said})")
             self.scored_at_once = math.ceil(at_once / 2)
 
     def _save(self, position: Position) -> None:
         """Write a checkpoint of this position, unless a number in it is not finite."""
         self.record.sync()
-        checkpoint = self.trainee.checkpoint({**asdict(position), "record_length": self.record.length})
+        checkpoint = self.trainee.checkpoint({**position.to_dict(), "record_length": self.record.length})
         if not checkpoint.is_finite:
             raise self._divergence("the optimizer's state became infinite", position.step)
-        folder = self.job.folder / "checkpoints"
-        save_checkpoint(folder, position.step, checkpoint, regular=self.job.is_regular)
+        if self.job.ranks.first:
+            folder = self.job.folder / "checkpoints"
+            save_checkpoint(folder, position.step, checkpoint, regular=self.job.is_regular)
 
-    def _stop_if_asked(self, position: Position) -> None:
-        if self.stop.asked:
+    def _stop_if(self, asked: bool, position: Position) -> None:
+        if asked:
             raise Interrupted(
                 f"stopped after step {position.step} of {self.job.steps}; a checkpoint is written. "
                 f"Go on with: {command('resume', self.job.folder)}"
@@ -365,7 +342,7 @@ class _Trainer:
         return Divergence(reason, step=step, steps=self.job.steps, by_rate=by_rate)
 
 
-def _learner(model: nn.Module, tuning: FineTuning, job: Job) -> Learner:
+def _learner(model: nn.Module, tuning: FineTuning, job: Job, team: Team) -> Learner:
     if job.rule is not None:
         return ByRule(model, job.task, job.rule(model))
     plan = job.recipe.train
@@ -373,7 +350,7 @@ def _learner(model: nn.Module, tuning: FineTuning, job: Job) -> Learner:
     tuning.thaw()
     optimizer = make_optimizer(plan.optimizer, model, hyper)
     tuning.lower_rates(optimizer)
-    return BackPropagation(model, job.task, optimizer, clip_norm=plan.clip_norm)
+    return BackPropagation(model, job.task, optimizer, clip_norm=plan.clip_norm, team=team)
 
 
 def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
@@ -386,8 +363,7 @@ def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
         return Position()
     try:
         trainee.restore(found.checkpoint)
-        state = found.checkpoint.state
-        position = Position(**{**state, "best": Best(**state.get("best", {}))})
+        position = Position.of(found.checkpoint.state)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."
@@ -396,3 +372,20 @@ def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
         drop_after(folder, position.step)
     job.progress.say(f"going on from step {position.step} of {job.steps}")
     return position
+
+
+@contextmanager
+def _memory_errors(job: Job) -> Iterator[None]:
+    """Turn a want of memory that no smaller part can help into a StorageError."""
+    try:
+        with no_room_errors():
+            yield
+    except NoRoomError as error:
+        raise _no_memory(job, f"({error})") from None
+
+
+def _no_memory(job: Job, what: str) -> StorageError:
+    return StorageError(
+        f"{job.folder}: not enough memory {what}. Close other programs, then go on with: "
+        f"{command('resume', job.folder)}; or train again with a smaller --size or another --net."
+    )

@@ -60,7 +60,9 @@ class Plan:
     `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
     count in the loss, `sampling` how often they are drawn. A batch is taken in `accumulate` parts; a gradient longer
     than `clip_norm` is shortened to it; `ema` is the decay of the average of the weights that is the result, all 0
-    or 1 where there is none. `on_divergence` is 'rollback' or 'stop'.
+    or 1 where there is none. `on_divergence` is 'rollback' or 'stop'. `sync_bn` has batch norms see the pictures of
+    all ranks.
+
     `frozen` is the share of the run in which only the head learns, `body_lr` what of the rate the rest gets (see
     FineTuning); `patience` counts epochs without a better watched loss, 0 meaning that the last weights are the
     result; `progressive` is the share of the side that pictures start with. `calibrate` fits probabilities to the
@@ -87,6 +89,7 @@ class Plan:
     clip_norm: float = 0.0
     ema: float = 0.0
     on_divergence: str = "rollback"
+    sync_bn: bool = False
     frozen: float = 0.0
     body_lr: float = 1.0
     patience: int = 0

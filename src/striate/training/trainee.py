@@ -20,9 +20,9 @@ class Trainee:
         self.learner = learner
         self._average = Average(model, decay=ema) if ema else None
 
-    def learn(self, batch: Batch, *, step: int, lr: float, progress: float, at_once: int) -> Outcome:
+    def learn(self, batch: Batch, *, step: int, lr: float, progress: float, at_once: int, of: int) -> Outcome:
         """Take one step of learning, as Learner.step, and average the weights it leads to."""
-        outcome = self.learner.step(batch, lr=lr, progress=progress, at_once=at_once)
+        outcome = self.learner.step(batch, lr=lr, progress=progress, at_once=at_once, of=of)
         if self._average:
             self._average.update(step)
         return outcome

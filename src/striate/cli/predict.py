@@ -3,7 +3,7 @@
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json
+from striate.cli.verb import Verb, device_option, json_flag, print_json
 from striate.errors import DataError
 
 
@@ -22,16 +22,23 @@ from striate.errors import DataError
     "is given. Default: chosen on the validation pictures.",
 )
 @click.option("--flip", is_flag=True, help="Answer by each picture and its mirror image: twice the time.")
+@device_option
 @json_flag
 def command(
-    run: str, images: tuple[str, ...], top: int | None, threshold: float | None, flip: bool, as_json: bool
+    run: str,
+    images: tuple[str, ...],
+    top: int | None,
+    threshold: float | None,
+    flip: bool,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Name the likeliest classes of each IMAGE, with their probabilities; or its labels, or its numbers.
 
     Where even the likeliest class is under the threshold, the picture may show none of them, which is said first.
     A picture that cannot be read is named at the end; the others are answered all the same.
     """
-    opened = striate.open_run(run)
+    opened = striate.open_run(run, device=device)
     if opened.unfinished:
         click.echo(opened.unfinished, err=True)
     answers: list[dict[str, object]] = []

@@ -137,10 +137,10 @@ def judged(
     batches: Iterable[tuple[Tensor, Tensor]],
     judge: Judge,
 ) -> list[Tensor]:
-    """Return what `judge` keeps of each picture's outputs and label; the network's training flag is put back."""
+    """Return what `judge` keeps of each picture's outputs and label, off the device; the network's training flag is put back."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         kept = [judge(model(images), labels) for images, labels in batches]
     model.train(was_training)
-    return [torch.cat(values) for values in zip(*kept, strict=True)]
+    return [torch.cat(values).cpu() for values in zip(*kept, strict=True)]

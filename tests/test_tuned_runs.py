@@ -90,8 +90,8 @@ def test_the_body_learns_once_the_head_has(first: striate.Run, tmp_path: Path) -
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_run_with_all_of_it_resumes_bit_for_bit(first: striate.Run, tmp_path: Path, ema: float) -> None:
     settings = replace(
-        SMALL, weights=str(weights_of(first)), epochs=5, patience=2, progressive=0.5, dropout=0.3,
-        checkpoint_every=4, ema=ema,
+        SMALL, weights=str(weights_of(first)), epochs=5, patience=2, progressive=0.5, dropout=0.3, ema=ema,
+        checkpoint_every=4,
     )  # fmt: skip
     data = pictures(tmp_path / "more", classes=3)
     whole = striate.train(data, settings=settings, out=tmp_path / "whole")

@@ -28,7 +28,7 @@ from striate.network import make_network
 from striate.tasks.answer import Answer
 from striate.tasks.calibration import Calibration
 from striate.tasks.make import make_task
-from striate.tasks.task import AnyTask, Scores, answered, evaluate
+from striate.tasks.task import AnyTask, Flipped, Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint
 from striate.training.device import PROCESSOR, device_of
 from striate.training.launch import place
@@ -183,8 +183,8 @@ class Run:
             name = picture if isinstance(picture, str | Path) else "the picture"
             raise DataError(f"{name}: cannot be read ({error}).") from error
         with torch.inference_mode():
-            logits = answered(
-                self.model, self.preprocess.normalise(pixels[None].to(self.device)), task, flip=flip
+            logits = _network(self.model, task, flip=flip)(
+                self.preprocess.normalise(pixels[None].to(self.device))
             )
         return task.guesses(logits, top=top)[0]
 
@@ -214,7 +214,7 @@ class Run:
             threads=THREADS,
             device=self.device,
         )
-        return evaluate(self.model, loader.evaluation(), self.task, flip=flip)
+        return evaluate(_network(self.model, self.task, flip=flip), loader.evaluation(), self.task)
 
     def source(self, progress: Progress | None = None) -> Source:
         """Return the data set the run was trained on; raises DataError where it is no longer there."""
@@ -254,6 +254,10 @@ class Run:
         if not len(store):
             raise DataError(f"{source.root}: none of the {chosen} pictures can be read.")
         return relabel(store, source, self.classes, self.recipe.task)
+
+
+def _network(model: nn.Module, task: AnyTask, *, flip: bool) -> nn.Module:
+    return Flipped(model, task).eval() if flip else model
 
 
 def open_run(path: str | Path, *, data: Source | None = None, device: str = "cpu") -> Run:

@@ -40,7 +40,7 @@ class Calibration:
 
 def class_calibration(logits: Tensor, labels: Tensor) -> Calibration:
     """Return temperature and threshold for logits (N, K) and class indices (N,) they should name."""
-    logits = logits.double()
+    logits, labels = logits.double().cpu(), labels.cpu()
     num_classes = logits.shape[1]
     # Platt's targets (1999, section 2.2): as if one more picture had been seen whose class is not known. Without it
     # few pictures, all answered rightly, would ask for a temperature of 0.
@@ -60,7 +60,7 @@ def class_calibration(logits: Tensor, labels: Tensor) -> Calibration:
 
 def label_calibration(logits: Tensor, labels: Tensor) -> Calibration:
     """Return the temperature, and the thresholds of best F1, for logits (N, K) and labels (N, K) of 0 and 1."""
-    logits = logits.double()
+    logits, labels = logits.double().cpu(), labels.cpu()
     unsure = 1 / (len(logits) + 2)
     wanted = (labels.double() * (1 - unsure) + unsure / 2) * logits
 

@@ -97,6 +97,8 @@ class Task(Protocol[S_co, A_co]):
 
 # A task of whichever kind: what a data set asks is only known when it is opened.
 AnyTask = Task[Scores, Answer]
+# What is kept of the outputs (B, K) and the labels of a batch, as Task.judge does.
+Judge = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 
 def over_heads(loss: Callable[[Tensor], Tensor], outputs: Outputs) -> Tensor:
@@ -112,39 +114,33 @@ def main_head(outputs: Outputs) -> Tensor:
     return outputs if isinstance(outputs, Tensor) else outputs[0]
 
 
-def evaluate(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any], *, flip: bool = False
-) -> S_co:
-    """Run a network in eval mode over batches of (images, labels) and return the scores.
+class Flipped(nn.Module):
+    """A network that answers by each picture and its mirror image: (B, C, H, W) -> the merged outputs (B, K)."""
 
-    With `flip` it answers by each picture and its mirror image together.
-    """
-    return task.scores(*judged(model, batches, task, flip=flip))
+    def __init__(self, model: nn.Module, task: Task[Any, Any]) -> None:
+        super().__init__()
+        self.model = model
+        self._task = task
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs whose probabilities, or numbers, are the mean of both."""
+        return self._task.merged([self.model(x), self.model(x.flip(3))])
+
+
+def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any]) -> S_co:
+    """Run a network in eval mode over batches of (images, labels) and return the scores."""
+    return task.scores(*judged(model, batches, task.judge))
 
 
 def judged(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[Any, Any], *, flip: bool = False
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    judge: Judge,
 ) -> list[Tensor]:
-    """Return what the task keeps of each picture, off the device; the network's training flag is put back after."""
+    """Return what `judge` keeps of each picture's outputs and label, off the device; the network's training flag is put back."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        kept = [task.judge(answered(model, images, task, flip=flip), labels) for images, labels in batches]
+        kept = [judge(model(images), labels) for images, labels in batches]
     model.train(was_training)
     return [torch.cat(values).cpu() for values in zip(*kept, strict=True)]
-
-
-def answered(model: nn.Module, images: Tensor, task: Task[Any, Any], *, flip: bool) -> Tensor:
-    """Return the outputs (B, K) for images (B, C, H, W): with `flip` those of pictures and mirror images, merged."""
-    outputs: Tensor = model(images)
-    return task.merged([outputs, model(images.flip(3))]) if flip else outputs
-
-
-def outputs_of(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
-    """Return a network's outputs in eval mode and the labels, off the device; its training flag is put back after."""
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        pairs = [(model(images), labels) for images, labels in batches]
-    model.train(was_training)
-    return [torch.cat(values).cpu() for values in zip(*pairs, strict=True)]

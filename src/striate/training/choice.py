@@ -210,7 +210,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
     kept = (
         "schedule", "checkpoint_every", "mixup", "cutmix", "accumulate", "clip_norm", "ema", "on_divergence",
-        "sync_bn", "patience", "progressive", "calibrate", "dropout",
+        "sync_bn",
+        "patience", "progressive", "calibrate", "dropout",
     )  # fmt: skip
     values |= {name: getattr(settings, name) for name in kept}
     for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():

@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
 
 # What a user may ask of the layers below the head -> the share of the run in which they stay as they are.
 FREEZES: Mapping[str, float | None] = {"none": 0.0, "body": 1.0, "auto": None}
 # What 'auto' is with given weights and a new head, and the rate below the head as a share of the head's.
 HEAD_FIRST = 0.2
 BODY_LR = 0.1
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class FineTuning:
@@ -29,7 +29,7 @@ class FineTuning:
     def __init__(self, model: nn.Module, *, head: Collection[str], frozen: float, body_lr: float) -> None:
         learning = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self._body = [p for name, p in learning.items() if name not in head]
-        self._norms = [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
+        self._norms = [module for module in model.modules() if isinstance(module, _NormBase)]
         self._frozen = frozen
         self._body_lr = body_lr
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from striate.training.checkpoint import Checkpoint, tensor_bytes
 from striate.training.launch import tell_run
 from striate.training.ranks import Ranks
+from striate.training.stopping import load_best
 from striate.training.trainee import Trainee
 
 # What a run folder holds before the first step that the others need.
@@ -78,9 +79,11 @@ def hand_over(trainee: Trainee, state: Mapping[str, Any], ranks: Ranks) -> Mappi
     return first.state
 
 
-def hand_over_weights(weights: Mapping[str, Tensor], ranks: Ranks) -> Mapping[str, Tensor]:
-    """Return the first rank's weights on every rank."""
-    return weights if ranks.size == 1 else tensors_from_bytes(ranks.tell(tensor_bytes(weights)))
+def hand_over_best(folder: Path, step: int, ranks: Ranks) -> Mapping[str, Tensor]:
+    """Return, in every rank, the best weights in the run folder of the first; raises DataError where they are gone."""
+    if ranks.size == 1:
+        return load_best(folder, step)
+    return tensors_from_bytes(ranks.tell(tensor_bytes(load_best(folder, step)) if ranks.first else b""))
 
 
 def hand_over_file(path: Path, ranks: Ranks) -> None:

@@ -1,7 +1,7 @@
 """What a run is: the work to be done, and where in it the loop stands."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ class Job:
 
     `watched` is the split looked at after each epoch, `final` the one scored at the end. Nothing is chosen by either,
     but the best epoch by `watched` where the recipe has a patience; probabilities are fitted to it where it is 'val'.
-    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer. `head` names the
-    parameters by which fine-tuning begins. `ranks` are the processes that train it; only the first has the run folder,
-    the others have one of their own to throw away.
+    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer. `ranks` are the
+    processes that train it; only the first has the run folder, the others have one of their own to throw away.
+    `head` names the parameters by which fine-tuning begins.
     """
 
     recipe: Recipe
@@ -69,8 +69,12 @@ class Position:
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> "Position":
-        """Return a position as a checkpoint or another rank has it; TypeError for what is none."""
+        """Return what `to_dict` wrote; raises TypeError for anything else."""
         return cls(**{**state, "best": Best(**state.get("best", {}))})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        return asdict(self)
 
     def after(self, outcome: Outcome, count: int) -> "Position":
         """Return the position one step of `count` pictures later."""

@@ -5,8 +5,9 @@ A rollback is a resume: where to go back to is written down, and the run is take
 
 import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,16 +16,16 @@ from torch import Tensor, nn
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
-from striate.errors import DataError, Interrupted, command
+from striate.errors import DataError, Interrupted, StorageError, command
 from striate.tasks.calibration import Calibration
-from striate.tasks.task import AnyTask, Scores, judged, outputs_of
+from striate.tasks.task import AnyTask, Judge, Scores, judged
 from striate.training.checkpoint import KEEP, checkpoint_states, drop_after, load_checkpoint, save_checkpoint
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
 from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
-from striate.training.handover import hand_over, hand_over_file, hand_over_weights
+from striate.training.handover import hand_over, hand_over_best, hand_over_file
 from striate.training.job import Job, Position
-from striate.training.memory import NoRoomError, memory_errors, no_memory, no_room_errors, release
+from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.optim import Hyper, make_optimizer
 from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS
@@ -48,7 +49,7 @@ from striate.training.step import (
     number_of_parts,
     parts,
 )
-from striate.training.stopping import Best, load_best, save_best
+from striate.training.stopping import Best, save_best
 from striate.training.sync_norm import synchronise
 from striate.training.team import Team
 from striate.training.trainee import Trainee
@@ -69,7 +70,7 @@ def fit(model: nn.Module, job: Job) -> Calibration:
         synchronise(model, job.ranks)
     plan = job.recipe.train
     tuning = FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
-    with StopSignal() as stop, memory_errors(job.folder):
+    with StopSignal() as stop, _memory_errors(job):
         while True:
             ended = _train(model, tuning, job, stop)
             if isinstance(ended, Calibration):
@@ -88,7 +89,7 @@ def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> 
     team = Team(model, job.ranks, lambda: stop.asked)
     trainee = Trainee(model, _learner(model, tuning, job, team), ema=job.recipe.train.ema)
     position = _restored(trainee, job, recovery) if job.ranks.first else Position()
-    position = Position.of(hand_over(trainee, asdict(position), job.ranks))
+    position = Position.of(hand_over(trainee, position.to_dict(), job.ranks))
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record:
         trainer = _Trainer(trainee, tuning, job, recovery, record, team)
         try:
@@ -184,12 +185,11 @@ class _Trainer:
         """Calibrate, score the final split and record it; what is left in the network is the result."""
         best: dict[str, Any] = {}
         if self.plan.patience:
-            best = {"epoch": position.best.step // self.job.train.steps}
-            weights = load_best(self.job.folder, position.best.step) if self.job.ranks.first else {}
-            self.trainee.take(hand_over_weights(weights, self.job.ranks))
-            self.job.progress.say(
-                f"the best of {position.step // self.job.train.steps} epochs was {best['epoch']}"
+            epochs, best["epoch"] = (
+                step // self.job.train.steps for step in (position.step, position.best.step)
             )
+            self.trainee.take(hand_over_best(self.job.folder, position.best.step, self.job.ranks))
+            self.job.progress.say(f"the best of {epochs} epochs was {best['epoch']}")
         calibration = self._calibration()
         if self.job.final is not None:
             split, loader = self.job.final
@@ -204,7 +204,8 @@ class _Trainer:
         """Fit the probabilities to the validation pictures; where there are none, they stay."""
         if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
             return Calibration()
-        return self.job.task.calibration(*self._gathered(self.job.watched[1], outputs_of))
+        outputs, labels = self._judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
+        return self.job.task.calibration(outputs, labels)
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
@@ -259,7 +260,7 @@ class _Trainer:
         now, fewest = min(self.at_once, count), self.trainee.learner.fewest
         fewer = max(fewest, math.ceil(now / 2))
         if not fewest or fewer == now:
-            raise no_memory(self.job.folder, f"for a step on {now} pictures at a time ({said})")
+            raise _no_memory(self.job, f"for a step on {now} pictures at a time ({said})")
         self.recovery = self.recovery.splitting(Split(step, fewer))
         self.recovery.save(self.job.folder)
 
@@ -291,21 +292,18 @@ class _Trainer:
 
     def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
         task = task or self.job.task
-        scores = task.scores(*self._gathered(loader, lambda model, batches: judged(model, batches, task)))
+        scores = task.scores(*self._judged(loader, task.judge))
         if not math.isfinite(scores.loss):
             raise self._divergence(f"the {split} loss became {scores.loss}", step)
         return scores
 
-    def _gathered(
-        self, loader: Loader, see: Callable[[nn.Module, Iterable[Batch]], list[Tensor]]
-    ) -> list[Tensor]:
-        """Return what is seen of each picture of a split, to which each rank adds what it sees of its share."""
-        return [self.job.ranks.gather(part)[: len(loader.store)] for part in self._seen(loader, see)]
+    def _judged(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of every picture of a split, of which each rank looks at its share."""
+        kept = self._judged_share(loader, judge)
+        return [self.job.ranks.gather(part)[: len(loader.store)] for part in kept]
 
-    def _seen(
-        self, loader: Loader, see: Callable[[nn.Module, Iterable[Batch]], list[Tensor]]
-    ) -> list[Tensor]:
-        """Return what is seen of a split, on fewer pictures at a time where they do not fit in memory."""
+    def _judged_share(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of a share, found on fewer pictures at a time where they do not fit in memory."""
         while True:
             at_once = self.scored_at_once or loader.batch
             batches = (
@@ -315,18 +313,18 @@ class _Trainer:
             )
             try:
                 with no_room_errors(), self.trainee.as_scored() as model:
-                    return see(model, batches)
+                    return judged(model, batches, judge)
             except NoRoomError as error:
                 said = str(error)
             release()
             if at_once == 1:
-                raise no_memory(self.job.folder, f"to score one picture at a time ({said})")
+                raise _no_memory(self.job, f"to score one picture at a time ({said})")
             self.scored_at_once = math.ceil(at_once / 2)
 
     def _save(self, position: Position) -> None:
         """Write a checkpoint of this position, unless a number in it is not finite."""
         self.record.sync()
-        checkpoint = self.trainee.checkpoint({**asdict(position), "record_length": self.record.length})
+        checkpoint = self.trainee.checkpoint({**position.to_dict(), "record_length": self.record.length})
         if not checkpoint.is_finite:
             raise self._divergence("the optimizer's state became infinite", position.step)
         if self.job.ranks.first:
@@ -374,3 +372,20 @@ def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
         drop_after(folder, position.step)
     job.progress.say(f"going on from step {position.step} of {job.steps}")
     return position
+
+
+@contextmanager
+def _memory_errors(job: Job) -> Iterator[None]:
+    """Turn a want of memory that no smaller part can help into a StorageError."""
+    try:
+        with no_room_errors():
+            yield
+    except NoRoomError as error:
+        raise _no_memory(job, f"({error})") from None
+
+
+def _no_memory(job: Job, what: str) -> StorageError:
+    return StorageError(
+        f"{job.folder}: not enough memory {what}. Close other programs, then go on with: "
+        f"{command('resume', job.folder)}; or train again with a smaller --size or another --net."
+    )

@@ -3,13 +3,10 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
-
-from striate.errors import StorageError, command
 
 # What torch and its libraries say where they raise a plain RuntimeError.
 SAID = (
@@ -62,21 +59,3 @@ def release() -> None:
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
-
-
-@contextmanager
-def memory_errors(folder: Path) -> Iterator[None]:
-    """Turn a want of memory that no smaller part can help into a StorageError."""
-    try:
-        with no_room_errors():
-            yield
-    except NoRoomError as error:
-        raise no_memory(folder, f"({error})") from None
-
-
-def no_memory(folder: Path, what: str) -> StorageError:
-    """Return the error of a run that found no memory for `what`."""
-    return StorageError(
-        f"{folder}: not enough memory {what}. Close other programs, then go on with: "
-        f"{command('resume', folder)}; or train again with a smaller --size or another --net."
-    )

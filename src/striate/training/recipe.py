@@ -62,6 +62,7 @@ class Plan:
     than `clip_norm` is shortened to it; `ema` is the decay of the average of the weights that is the result, all 0
     or 1 where there is none. `on_divergence` is 'rollback' or 'stop'. `sync_bn` has batch norms see the pictures of
     all ranks.
+
     `frozen` is the share of the run in which only the head learns, `body_lr` what of the rate the rest gets (see
     FineTuning); `patience` counts epochs without a better watched loss, 0 meaning that the last weights are the
     result; `progressive` is the share of the side that pictures start with. `calibrate` fits probabilities to the

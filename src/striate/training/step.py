@@ -125,7 +125,7 @@ class BackPropagation:
             state.setdefault(int(index), {})[name] = placed
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
 
-    def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float | Tensor]:
+    def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float]:
         """Leave the gradient of what a batch adds to the mean loss of `of` pictures; return that, and the score."""
         self._optimizer.zero_grad()
         losses, right = [], 0.0

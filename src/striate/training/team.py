@@ -60,7 +60,7 @@ class Team:
         if not self._vote(has_room=True):
             raise NoRoomError("in another process")
 
-    def add_up(self, loss: Tensor, right: float | Tensor, *, share: float) -> tuple[Tensor, float | Tensor]:
+    def add_up(self, loss: Tensor, right: float, *, share: float) -> tuple[Tensor, float | Tensor]:
         """Add up gradients, loss and score, `share` being this rank's share of the pictures; return loss and score."""
         if self.size == 1:
             return loss, right

@@ -100,7 +100,7 @@ class BackPropagation:
         if self._clip_norm:
             clip_grads_with_norm_(self._model.parameters(), self._clip_norm, length)
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.step()
         # Read once the step is made, since each reading waits for the device.
         return Outcome(_finite(self._model, loss, gradient=length), float(score))

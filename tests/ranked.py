@@ -127,3 +127,19 @@ def add_up(ranks: Ranks) -> None:
         assert abs(a.loss - b.loss) < 1e-6
         assert a.right == b.right
     assert torch.allclose(ours.weight, alone.weight, atol=1e-6)
+
+
+def keep_statistics(ranks: Ranks) -> None:
+    """Running statistics become those of all pictures; those of a norm that is not learning stay to the bit."""
+    torch.manual_seed(0)
+    fixed, learning, last = nn.BatchNorm1d(4).eval(), nn.BatchNorm1d(4), nn.Linear(4, 3)
+    torch.nn.init.constant_(fixed.state_dict()["running_mean"], 1 / 3)
+    frozen = {name: value.clone() for name, value in fixed.state_dict().items()}
+    model, count = nn.Sequential(fixed, learning, last), 7 * ranks.size
+    images = torch.randn(count, 4) + torch.arange(count)[:, None]
+    mine = Share(ranks.rank, ranks.size).part(count)
+    learner = BackPropagation(model, TASK, torch.optim.SGD(model.parameters(), 0.0), team=Team(model, ranks))
+    batch = Batch(images[mine], torch.zeros(7).long())
+    learner.step(batch, lr=0.0, progress=0, at_once=count, of=count)
+    assert all(torch.equal(frozen[name], value) for name, value in fixed.state_dict().items())
+    assert torch.allclose(learning.state_dict()["running_mean"], 0.1 * fixed(images).mean(0), atol=1e-5)

@@ -5,7 +5,7 @@ A rollback is a resume: where to go back to is written down, and the run is take
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +21,19 @@ from striate.data.progress import Progress
 from striate.errors import DataError, Interrupted, StorageError, command
 from striate.rule import LearningRule
 from striate.tasks.task import AnyTask, Scores, evaluate
-from striate.training.checkpoint import KEEP, checkpoint_states, drop_after, load_checkpoint, save_checkpoint
+from striate.training.checkpoint import (
+    KEEP,
+    checkpoint_states,
+    drop_after,
+    has_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
 from striate.training.guard import StopSignal
 from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.optim import Hyper, make_optimizer
+from striate.training.position import Position
 from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
 from striate.training.recovery import LOWER, MOST_ROLLBACKS, Recovery, Rollback, Split, load_recovery
@@ -58,36 +66,14 @@ class Job:
         """The steps of the whole run."""
         return self.recipe.train.epochs * self.train.steps
 
-    def is_regular(self, step: int) -> bool:
-        """Say whether a checkpoint is due after `step` steps, whatever else may be saved."""
+    def is_way_back(self, state: Mapping[str, Any]) -> bool:
+        """Say whether a run that diverges can go back to a checkpoint: one that was due, not one between them."""
+        return self.is_due(state["step"]) and not Position(**state).is_astray
+
+    def is_due(self, step: int) -> bool:
+        """Say whether a checkpoint is due after `step` steps."""
         every = self.recipe.train.checkpoint_every
         return step % self.train.steps == 0 or (every > 0 and step % every == 0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
-
-    `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved, `rollbacks` how often the run had gone back by then.
-    """
-
-    step: int = 0
-    loss: float = 0.0
-    right: float = 0
-    seen: int = 0
-    record_length: int = 0
-    rollbacks: int = 0
-
-    def after(self, outcome: Outcome, count: int) -> "Position":
-        """Return the position one step of `count` pictures later."""
-        return replace(
-            self,
-            step=self.step + 1,
-            loss=self.loss + outcome.loss * count,
-            right=self.right + outcome.right,
-            seen=self.seen + count,
-        )
 
 
 def fit(model: nn.Module, job: Job) -> None:
@@ -135,7 +121,7 @@ def _roll_back(job: Job, divergence: Divergence) -> None:
         recovery.save(job.folder)
         raise given_up(job.folder, recovery, lr=plan.lr)
     states = filter(recovery.counts, checkpoint_states(job.folder / "checkpoints"))
-    steps = [state["step"] for state in states if job.is_regular(state["step"])][:KEEP]
+    steps = [state["step"] for state in states if job.is_way_back(state)][:KEEP]
     back = Rollback(divergence.step, recovery.target(steps), divergence.reason)
     recovery = recovery.going_back(back)
     recovery.save(job.folder)
@@ -170,9 +156,10 @@ class _Trainer:
                 f"{back.reason} at step {back.left}: back to step {back.to} with a peak rate of {rate:.4g}"
             )
         self.at_once = self.recovery.at_once(position.step, most=self.at_once)
-        if position == Position() and self.plan.on_divergence == "rollback":
+        position = replace(position, rollbacks=len(self.recovery.rollbacks))
+        if self.plan.on_divergence == "rollback" and not has_checkpoint(self.job.folder / "checkpoints"):
             self._save(position)
-        return replace(position, rollbacks=len(self.recovery.rollbacks))
+        return position
 
     def epoch(self, position: Position) -> Position:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
@@ -188,11 +175,11 @@ class _Trainer:
         for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
-            if position.step % steps and (self.stop.asked or job.is_regular(position.step)):
+            if position.step % steps and (self.stop.asked or job.is_due(position.step)):
                 self._save(position)
                 self._stop_if_asked(position)
         self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = Position(step=position.step, rollbacks=position.rollbacks)
+        position = position.after_epoch()
         self._save(position)
         self._stop_if_asked(position)
         return position
@@ -308,7 +295,7 @@ class _Trainer:
         if not checkpoint.is_finite:
             raise self._divergence("the optimizer's state became infinite", position.step)
         folder = self.job.folder / "checkpoints"
-        save_checkpoint(folder, position.step, checkpoint, regular=self.job.is_regular)
+        save_checkpoint(folder, position.step, checkpoint, way_back=self.job.is_way_back)
 
     def _stop_if_asked(self, position: Position) -> None:
         if self.stop.asked:

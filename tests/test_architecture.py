@@ -34,6 +34,8 @@ MAY_IMPORT = {
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
+    # Runs listed, compared, and their curves.
+    "runs": {"run", "data", "tasks", "training", "durable", "look"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
     "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from striate.resolve import load_module as load_module
     from striate.run import Run as Run
     from striate.run import open_run as open_run
+    from striate.runs.comparison import compare_runs as compare_runs
+    from striate.runs.listing import list_runs as list_runs
+    from striate.runs.single import show_run as show_run
+    from striate.runs.view import View as View
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
     from striate.training.choice import Settings as Settings
@@ -45,6 +49,10 @@ _HOMES = {
     "resume": "striate.workbench",
     "train": "striate.workbench",
     "write_report": "striate.look.report",
+    "View": "striate.runs.view",
+    "compare_runs": "striate.runs.comparison",
+    "list_runs": "striate.runs.listing",
+    "show_run": "striate.runs.single",
     "Field": "striate.arithmetic.field",
     "Window": "striate.arithmetic.window",
     "fixes": "striate.arithmetic.fix",

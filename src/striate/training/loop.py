@@ -202,6 +202,8 @@ class _Trainer:
             )
 
     def _diverged(self, what: str, step: int) -> DivergedError:
+        # For those who list runs. A resumed run cuts it off, since it stands after the last checkpoint.
+        self.record.write("diverged", {"step": step, "what": what})
         return DivergedError(
             f"{what} at step {step} of {self.job.steps}; nothing of it was saved. "
             f"Train again with a lower rate, such as --lr {self.plan.lr / 10:g}. The run until then: {self.job.folder}"

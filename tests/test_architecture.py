@@ -38,6 +38,8 @@ MAY_IMPORT = {
     "runs": {"run", "data", "tasks", "training", "durable", "look"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
     "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    # A run as a script that needs striate as little as possible.
+    "ejecting": {"preparation", "spec", "nets", "data", "tasks", "training", "durable"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from striate.arithmetic.fix import fixes as fixes
     from striate.arithmetic.window import Window as Window
     from striate.data.augment import Augment as Augment
+    from striate.ejecting.script import eject as eject
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
@@ -45,6 +46,7 @@ _HOMES = {
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
     "build": "striate.nets.pretrained",
+    "eject": "striate.ejecting.script",
     "open_run": "striate.run",
     "resume": "striate.workbench",
     "train": "striate.workbench",

@@ -114,8 +114,13 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="Decode pictures each time, and keep none decoded in the cache folder.",
 )
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
+@click.option(
+    "--eject",
+    type=click.Path(),
+    help="Do not train, but write a plain PyTorch script that would, with the same losses: train.py.",
+)
 @json_flag
-def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
+def command(data: str, out: str | None, eject: str | None, as_json: bool, **settings: Any) -> None:
     """Train a network on DATA and write a run folder with its report.
 
     DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
@@ -124,6 +129,11 @@ def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
 
     Options may also be written as in lr=0.1.
     """
+    if eject is not None:
+        with showing() as progress:
+            path = striate.eject(data, eject, settings=striate.Settings(**settings), progress=progress)
+        print_json({"script": str(path)}) if as_json else print(path)
+        return
     with showing() as progress:
         run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
     if as_json:

@@ -37,9 +37,11 @@ MAY_IMPORT = {
     # Runs listed, compared, and their curves.
     "runs": {"run", "data", "tasks", "training", "durable", "look"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
-    "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    # What a run will take, measured by a few of its steps.
+    "forecast": {"preparation", "network", "nets", "data", "tasks", "tracing", "training"},
+    "workbench": {"durable", "preparation", "forecast", "nets", "data", "tasks", "training", "run", "look"},
     # A run as a script that needs striate as little as possible.
-    "ejecting": {"preparation", "spec", "nets", "data", "tasks", "training", "durable"},
+    "ejecting": {"preparation", "forecast", "spec", "nets", "data", "tasks", "training", "durable"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
+    from striate.forecast import Forecast as Forecast
+    from striate.forecast import dry_run as dry_run
     from striate.look.report import write_report as write_report
     from striate.nets.catalog import CATALOG as CATALOG
     from striate.nets.contract import check_network as check_network
@@ -46,6 +48,8 @@ _HOMES = {
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
     "build": "striate.nets.pretrained",
+    "Forecast": "striate.forecast",
+    "dry_run": "striate.forecast",
     "eject": "striate.ejecting.script",
     "open_run": "striate.run",
     "resume": "striate.workbench",

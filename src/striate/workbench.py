@@ -13,10 +13,11 @@ from striate.data.place import short_name
 from striate.data.progress import Progress, Silent
 from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
+from striate.forecast import prepare_in_time
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
-from striate.preparation import Prepared, prepare, reread
+from striate.preparation import Prepared, reread
 from striate.run import Run, open_run
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
@@ -52,7 +53,7 @@ def train(
     progress = progress or Silent()
     if out is not None:
         _refuse_taken(Path(out))
-    prepared = prepare(data, settings, progress)
+    prepared = prepare_in_time(data, settings, progress)
     folder = _named_folder(Path(out)) if out is not None else _dated_folder(prepared)
     with only_writer(folder):
         _refuse_taken(folder)

@@ -73,7 +73,7 @@ def test_the_script_has_the_same_first_20_losses_to_the_last_bit(case: str, tmp_
     lines = (
         script.split("torch.manual_seed(SEED)")[0].splitlines() + script.split("\nweights = ")[1].splitlines()
     )
-    assert sum(bool(line.strip()) for line in lines) <= 145, "beside the network's own lines"
+    assert sum(bool(line.strip()) for line in lines) <= 175, "beside the network's own lines"
 
 
 FROM_STRIATE: dict[str, dict[str, object]] = {

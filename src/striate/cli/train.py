@@ -17,6 +17,7 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     "--weights", help="A .safetensors or .pth file to start from, or 'imagenet'. Default: fresh weights."
 )
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
+@click.option("--time", help="Train as many epochs as fit in a time: 90s, 10m, 1h30m.")
 @click.option(
     "--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures."
 )
@@ -119,8 +120,13 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     type=click.Path(),
     help="Do not train, but write a plain PyTorch script that would, with the same losses: train.py.",
 )
+@click.option(
+    "--dry-run", is_flag=True, help="Do not train, but say the steps, the memory and the time it would take."
+)
 @json_flag
-def command(data: str, out: str | None, eject: str | None, as_json: bool, **settings: Any) -> None:
+def command(
+    data: str, out: str | None, eject: str | None, dry_run: bool, as_json: bool, **settings: Any
+) -> None:
     """Train a network on DATA and write a run folder with its report.
 
     DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
@@ -129,13 +135,19 @@ def command(data: str, out: str | None, eject: str | None, as_json: bool, **sett
 
     Options may also be written as in lr=0.1.
     """
+    asked = striate.Settings(**settings)
+    if dry_run:
+        with showing() as progress:
+            forecast = striate.dry_run(data, settings=asked, progress=progress)
+        print_json(forecast.to_dict()) if as_json else print(forecast.text())
+        return
     if eject is not None:
         with showing() as progress:
-            path = striate.eject(data, eject, settings=striate.Settings(**settings), progress=progress)
+            path = striate.eject(data, eject, settings=asked, progress=progress)
         print_json({"script": str(path)}) if as_json else print(path)
         return
     with showing() as progress:
-        run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
+        run = striate.train(data, settings=asked, out=out, progress=progress)
     if as_json:
         print_json(run.summary())
     else:

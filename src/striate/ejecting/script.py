@@ -18,8 +18,9 @@ from striate.durable import storage_errors, write_file
 from striate.ejecting import plain
 from striate.ejecting.origin import ENDINGS, MODES, Origin, origin_of
 from striate.errors import UsageError
+from striate.forecast import prepare_in_time
 from striate.nets.catalog import CATALOG
-from striate.preparation import Prepared, prepare
+from striate.preparation import Prepared
 from striate.spec import is_spec, to_python
 from striate.tasks.multi_label import MultiLabel
 from striate.tasks.regression import Regression
@@ -83,7 +84,7 @@ def eject(
         raise UsageError(
             "A data set made in Python cannot be ejected: a script has no way to open it. Give a path."
         )
-    prepared = prepare(data, settings or Settings(), progress or Silent())
+    prepared = prepare_in_time(data, settings or Settings(), progress or Silent())
     text = script(prepared)
     with storage_errors(Path(path), "try again."):
         write_file(Path(path), text.encode())

@@ -47,6 +47,7 @@ class Settings:
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
     `augment` is a name of PRESETS or an Augment, `erasing` replaces its share of pictures that get a box of noise;
     `mixup` and `cutmix` are alphas, 0 meaning none.
+    `time`, such as '10m', chooses the epochs that fit in it, reading and report counted in.
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
@@ -63,6 +64,7 @@ class Settings:
     mixup: float = 0.0
     cutmix: float = 0.0
     epochs: int | None = None
+    time: str | None = None
     batch: int | None = None
     optimizer: str | None = None
     lr: float | None = None
@@ -84,6 +86,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
+        if self.time is not None and self.epochs is not None:
+            raise UsageError("time and epochs are both given; a time chooses the epochs. Keep one.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
         if isinstance(self.augment, str) and self.augment not in PRESETS:

@@ -1,0 +1,238 @@
+"""What a run will take, by a few of its own steps: its time, its memory, and the epochs that fit in a given time."""
+
+import re
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from striate.data.pictures import Source
+from striate.data.progress import Progress, Silent
+from striate.errors import Interrupted, UsageError
+from striate.nets.catalog import CATALOG
+from striate.network import make_network
+from striate.preparation import Prepared, prepare
+from striate.tasks.task import evaluate
+from striate.tracing.summary import summary
+from striate.training.choice import Chosen, Settings
+from striate.training.loop import Job, fit
+from striate.training.record import read_record
+
+# Steps that are not timed, since the first ones fetch code and memory; seconds that the timed ones take, and how many.
+WARM_UP = 2
+MEASURED_SECONDS = 2.0
+MEASURED_STEPS = (4, 40)
+EVALUATED = 512
+# The share of a given time that is kept back for what is slower later, and the seconds of the report.
+KEPT_BACK = 0.1
+REPORT_SECONDS = 3.0
+# More epochs than these are not chosen, however much time is given.
+MOST_EPOCHS = 300
+UNITS = {"s": 1, "m": 60, "h": 3600}
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a step with its batch, of a look at a held-out picture, of a checkpoint; bytes of the optimizer."""
+
+    step: float
+    evaluation: float
+    checkpoint: float
+    optimizer_bytes: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run is expected to take, reading the pictures left out: it is done by then."""
+
+    net: str
+    input: tuple[int, int, int]
+    pictures: int
+    epochs: int
+    batch: int
+    steps: int
+    step_seconds: float
+    epoch_seconds: float
+    seconds: float
+    memory_bytes: int
+
+    def text(self) -> str:
+        """Return it in a few lines."""
+        shape = "x".join(map(str, self.input))
+        return "\n".join(
+            [
+                f"net      {self.net} at {shape}",
+                f"steps    {self.steps:,}: {self.epochs} epochs of {self.pictures:,} pictures, {self.batch} a step",
+                f"memory   {self.memory_bytes / 1e6:,.0f} MB for weights, gradients, optimizer and activations",
+                f"time     {clock(self.seconds)}: {self.step_seconds * 1000:.3g} ms a step, "
+                f"{self.epoch_seconds:.3g} s an epoch with its looks at held-out pictures",
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return asdict(self)
+
+
+def dry_run(
+    data: str | Path | Source, *, settings: Settings | None = None, progress: Progress | None = None
+) -> Forecast:
+    """Return what `train` would take here. The pictures are read and a few steps made; no run folder is left.
+
+    Decoded pictures stay in the cache folder, as after any reading. Raises what `train` raises before its first step.
+    """
+    settings, progress = settings or Settings(), progress or Silent()
+    prepared = prepare_in_time(data, settings, progress)
+    return forecast(prepared, measured_pace(prepared))
+
+
+def prepare_in_time(data: str | Path | Source, settings: Settings, progress: Progress) -> Prepared:
+    """Return what `prepare` does, with as many epochs as fit where `settings` give a time and no epochs.
+
+    Raises UsageError where not even one epoch fits.
+    """
+    if settings.time is None:
+        return prepare(data, settings, progress)
+    started = time.monotonic()
+    limit = seconds_of(settings.time)
+    # Something must stand there until the pictures have been read.
+    prepared = prepare(data, replace(settings, time=None, epochs=1), progress)
+    pace = measured_pace(prepared)
+    one = forecast(prepared, pace)
+    epochs = epochs_within(limit - (time.monotonic() - started), one)
+    if epochs == 0:
+        needed = (time.monotonic() - started + one.seconds + REPORT_SECONDS) / (1 - KEPT_BACK)
+        raise UsageError(
+            f"time {settings.time} is too short: one epoch and what goes with it take about {clock(needed)} here. "
+            f"Give more, or a smaller --size or --net."
+        )
+    reason = f"what fits in {settings.time}; an epoch takes {one.epoch_seconds:.3g} s here"
+    progress.say(
+        str(Chosen("epochs", epochs, reason if epochs < MOST_EPOCHS else "the most chosen for a time"))
+    )
+    plan = replace(prepared.recipe.train, epochs=epochs)
+    return replace(prepared, recipe=replace(prepared.recipe, train=plan))
+
+
+def epochs_within(left: float, one: Forecast) -> int:
+    """Return how many epochs fit in the seconds left, some kept back; `one` is the forecast for one epoch."""
+    beside = one.seconds - one.epoch_seconds + REPORT_SECONDS
+    fit_in = int((left * (1 - KEPT_BACK) - beside) / one.epoch_seconds)
+    return max(0, min(MOST_EPOCHS, fit_in))
+
+
+def forecast(prepared: Prepared, pace: Pace) -> Forecast:
+    """Return what a run at this pace takes."""
+    recipe, plan = prepared.recipe, prepared.recipe.train
+    held_out = [split for split in ("val", "test") if len(prepared.stores.get(split, ()))]
+    sizes = [len(prepared.stores[split]) for split in held_out]
+    steps = prepared.loader("train").steps
+    epoch = steps * pace.step + pace.checkpoint + (sizes[0] * pace.evaluation if sizes else 0.0)
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    return Forecast(
+        net=recipe.net,
+        input=shape,
+        pictures=len(prepared.stores["train"]),
+        epochs=plan.epochs,
+        batch=plan.batch,
+        steps=plan.epochs * steps,
+        step_seconds=pace.step,
+        epoch_seconds=epoch,
+        seconds=plan.epochs * epoch + (sizes[-1] * pace.evaluation if sizes else 0.0),
+        memory_bytes=_memory(prepared, shape, pace),
+    )
+
+
+def measured_pace(prepared: Prepared) -> Pace:
+    """Train a copy of the network for a few steps with all that belongs to them, and throw it away."""
+    batch = prepared.recipe.train.batch
+    warm = _timed(prepared, WARM_UP * batch)
+    few, many = MEASURED_STEPS
+    steps = max(few, min(many, int(MEASURED_SECONDS / max(warm.step, 1e-6))))
+    return _timed(prepared, steps * batch)
+
+
+def seconds_of(text: str) -> float:
+    """Return the seconds of a time such as 90s, 10m, 1.5h or 1h30m; raises UsageError for another text."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise UsageError(f"time is '{text}'; wanted a number with s, m or h, such as 90s, 10m or 1h30m.")
+    seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+    if seconds <= 0:
+        raise UsageError(f"time is {text}; it must be over 0.")
+    return seconds
+
+
+def clock(seconds: float) -> str:
+    """Return seconds as people say them: 40 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _timed(prepared: Prepared, pictures: int) -> Pace:
+    """Make an epoch of some of the training pictures, with a rate of 0, and say what it took."""
+    recipe, store = prepared.recipe, prepared.stores["train"]
+    # The rate changes no step's time, and at 0 the weights cannot diverge.
+    plan = replace(recipe.train, epochs=1, lr=0.0, checkpoint_every=0)
+    spread = np.unique(np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64))
+    some = replace(prepared, stores={**prepared.stores, "train": store.subset(spread)})
+    loader = some.loader("train")
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+    with tempfile.TemporaryDirectory(prefix="striate-") as name:
+        folder = Path(name)
+        job = Job(
+            recipe=replace(recipe, train=plan),
+            task=prepared.task,
+            train=loader,
+            watched=None,
+            final=None,
+            folder=folder,
+            progress=Silent(),
+            rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
+        )
+        started = time.perf_counter()
+        try:
+            fit(model, job)
+        except Interrupted as error:  # there is nothing to go on with
+            raise KeyboardInterrupt from error
+        whole = time.perf_counter() - started
+        seconds = next(
+            line["seconds"] for line in read_record(folder / "metrics.jsonl") if line["kind"] == "epoch"
+        )
+        states = [path.stat().st_size for path in folder.glob("checkpoints/*/optimizer.safetensors")]
+    return Pace(
+        step=seconds / loader.steps,
+        evaluation=_evaluation(model, prepared),
+        checkpoint=max(0.0, whole - seconds),
+        optimizer_bytes=max(states, default=0),
+    )
+
+
+def _evaluation(model: nn.Module, prepared: Prepared) -> float:
+    """Return the seconds of looking at one held-out picture."""
+    split = next((split for split in ("val", "test") if len(prepared.stores.get(split, ()))), "train")
+    store = prepared.stores[split]
+    some = store.subset(np.arange(min(EVALUATED, len(store))))
+    started = time.perf_counter()
+    evaluate(model, replace(prepared.loader(split), store=some).evaluation(), prepared.task)
+    return (time.perf_counter() - started) / len(some)
+
+
+def _memory(prepared: Prepared, shape: tuple[int, int, int], pace: Pace) -> int:
+    """Return the bytes of weights, gradients and activations as traced, and of the optimizer as it is."""
+    recipe = prepared.recipe
+    traced = summary(
+        lambda: make_network(recipe.net, num_classes=len(prepared.classes), input=shape),
+        shape,
+        batch=recipe.train.batch,
+        name=recipe.net,
+    ).total
+    # The trace counts one number a trained weight for the optimizer.
+    return traced.training_bytes - FLOAT_BYTES * traced.trainable + pace.optimizer_bytes

@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "nets": {"cache", "layers", "rule"},
     "tracing": {"arithmetic", "cache"},
     "tasks": {"layers", "arithmetic"},
-    "training": {"data", "tasks", "rule", "durable"},
+    "training": {"data", "tasks", "rule", "durable", "extras"},
     "network": {"nets", "spec"},
     "run": {"network", "data", "tasks", "training"},
     # From what a user writes to a network; the file a user names is run from here alone.
@@ -38,7 +38,9 @@ MAY_IMPORT = {
     "runs": {"run", "data", "tasks", "training", "durable", "look"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
     # What a run will take, measured by a few of its steps.
-    "forecast": {"preparation", "network", "nets", "data", "tasks", "tracing", "training"},
+    "pace": {"preparation", "network", "nets", "data", "tasks", "training"},
+    "layout": {"preparation", "pace", "cache", "durable", "data", "training"},
+    "forecast": {"preparation", "pace", "layout", "network", "data", "tracing", "training"},
     "workbench": {"durable", "preparation", "forecast", "nets", "data", "tasks", "training", "run", "look"},
     # A run as a script that needs striate as little as possible.
     "ejecting": {"preparation", "forecast", "spec", "nets", "data", "tasks", "training", "durable"},

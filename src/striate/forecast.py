@@ -1,32 +1,21 @@
 """What a run will take, by a few of its own steps: its time, its memory, and the epochs that fit in a given time."""
 
 import re
-import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import nn
-
 from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
-from striate.errors import Interrupted, UsageError
-from striate.nets.catalog import CATALOG
+from striate.errors import UsageError
+from striate.layout import prepare_laid_out
 from striate.network import make_network
-from striate.preparation import Prepared, prepare
-from striate.tasks.task import evaluate
+from striate.pace import Pace, measured_pace
+from striate.preparation import Prepared
 from striate.tracing.summary import summary
 from striate.training.choice import Chosen, Settings
-from striate.training.loop import Job, fit
-from striate.training.record import read_record
 
-# Steps that are not timed, since the first ones fetch code and memory; seconds that the timed ones take, and how many.
-WARM_UP = 2
-MEASURED_SECONDS = 2.0
-MEASURED_STEPS = (4, 40)
-EVALUATED = 512
 # The share of a given time that is kept back for what is slower later, and the seconds of the report.
 KEPT_BACK = 0.1
 REPORT_SECONDS = 3.0
@@ -34,16 +23,6 @@ REPORT_SECONDS = 3.0
 MOST_EPOCHS = 300
 UNITS = {"s": 1, "m": 60, "h": 3600}
 FLOAT_BYTES = 4
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds of a step with its batch, of a look at a held-out picture, of a checkpoint; bytes of the optimizer."""
-
-    step: float
-    evaluation: float
-    checkpoint: float
-    optimizer_bytes: int
 
 
 @dataclass(frozen=True)
@@ -97,11 +76,11 @@ def prepare_in_time(data: str | Path | Source, settings: Settings, progress: Pro
     Raises UsageError where not even one epoch fits.
     """
     if settings.time is None:
-        return prepare(data, settings, progress)
+        return prepare_laid_out(data, settings, progress)
     started = time.monotonic()
     limit = seconds_of(settings.time)
     # Something must stand there until the pictures have been read.
-    prepared = prepare(data, replace(settings, time=None, epochs=1), progress)
+    prepared = prepare_laid_out(data, replace(settings, time=None, epochs=1), progress)
     pace = measured_pace(prepared)
     one = forecast(prepared, pace)
     epochs = epochs_within(limit - (time.monotonic() - started), one)
@@ -148,15 +127,6 @@ def forecast(prepared: Prepared, pace: Pace) -> Forecast:
     )
 
 
-def measured_pace(prepared: Prepared) -> Pace:
-    """Train a copy of the network for a few steps with all that belongs to them, and throw it away."""
-    batch = prepared.recipe.train.batch
-    warm = _timed(prepared, WARM_UP * batch)
-    few, many = MEASURED_STEPS
-    steps = max(few, min(many, int(MEASURED_SECONDS / max(warm.step, 1e-6))))
-    return _timed(prepared, steps * batch)
-
-
 def seconds_of(text: str) -> float:
     """Return the seconds of a time such as 90s, 10m, 1.5h or 1h30m; raises UsageError for another text."""
     parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", text)
@@ -173,56 +143,6 @@ def clock(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _timed(prepared: Prepared, pictures: int) -> Pace:
-    """Make an epoch of some of the training pictures, with a rate of 0, and say what it took."""
-    recipe, store = prepared.recipe, prepared.stores["train"]
-    # The rate changes no step's time, and at 0 the weights cannot diverge.
-    plan = replace(recipe.train, epochs=1, lr=0.0, checkpoint_every=0)
-    spread = np.unique(np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64))
-    some = replace(prepared, stores={**prepared.stores, "train": store.subset(spread)})
-    loader = some.loader("train")
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
-    with tempfile.TemporaryDirectory(prefix="striate-") as name:
-        folder = Path(name)
-        job = Job(
-            recipe=replace(recipe, train=plan),
-            task=prepared.task,
-            train=loader,
-            watched=None,
-            final=None,
-            folder=folder,
-            progress=Silent(),
-            rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
-        )
-        started = time.perf_counter()
-        try:
-            fit(model, job)
-        except Interrupted as error:  # there is nothing to go on with
-            raise KeyboardInterrupt from error
-        whole = time.perf_counter() - started
-        seconds = next(
-            line["seconds"] for line in read_record(folder / "metrics.jsonl") if line["kind"] == "epoch"
-        )
-        states = [path.stat().st_size for path in folder.glob("checkpoints/*/optimizer.safetensors")]
-    return Pace(
-        step=seconds / loader.steps,
-        evaluation=_evaluation(model, prepared),
-        checkpoint=max(0.0, whole - seconds),
-        optimizer_bytes=max(states, default=0),
-    )
-
-
-def _evaluation(model: nn.Module, prepared: Prepared) -> float:
-    """Return the seconds of looking at one held-out picture."""
-    split = next((split for split in ("val", "test") if len(prepared.stores.get(split, ()))), "train")
-    store = prepared.stores[split]
-    some = store.subset(np.arange(min(EVALUATED, len(store))))
-    started = time.perf_counter()
-    evaluate(model, replace(prepared.loader(split), store=some).evaluation(), prepared.task)
-    return (time.perf_counter() - started) / len(some)
 
 
 def _memory(prepared: Prepared, shape: tuple[int, int, int], pace: Pace) -> int:

@@ -24,6 +24,7 @@ from striate.training.choice import Settings
 from striate.training.environment import environment
 from striate.training.guard import LOCK, only_writer
 from striate.training.loop import Job, fit
+from striate.training.record import EVENTS, load_events
 from striate.training.result import has_result, save_result
 
 # The most characters of a data set's name that go into the name of its run folder.
@@ -53,11 +54,15 @@ def train(
     progress = progress or Silent()
     if out is not None:
         _refuse_taken(Path(out))
+    if settings.tensorboard:
+        load_events()
     prepared = prepare_in_time(data, settings, progress)
     folder = _named_folder(Path(out)) if out is not None else _dated_folder(prepared)
     with only_writer(folder):
         _refuse_taken(folder)
         _write_facts(folder, prepared)
+        if settings.tensorboard:
+            (folder / EVENTS).mkdir(exist_ok=True)
         return _finish(folder, prepared, progress)
 
 

@@ -3,7 +3,7 @@
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
+from striate.cli.verb import Verb, json_flag, print_json, run_line, show_curves, showing
 
 
 @click.command(cls=Verb)
@@ -14,6 +14,7 @@ def command(run: str, data: str | None, as_json: bool) -> None:
     """Go on with RUN from its last checkpoint, bit for bit as if it had never stopped."""
     with showing() as progress:
         finished = striate.resume(run, data=data, progress=progress)
+    show_curves(finished)
     if as_json:
         print_json(finished.summary())
     else:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
+from striate.cli.verb import Verb, json_flag, print_json, run_line, show_curves, showing
 
 
 @click.command(cls=Verb)
@@ -90,8 +90,8 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 )
 @click.option(
     "--layout",
-    type=click.Choice(["channels_last", "contiguous"]),
-    help="Memory order of the weights. Default: the one measured to be quicker for the network.",
+    type=click.Choice(["auto", "channels_last", "contiguous"]),
+    help="Memory order of the weights; auto: the quicker one here, by some steps. Default: by the network.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation and split."
@@ -113,6 +113,11 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     flag_value=False,
     default=True,
     help="Decode pictures each time, and keep none decoded in the cache folder.",
+)
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write TensorBoard's event files too, into tensorboard/ of the run folder.",
 )
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @click.option(
@@ -148,6 +153,7 @@ def command(
         return
     with showing() as progress:
         run = striate.train(data, settings=asked, out=out, progress=progress)
+    show_curves(run)
     if as_json:
         print_json(run.summary())
     else:

@@ -53,6 +53,12 @@ def showing() -> Iterator["TerminalProgress"]:
         progress.end()
 
 
+def show_curves(run: "striate.Run") -> None:
+    """Draw loss and score over the epochs on standard error, where that is a terminal."""
+    if sys.stderr.isatty() and (curves := striate.show_run(run).curves()):
+        click.echo(curves, err=True)
+
+
 def run_line(run: "striate.Run") -> str:
     """Return the last lines of a training: the run folder and its report."""
     return f"run     {run.folder}\nreport  {run.folder / 'report.html'}"

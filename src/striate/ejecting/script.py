@@ -250,11 +250,8 @@ def torch_layout(layout: str) -> str:
 
 def _in_docstring(text: str) -> str:
     """Return a name as it may stand in a docstring, whatever a folder is called."""
-    return (
-        text.encode("unicode_escape").decode().replace('"', "'")
-        if not text.isprintable()
-        else (text.replace("\\", "\\\\").replace('"', "'"))
-    )
+    plain_text = text if text.isprintable() else text.encode("unicode_escape").decode()
+    return plain_text.replace("\\", "/").replace('"', "'")
 
 
 def _given(augment: Augment) -> dict[str, Any]:

@@ -50,8 +50,9 @@ class Settings:
     `time`, such as '10m', chooses the epochs that fit in it, reading and report counted in.
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
-    result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
-    more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
+    result, nor do `pack`, which keeps them decoded, and `tensorboard`, which writes its event files too.
+    `class_weights` (none, balanced, sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has
+    them drawn as often as others. `layout` may be 'auto': the one that is measured to be quicker here.
     """
 
     net: str | None = None
@@ -80,6 +81,7 @@ class Settings:
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
+    tensorboard: bool = False
 
     def __post_init__(self) -> None:
         for name in ("size", "threads"):

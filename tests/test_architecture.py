@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "rule": set(),
     # Files that are whole or not there.
     "durable": set(),
+    # How the process keeps its memory.
+    "heap": set(),
     # Where leaves that need an optional dependency are imported.
     "extras": set(),
     # Where what can be made again is kept.
@@ -36,14 +38,30 @@ MAY_IMPORT = {
     "look": {"run", "data", "tasks", "tracing"},
     # Runs listed, compared, and their curves.
     "runs": {"run", "data", "tasks", "training", "durable", "look"},
-    "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
     # What a run will take, measured by a few of its steps.
     "pace": {"preparation", "network", "nets", "data", "tasks", "training"},
     "layout": {"preparation", "pace", "cache", "durable", "data", "training"},
     "forecast": {"preparation", "pace", "layout", "network", "data", "tracing", "training"},
-    "workbench": {"durable", "preparation", "forecast", "nets", "data", "tasks", "training", "run", "look"},
     # A run as a script that needs striate as little as possible.
     "ejecting": {"preparation", "forecast", "spec", "nets", "data", "tasks", "training", "durable"},
+    # Every picture looked at once, without torch; and its page, with what the network would see.
+    "checking": {"cache", "durable", "data"},
+    "check_page": {"checking", "durable", "data", "look", "training"},
+    "reading": {*BELOW_RUN, "training"},
+    "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
+    "workbench": {
+        "durable",
+        "heap",
+        "network",
+        "preparation",
+        "forecast",
+        "nets",
+        "data",
+        "tasks",
+        "training",
+        "run",
+        "look",
+    },
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

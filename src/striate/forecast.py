@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
 from striate.errors import UsageError
@@ -15,6 +17,8 @@ from striate.pace import Pace, measured_pace
 from striate.preparation import Prepared
 from striate.tracing.summary import summary
 from striate.training.choice import Chosen, Settings
+from striate.training.device import PROCESSOR
+from striate.training.ranks import joined
 
 # The share of a given time that is kept back for what is slower later, and the seconds of the report.
 KEPT_BACK = 0.1
@@ -66,22 +70,25 @@ def dry_run(
     Decoded pictures stay in the cache folder, as after any reading. Raises what `train` raises before its first step.
     """
     settings, progress = settings or Settings(), progress or Silent()
-    prepared = prepare_in_time(data, settings, progress)
-    return forecast(prepared, measured_pace(prepared))
+    with joined(settings.device) as ranks:
+        prepared = prepare_in_time(data, settings, progress, device=ranks.device)
+        return forecast(prepared, measured_pace(prepared, device=ranks.device))
 
 
-def prepare_in_time(data: str | Path | Source, settings: Settings, progress: Progress) -> Prepared:
+def prepare_in_time(
+    data: str | Path | Source, settings: Settings, progress: Progress, *, device: torch.device = PROCESSOR
+) -> Prepared:
     """Return what `prepare` does, with as many epochs as fit where `settings` give a time and no epochs.
 
     Raises UsageError where not even one epoch fits.
     """
     if settings.time is None:
-        return prepare_laid_out(data, settings, progress)
+        return prepare_laid_out(data, settings, progress, device=device)
     started = time.monotonic()
     limit = seconds_of(settings.time)
     # Something must stand there until the pictures have been read.
-    prepared = prepare_laid_out(data, replace(settings, time=None, epochs=1), progress)
-    pace = measured_pace(prepared)
+    prepared = prepare_laid_out(data, replace(settings, time=None, epochs=1), progress, device=device)
+    pace = measured_pace(prepared, device=device)
     one = forecast(prepared, pace)
     epochs = epochs_within(limit - (time.monotonic() - started), one)
     if epochs == 0:

@@ -16,6 +16,7 @@ from striate.durable import write_file
 from striate.pace import WARM_UP, timed
 from striate.preparation import Prepared, prepare
 from striate.training.choice import Chosen, Settings
+from striate.training.device import PROCESSOR
 from striate.training.environment import environment
 from striate.training.recipe import LAYOUTS
 
@@ -26,12 +27,14 @@ CLEARLY = 0.03
 STEPS, TURNS = 4, 3
 
 
-def prepare_laid_out(data: str | Path | Source, settings: Settings, progress: Progress) -> Prepared:
+def prepare_laid_out(
+    data: str | Path | Source, settings: Settings, progress: Progress, *, device: torch.device = PROCESSOR
+) -> Prepared:
     """Return what `prepare` does, its layout measured where `settings` say 'auto'."""
     if settings.layout != "auto":
         return prepare(data, settings, progress)
     prepared = prepare(data, replace(settings, layout=USUAL), progress)
-    seconds = measured_layouts(prepared)
+    seconds = measured_layouts(prepared, device=device)
     layout = quickest(seconds)
     told = ", ".join(f"{name} {1000 * value:.3g}" for name, value in seconds.items())
     progress.say(str(Chosen("layout", layout, f"milliseconds a step here: {told}")))
@@ -44,13 +47,13 @@ def quickest(seconds: Mapping[str, float]) -> str:
     return best if seconds[best] < seconds[USUAL] * (1 - CLEARLY) else USUAL
 
 
-def measured_layouts(prepared: Prepared) -> dict[str, float]:
+def measured_layouts(prepared: Prepared, *, device: torch.device = PROCESSOR) -> dict[str, float]:
     """Return the seconds of a step in each layout, from the cache where they were measured before."""
-    path, key = cache_folder() / "layouts.json", _key(prepared)
+    path, key = cache_folder() / "layouts.json", _key(prepared, device)
     try:
         return {name: float(_read(path)[key][name]) for name in LAYOUTS}
     except (ValueError, KeyError, TypeError):  # not measured yet, or not by this program
-        found = _measured(prepared)
+        found = _measured(prepared, device)
         _keep(path, key, found)
         return found
 
@@ -61,21 +64,25 @@ def with_layout(prepared: Prepared, layout: str) -> Prepared:
     return replace(prepared, recipe=replace(prepared.recipe, train=plan))
 
 
-def _measured(prepared: Prepared) -> dict[str, float]:
+def _measured(prepared: Prepared, device: torch.device) -> dict[str, float]:
     """Time some steps of each layout, in turns, and return the least of each."""
     laid_out = {name: with_layout(prepared, name) for name in sorted(LAYOUTS)}
     batch = prepared.recipe.train.batch
     for one in laid_out.values():
-        timed(one, WARM_UP * batch)
-    turns = [{name: timed(one, STEPS * batch).step for name, one in laid_out.items()} for _ in range(TURNS)]
+        timed(one, WARM_UP * batch, device=device)
+    turns = [
+        {name: timed(one, STEPS * batch, device=device).step for name, one in laid_out.items()}
+        for _ in range(TURNS)
+    ]
     return {name: min(turn[name] for turn in turns) for name in laid_out}
 
 
-def _key(prepared: Prepared) -> str:
+def _key(prepared: Prepared, device: torch.device) -> str:
     """Return what decides how long a step takes: machine, versions, threads, network, input, batch, optimizer."""
     recipe, here = prepared.recipe, environment(seed=0)
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     facts = (
+        str(device),
         here["cpu"], here["cores"], here["gpu"], torch.__version__, torch.get_num_threads(), recipe.net, shape,
         len(prepared.classes), recipe.train.batch, recipe.train.optimizer,
     )  # fmt: skip

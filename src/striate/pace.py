@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from striate.data.progress import Silent
@@ -14,7 +15,10 @@ from striate.nets.catalog import CATALOG
 from striate.network import make_network
 from striate.preparation import Prepared
 from striate.tasks.task import evaluate
-from striate.training.loop import Job, fit
+from striate.training.device import PROCESSOR
+from striate.training.job import Job
+from striate.training.loop import fit
+from striate.training.ranks import Ranks
 from striate.training.record import read_record
 
 # Steps that are not timed, since the first ones fetch code and memory; seconds that the timed ones take, and how many.
@@ -34,23 +38,23 @@ class Pace:
     optimizer_bytes: int
 
 
-def measured_pace(prepared: Prepared) -> Pace:
+def measured_pace(prepared: Prepared, *, device: torch.device = PROCESSOR) -> Pace:
     """Train a copy of the network for a few steps with all that belongs to them, and throw it away."""
     batch = prepared.recipe.train.batch
-    warm = timed(prepared, WARM_UP * batch)
+    warm = timed(prepared, WARM_UP * batch, device=device)
     few, many = MEASURED_STEPS
     steps = max(few, min(many, int(MEASURED_SECONDS / max(warm.step, 1e-6))))
-    return timed(prepared, steps * batch)
+    return timed(prepared, steps * batch, device=device)
 
 
-def timed(prepared: Prepared, pictures: int) -> Pace:
+def timed(prepared: Prepared, pictures: int, *, device: torch.device = PROCESSOR) -> Pace:
     """Make an epoch of some of the training pictures, with a rate of 0, and say what it took."""
     recipe, store = prepared.recipe, prepared.stores["train"]
     # The rate changes no step's time, and at 0 the weights cannot diverge.
     plan = replace(recipe.train, epochs=1, lr=0.0, checkpoint_every=0)
     spread = np.unique(np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64))
     some = replace(prepared, stores={**prepared.stores, "train": store.subset(spread)})
-    loader = some.loader("train")
+    loader = replace(some.loader("train"), device=device)
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
     with tempfile.TemporaryDirectory(prefix="striate-") as name:
@@ -63,6 +67,7 @@ def timed(prepared: Prepared, pictures: int) -> Pace:
             final=None,
             folder=folder,
             progress=Silent(),
+            ranks=Ranks(device=device),
             rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
         )
         started = time.perf_counter()
@@ -77,17 +82,17 @@ def timed(prepared: Prepared, pictures: int) -> Pace:
         states = [path.stat().st_size for path in folder.glob("checkpoints/*/optimizer.safetensors")]
     return Pace(
         step=seconds / loader.steps,
-        evaluation=_evaluation(model, prepared),
+        evaluation=_evaluation(model, prepared, device),
         checkpoint=max(0.0, whole - seconds),
         optimizer_bytes=max(states, default=0),
     )
 
 
-def _evaluation(model: nn.Module, prepared: Prepared) -> float:
+def _evaluation(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
     """Return the seconds of looking at one held-out picture."""
     split = next((split for split in ("val", "test") if len(prepared.stores.get(split, ()))), "train")
     store = prepared.stores[split]
     some = store.subset(np.arange(min(EVALUATED, len(store))))
     started = time.perf_counter()
-    evaluate(model, replace(prepared.loader(split), store=some).evaluation(), prepared.task)
+    evaluate(model, replace(prepared.loader(split), store=some, device=device).evaluation(), prepared.task)
     return (time.perf_counter() - started) / len(some)

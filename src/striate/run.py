@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from striate.data.decode import BadPicture
 from striate.data.labels import refuse_other_task, relabel
@@ -28,9 +28,11 @@ from striate.network import make_network
 from striate.tasks.answer import Answer
 from striate.tasks.make import make_task
 from striate.tasks.task import AnyTask, Scores, evaluate
+from striate.training.checkpoint import Checkpoint, load_checkpoint
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record
-from striate.training.result import load_result
+from striate.training.recovery import load_recovery
+from striate.training.result import has_result, load_result
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 # Pictures evaluated at a time, and the threads that decode them.
@@ -39,7 +41,7 @@ THREADS = 4
 
 
 class Run:
-    """A finished run. Everything is read from its folder when first asked for; nothing is ever written there.
+    """A run, finished or not. Everything is read from its folder when first asked for; nothing is ever written there.
 
     `data` is its data set where that is open already, as one made in Python is.
     """
@@ -100,17 +102,46 @@ class Run:
 
     @cached_property
     def model(self) -> nn.Module:
-        """The trained network, in eval mode."""
-        weights = load_result(self.folder)
+        """The trained network, in eval mode; of a run that has not finished, as its newest checkpoint has it.
+
+        Raises DataError where there is neither, or what there is has changed.
+        """
+        weights = self._weights
         model = self.fresh_model()
         try:
             model.load_state_dict(dict(weights))
         except RuntimeError as error:
             raise DataError(
-                f"{self.folder}: the weights in model/ are not those of the network in recipe.toml, "
+                f"{self.folder}: its weights are not those of the network in recipe.toml, "
                 f"{self.recipe.net}. Restore both from a copy."
             ) from error
         return model.eval()
+
+    @cached_property
+    def stopped_after(self) -> int | None:
+        """The step after which a run that has not finished has its weights; None where it has finished."""
+        return self._checkpoint.state["step"] if self._checkpoint else None
+
+    @property
+    def unfinished(self) -> str:
+        """A sentence that says whose weights are used where the run has not finished, or nothing."""
+        if self.stopped_after is None:
+            return ""
+        return f"the run has not finished: these are its weights after step {self.stopped_after}"
+
+    @cached_property
+    def _checkpoint(self) -> Checkpoint | None:
+        """The newest whole checkpoint of a run that has no model/."""
+        if has_result(self.folder):
+            return None
+        counts = load_recovery(self.folder).counts
+        return load_checkpoint(self.folder / "checkpoints", counts=counts).checkpoint
+
+    @property
+    def _weights(self) -> Mapping[str, Tensor]:
+        if self._checkpoint is None:
+            return load_result(self.folder)
+        return self._checkpoint.model if self._checkpoint.average is None else self._checkpoint.average
 
     def fresh_model(self) -> nn.Module:
         """Return the run's network with new weights drawn from the run's seed."""
@@ -146,6 +177,8 @@ class Run:
 
         Raises DataError where the data have a class the network does not know, or are of another kind.
         """
+        if self.unfinished and progress:
+            progress.say(self.unfinished)
         return self.score(self.load(data, split=split, progress=progress))
 
     def score(self, store: Store) -> Scores:

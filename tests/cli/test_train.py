@@ -80,7 +80,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     "a flag without its value": (["photos", "--net"], 1, "Option '--net' requires an argument."),
     "an unknown option": (
         ["photos", "--epoch", "3"], 1,
-        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs'?)",
+        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs', '--nproc'?)",
     ),
     "a depth that is none": (["photos", "--depth", "12"], 1, "depth is 12; it must be 8 or 16."),
     "an unknown choice": (

@@ -21,7 +21,6 @@ import tifffile
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from striate.cli.main import DECODERS
 from striate.data.decode import BadPicture, decode
 from striate.data.header import bands_of, depth_of, is_animated, is_grey, size_of
 
@@ -161,7 +160,6 @@ def most_memory() -> int:
 def main(first: int, count: int) -> None:
     """Decode mutants and print what came of each; any warning goes to stderr, any error but BadPicture ends it."""
     warnings.simplefilter("always")
-    warnings.filterwarnings("ignore", module=DECODERS)  # as the command line does
     kinds = seeds()
     for number in range(first, first + count):
         kind, data = mutant(kinds, number)

@@ -105,7 +105,7 @@ def test_a_set_that_is_split_and_one_of_idx_files(tmp_path: Path) -> None:
     assert "'val': 'valid'" in script
     (tmp_path / "second").mkdir()
     printed, recorded, script = both("fashion", tmp_path / "second", net=SPEC, batch=256, epochs=1)
-    assert printed[1::2][: len(recorded)] == recorded[: len(printed[1::2])]
+    assert printed == recorded
     assert "read_idx" in script
     assert "import striate" not in script
 

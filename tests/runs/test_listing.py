@@ -9,6 +9,7 @@ import striate
 from striate.errors import DataError, UsageError
 from striate.runs.listing import duration
 from striate.training.guard import is_being_written, only_writer
+from striate.training.recovery import Recovery, Rollback
 
 MakeRun = Callable[..., Path]
 
@@ -19,9 +20,8 @@ def four(make_run: MakeRun, tmp_path: Path) -> Path:
     make_run("첫 실험", [0.5, 0.6, 0.7, 0.81], started="2026-11-21T10:00:00+00:00")
     make_run("b", [0.5, 0.9, 0.9, 0.92], started="2026-11-23T10:00:00+00:00")
     make_run("deeper/c", [0.3, 0.4], started="2026-11-22T10:00:00+00:00", done=False)
-    diverged = make_run("d", [], started="2026-11-20T10:00:00+00:00", done=False)
-    with (diverged / "metrics.jsonl").open("a") as file:
-        file.write('{"kind": "diverged", "step": 3, "what": "the loss became nan"}\n')
+    make_run("d", [], started="2026-11-20T10:00:00+00:00", done=False)
+    Recovery(given_up="the loss is nan at step 3 of 9").save(tmp_path / "runs" / "d")
     return tmp_path / "runs"
 
 
@@ -85,6 +85,15 @@ def test_a_run_that_another_process_writes_is_running_and_asking_does_not_distur
         assert is_being_written(four / "deeper" / "c")
     assert not is_being_written(four / "deeper" / "c")
     assert not is_being_written(four / "nowhere")
+
+
+def test_a_run_that_was_to_stop_when_it_diverged_is_diverged_until_it_goes_on(make_run: MakeRun) -> None:
+    folder = make_run("a", [0.5], done=False)
+    Recovery(rollbacks=(Rollback(12, 9, "the loss is nan"),)).save(folder)
+    assert striate.show_run(folder).facts.state == "diverged"
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"kind": "rollback", "step": 12, "to": 9, "reason": "the loss is nan", "lr": 0.025}\n')
+    assert striate.show_run(folder).facts.state == "stopped"
 
 
 def test_a_folder_without_runs_and_no_folder(tmp_path: Path) -> None:

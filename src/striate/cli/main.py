@@ -4,7 +4,6 @@ import errno
 import io
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -15,8 +14,6 @@ from striate.errors import StriateError, unknown
 
 # What goes wrong with a disk, not with a name that was given.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM)
-# The packages that read pictures, as a pattern of the modules they warn from.
-DECODERS = r"(PIL|tifffile|pydicom)\b"
 # Verb -> the one line `striate --help` shows. The verb's own file is imported only when it is asked for.
 VERBS: dict[str, str] = {
     "train": "Train a network on a folder of pictures.",
@@ -25,6 +22,7 @@ VERBS: dict[str, str] = {
     "predict": "Name what is in pictures.",
     "report": "Write a run's report anew.",
     "runs": "List runs, look at one, or compare some.",
+    "check": "Say what is in a data set, and what is wrong with it.",
     "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
     "nets": "List the networks, or show one with its errata.",
@@ -61,12 +59,11 @@ def app() -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see docs/errors.md)."""
-    # They warn of odd tags without naming the file; what matters of a file is said by striate, with its name.
-    warnings.filterwarnings("ignore", module=DECODERS)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:
-        app.main(args=None if argv is None else list(argv), prog_name="striate", standalone_mode=False)
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        code = app.main(args=arguments, prog_name="striate", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()
     except StriateError as error:
         print(f"striate: {error}", file=sys.stderr)
@@ -83,4 +80,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"striate: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 3 if error.errno in DISK else 2
-    return 0
+    # The code a verb ends with by `ctx.exit`; what it returns is None.
+    return code if isinstance(code, int) else 0

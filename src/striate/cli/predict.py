@@ -22,6 +22,8 @@ def command(run: str, images: tuple[str, ...], top: int | None, as_json: bool) -
     A picture that cannot be read is named at the end; the others are answered all the same.
     """
     opened = striate.open_run(run)
+    if opened.unfinished:
+        click.echo(opened.unfinished, err=True)
     answers: list[dict[str, object]] = []
     unread: list[str] = []
     for image in images:

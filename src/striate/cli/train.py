@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, run_line, show_curves, showing
+from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_json, print_run, showing
 
 
 @click.command(cls=Verb)
@@ -103,6 +103,30 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, show_curves,
     show_default=True,
     help="Steps between checkpoints; 0: at each epoch's end.",
 )
+@click.option(
+    "--accumulate",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Parts in which a batch goes through the network, to need less memory.",
+)
+@click.option(
+    "--clip-norm", type=float, default=0, show_default=True, help="Longest gradient of a step; 0: any length."
+)
+@click.option(
+    "--ema",
+    type=float,
+    default=0,
+    show_default=True,
+    help="Score and save a moving average of the weights: its decay, such as 0.999; 0: the last weights.",
+)
+@click.option(
+    "--on-divergence",
+    type=click.Choice(["rollback", "stop"]),
+    default="rollback",
+    show_default=True,
+    help="Where a number is no longer finite: go back with a lower rate, or stop.",
+)
 @click.option("--threads", type=int, default=4, show_default=True, help="Threads that decode pictures.")
 @click.option(
     "--allow-bad", is_flag=True, help="Train on although more than 1 % of the pictures cannot be read."
@@ -119,6 +143,11 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, show_curves,
     is_flag=True,
     help="Write TensorBoard's event files too, into tensorboard/ of the run folder.",
 )
+@click.option(
+    "--sync-bn", is_flag=True, help="Batch norms see the pictures of all processes, not of their own."
+)
+@nproc_option
+@device_option
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @click.option(
     "--eject",
@@ -129,8 +158,17 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, show_curves,
     "--dry-run", is_flag=True, help="Do not train, but say the steps, the memory and the time it would take."
 )
 @json_flag
+@click.pass_obj
 def command(
-    data: str, out: str | None, eject: str | None, dry_run: bool, as_json: bool, **settings: Any
+    argv: tuple[str, ...],
+    /,
+    data: str,
+    out: str | None,
+    eject: str | None,
+    dry_run: bool,
+    nproc: int,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Train a network on DATA and write a run folder with its report.
 
@@ -151,10 +189,8 @@ def command(
             path = striate.eject(data, eject, settings=asked, progress=progress)
         print_json({"script": str(path)}) if as_json else print(path)
         return
+    if striate.launch(argv, nproc=nproc):
+        return
     with showing() as progress:
         run = striate.train(data, settings=asked, out=out, progress=progress)
-    show_curves(run)
-    if as_json:
-        print_json(run.summary())
-    else:
-        print(run_line(run))
+    print_run(run, as_json=as_json)

@@ -1,7 +1,6 @@
 """TIFFs that Pillow does not read, through tifffile: many bands, colour in floats, planes, rare compression."""
 
 import io
-import logging
 import math
 from typing import Any
 
@@ -10,8 +9,6 @@ import tifffile
 from numpy.typing import NDArray
 
 from striate.data.pixels import MAX_PIXELS, BadPicture, Depth, Raster
-
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 PHOTOMETRIC = tifffile.PHOTOMETRIC

@@ -11,6 +11,7 @@ from striate.data.npy import MAGIC, array_raster, read_npy
 from striate.data.pictures import Encoded
 from striate.data.pixels import BadPicture as BadPicture
 from striate.data.pixels import Depth, Pixels, Raster, deep_channels, to_depth, widen
+from striate.data.quiet import quiet
 from striate.data.upright import UPRIGHT, orientation_of, turn_upright
 
 # Transparent pictures are laid on this colour.
@@ -36,7 +37,8 @@ def decode(
             pixels = _upright_jpeg(jpeg, channels, at_least)
             if pixels is not None:
                 return widen(pixels, depth)
-        return _decode(picture, channels, depth)
+        with quiet():
+            return _decode(picture, channels, depth)
     except BadPicture:
         raise
     except Exception as error:  # what decoders raise of a stranger's bytes is in no list
@@ -47,11 +49,16 @@ def _upright_jpeg(jpeg: PlainJpeg, channels: int, at_least: tuple[int, int]) -> 
     """Return the pixels of a JPEG, or None where libjpeg-turbo complains and Pillow does not."""
     # Opened a second time only where there may be something to read.
     tagged = b"Exif\0\0" in jpeg.data or b"tiff:Orientation" in jpeg.data
-    orientation = orientation_of(open_picture(jpeg.data)) if tagged else 1
+    orientation = _jpeg_orientation(jpeg.data) if tagged else 1
     if orientation in UPRIGHT and UPRIGHT[orientation][0]:
         at_least = at_least[::-1]
     pixels = decode_jpeg(jpeg, channels=channels, at_least=at_least)
     return None if pixels is None else turn_upright(pixels, orientation)
+
+
+def _jpeg_orientation(data: bytes) -> int:
+    with quiet():
+        return orientation_of(open_picture(data))
 
 
 def _decode(picture: Encoded | Image.Image, channels: int, depth: Depth) -> Pixels:

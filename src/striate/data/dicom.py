@@ -1,7 +1,6 @@
 """DICOM through pydicom: stored values, then the modality's scale, then the window or the full range (PS3.3 C.11)."""
 
 import io
-import logging
 from typing import Any
 
 import imagecodecs
@@ -14,8 +13,6 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 from pydicom.pixels.utils import get_expected_length, pixel_array
 
 from striate.data.pixels import MAX_PIXELS, BadPicture, Depth, Raster
-
-logging.getLogger("pydicom").addHandler(logging.NullHandler())
 
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 GREY = {"MONOCHROME1", "MONOCHROME2"}

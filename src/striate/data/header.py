@@ -11,6 +11,7 @@ from striate.data.kind import image_bands, is_dicom, is_tiff, open_picture
 from striate.data.npy import MAGIC, bands_of_array, read_npy
 from striate.data.pictures import Encoded
 from striate.data.pixels import Depth
+from striate.data.quiet import quiet
 
 
 class Header(NamedTuple):
@@ -52,9 +53,10 @@ def is_animated(picture: Encoded) -> bool:
     if not isinstance(picture, bytes) or not _may_move(picture):
         return False
     try:
-        if is_dicom(picture):
-            return bool(load_extra("dicom").frames_of(picture) > 1)
-        return bool(getattr(open_picture(picture), "is_animated", False))
+        with quiet():
+            if is_dicom(picture):
+                return bool(load_extra("dicom").frames_of(picture) > 1)
+            return bool(getattr(open_picture(picture), "is_animated", False))
     except Exception:  # as in decode
         return False
 
@@ -62,7 +64,8 @@ def is_animated(picture: Encoded) -> bool:
 def header_of(picture: Encoded | Image.Image) -> Header | None:
     """Return what the header of a picture says, or None where it cannot be read."""
     try:
-        return _header(picture)
+        with quiet():
+            return _header(picture)
     except Exception:  # as in decode
         return None
 
@@ -91,10 +94,11 @@ def _of_pillow(image: Image.Image) -> Header:
 def _palette_bands(picture: Encoded | Image.Image) -> int | None:
     """Return 1 for a palette of greys, 3 for any other, None where the picture is damaged."""
     try:
-        image = open_picture(picture) if isinstance(picture, bytes) else picture
-        assert isinstance(image, Image.Image)
-        image.load()  # the palette is in one known form only once the picture is decoded
-        colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+        with quiet():
+            image = open_picture(picture) if isinstance(picture, bytes) else picture
+            assert isinstance(image, Image.Image)
+            image.load()  # the palette is in one known form only once the picture is decoded
+            colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     except Exception:  # as in decode
         return None
     return 1 if (colours == colours[:, :1]).all() else 3

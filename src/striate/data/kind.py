@@ -1,12 +1,8 @@
 """What a file is, by its first bytes, and opening it with Pillow."""
 
 import io
-import logging
 
 from PIL import Image, features
-
-# Here and beside the other decoders: Python prints what a package tells a log that nobody reads.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 # What Pillow is asked for; AVIF only where it was built with it.
 FORMATS = (

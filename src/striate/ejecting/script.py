@@ -40,7 +40,7 @@ WRITTEN_OUT = ("shift", "flip")
 # Settings of a plan that the script knows; any other must have its default, which asks for nothing.
 KNOWN = (
     "epochs", "batch", "augment", "optimizer", "lr", "momentum", "weight_decay", "label_smoothing", "schedule",
-    "layout", "checkpoint_every", "mixup", "cutmix", "class_weights", "sampling",
+    "layout", "checkpoint_every", "mixup", "cutmix", "class_weights", "sampling", "on_divergence",
 )  # fmt: skip
 
 # Line of the script's head -> what in its body needs it; an empty line parts groups.

@@ -20,6 +20,8 @@ def plot(values: Sequence[float | None], *, width: int = WIDTH, height: int = HE
     places = [(i, value) for i, value in enumerate(values) if value is not None and isfinite(value)]
     if not places:
         return [" " * width] * height
+    # Halves, whose difference is a number however large they are.
+    places = [(i, value / 2) for i, value in places]
     low, high = min(v for _, v in places), max(v for _, v in places)
     rows, columns = len(DOTS) * height, 2 * width
     before: tuple[int, int] | None = None

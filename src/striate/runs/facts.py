@@ -10,6 +10,7 @@ from striate.data.place import short_name
 from striate.run import Run
 from striate.tasks.metric import Metric
 from striate.training.guard import is_being_written
+from striate.training.recovery import load_recovery
 from striate.training.result import has_result
 
 State = Literal["finished", "running", "stopped", "diverged"]
@@ -81,7 +82,10 @@ def _state(run: Run, lines: Sequence[Mapping[str, Any]]) -> State:
         return "running"
     if has_result(run.folder):
         return "finished"
-    return "diverged" if lines and lines[-1].get("kind") == "diverged" else "stopped"
+    recovery = load_recovery(run.folder)
+    # A rollback that the run has not recorded is one it has stopped before.
+    acted_on = sum(line.get("kind") == "rollback" for line in lines)
+    return "diverged" if recovery.given_up or len(recovery.rollbacks) > acted_on else "stopped"
 
 
 def _scored(

@@ -100,10 +100,15 @@ def main_head(outputs: Outputs) -> Tensor:
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any]) -> S_co:
-    """Run a network in eval mode over batches of (images, labels); its training flag is put back afterwards."""
+    """Run a network in eval mode over batches of (images, labels) and return the scores."""
+    return task.scores(*judged(model, batches, task))
+
+
+def judged(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[Any, Any]) -> list[Tensor]:
+    """Return what the task keeps of each picture; the network's training flag is put back afterwards."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         kept = [task.judge(model(images), labels) for images, labels in batches]
     model.train(was_training)
-    return task.scores(*map(torch.cat, zip(*kept, strict=True)))
+    return [torch.cat(values) for values in zip(*kept, strict=True)]

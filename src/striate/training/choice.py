@@ -35,8 +35,16 @@ USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
 # Smoothing keeps one class from taking all of the probability, which labels do not share.
 LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
-OF_BACK_PROPAGATION = ("optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights")
-OFF = {"label_smoothing": 0.0, "class_weights": "none", "sampling": "natural"}
+OF_BACK_PROPAGATION = (
+    "optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights", "accumulate", "clip_norm",
+)  # fmt: skip
+OFF = {
+    "label_smoothing": 0.0,
+    "class_weights": "none",
+    "sampling": "natural",
+    "accumulate": 1,
+    "clip_norm": 0.0,
+}
 OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
 
@@ -52,7 +60,11 @@ class Settings:
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor do `pack`, which keeps them decoded, and `tensorboard`, which writes its event files too.
     `class_weights` (none, balanced, sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has
-    them drawn as often as others. `layout` may be 'auto': the one that is measured to be quicker here.
+    them drawn as often as others. `layout` may be 'auto': the one that is measured to be quicker here. `accumulate`
+    parts of a batch go through the network one after another; `clip_norm` is the longest gradient, `ema` the decay of
+    the average of the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'.
+    `sync_bn` lets batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what is computed
+    on.
     """
 
     net: str | None = None
@@ -78,10 +90,16 @@ class Settings:
     layout: str | None = None
     seed: int = 0
     checkpoint_every: int = 0
+    accumulate: int = 1
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    on_divergence: str = "rollback"
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
     tensorboard: bool = False
+    sync_bn: bool = False
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("size", "threads"):
@@ -172,7 +190,10 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
-    kept = ("schedule", "checkpoint_every", "mixup", "cutmix")
+    kept = (
+        "schedule", "checkpoint_every", "mixup", "cutmix", "accumulate", "clip_norm", "ema", "on_divergence",
+        "sync_bn",
+    )  # fmt: skip
     values |= {name: getattr(settings, name) for name in kept}
     for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
         given = getattr(settings, name)

@@ -28,6 +28,7 @@ LARGEST = torch.finfo(torch.float32).max
 # Layout -> torch's name of it.
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 ORDERS = ("shuffled", "paged")
+ON_DIVERGENCE = ("rollback", "stop")
 # What the names meant while recipes held the name alone.
 FIRST_PRESETS = {
     "none": Augment(),
@@ -35,7 +36,17 @@ FIRST_PRESETS = {
     "photos": Augment(shift=0.1, flip=True),
 }
 # Setting -> the least value it may have.
-LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
+LEAST = {
+    "epochs": 1,
+    "batch": 1,
+    "lr": 0,
+    "momentum": 0,
+    "weight_decay": 0,
+    "checkpoint_every": 0,
+    "accumulate": 1,
+    "clip_norm": 0,
+    "ema": 0,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +56,10 @@ class Plan:
     `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
     `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
     `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
-    count in the loss, `sampling` how often they are drawn.
+    count in the loss, `sampling` how often they are drawn. A batch is taken in `accumulate` parts; a gradient longer
+    than `clip_norm` is shortened to it; `ema` is the decay of the average of the weights that is the result, all 0
+    or 1 where there is none. `on_divergence` is 'rollback' or 'stop'. `sync_bn` has batch norms see the pictures of
+    all ranks.
     """
 
     epochs: int
@@ -64,6 +78,11 @@ class Plan:
     cutmix: float = 0.0
     class_weights: str = "none"
     sampling: str = "natural"
+    accumulate: int = 1
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    on_divergence: str = "rollback"
+    sync_bn: bool = False
 
     def __post_init__(self) -> None:
         Mix(mixup=self.mixup, cutmix=self.cutmix)
@@ -73,13 +92,18 @@ class Plan:
         _check(self.order, "order", ORDERS)
         _check(self.class_weights, "class weights", CLASS_WEIGHTS)
         _check(self.sampling, "sampling", SAMPLINGS)
+        _check(self.on_divergence, "way on divergence", ON_DIVERGENCE)
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value > LARGEST:
                 raise UsageError(f"{name} is {value}; it must be finite in float32.")
             if not value >= least:
                 raise UsageError(f"{name} is {value}; it must be at least {least}.")
-        for name in ("momentum", "label_smoothing"):
+        if self.accumulate > self.batch:
+            raise UsageError(
+                f"accumulate is {self.accumulate}; it must be at most the batch, which is {self.batch}."
+            )
+        for name in ("momentum", "label_smoothing", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
 

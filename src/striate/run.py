@@ -29,6 +29,8 @@ from striate.tasks.answer import Answer
 from striate.tasks.make import make_task
 from striate.tasks.task import AnyTask, Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint
+from striate.training.device import PROCESSOR, device_of
+from striate.training.launch import place
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record
 from striate.training.recovery import load_recovery
@@ -43,11 +45,12 @@ THREADS = 4
 class Run:
     """A run, finished or not. Everything is read from its folder when first asked for; nothing is ever written there.
 
-    `data` is its data set where that is open already, as one made in Python is.
+    `data` is its data set where that is open already, as one made in Python is; `device` is what it computes on.
     """
 
-    def __init__(self, folder: Path, data: Source | None = None) -> None:
+    def __init__(self, folder: Path, data: Source | None = None, *, device: torch.device = PROCESSOR) -> None:
         self.folder = folder
+        self.device = device
         self.recipe: Recipe = load_recipe(folder / "recipe.toml")
         self._data = data
 
@@ -115,7 +118,7 @@ class Run:
                 f"{self.folder}: its weights are not those of the network in recipe.toml, "
                 f"{self.recipe.net}. Restore both from a copy."
             ) from error
-        return model.eval()
+        return model.eval().to(self.device)
 
     @cached_property
     def stopped_after(self) -> int | None:
@@ -163,7 +166,7 @@ class Run:
             name = picture if isinstance(picture, str | Path) else "the picture"
             raise DataError(f"{name}: cannot be read ({error}).") from error
         with torch.inference_mode():
-            logits = self.model(self.preprocess.normalise(pixels[None]))
+            logits = self.model(self.preprocess.normalise(pixels[None].to(self.device)))
         return self.task.guesses(logits, top=top)[0]
 
     def evaluate(
@@ -183,7 +186,13 @@ class Run:
 
     def score(self, store: Store) -> Scores:
         """Return the scores on decoded pictures, such as `load` returns."""
-        loader = Loader(store=store, preprocess=self.preprocess, batch=EVALUATED_AT_ONCE, threads=THREADS)
+        loader = Loader(
+            store=store,
+            preprocess=self.preprocess,
+            batch=EVALUATED_AT_ONCE,
+            threads=THREADS,
+            device=self.device,
+        )
         return evaluate(self.model, loader.evaluation(), self.task)
 
     def source(self, progress: Progress | None = None) -> Source:
@@ -226,15 +235,15 @@ class Run:
         return relabel(store, source, self.classes, self.recipe.task)
 
 
-def open_run(path: str | Path, *, data: Source | None = None) -> Run:
-    """Open a run folder, with its data set where that is open already.
+def open_run(path: str | Path, *, data: Source | None = None, device: str = "cpu") -> Run:
+    """Open a run folder, with its data set where that is open already, to compute on a device: auto, cpu, cuda...
 
-    Raises DataError where it is none, or is from a newer version of striate.
+    Raises DataError where it is none, or is from a newer version of striate, UsageError where there is no such device.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{path}: no such folder. Give a run folder, such as one below runs/.")
-    return Run(folder, data)
+    return Run(folder, data, device=device_of(device, place()))
 
 
 def read_json(path: Path) -> dict[str, Any]:

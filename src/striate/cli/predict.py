@@ -3,7 +3,7 @@
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json
+from striate.cli.verb import Verb, device_option, json_flag, print_json
 from striate.errors import DataError
 
 
@@ -15,13 +15,14 @@ from striate.errors import DataError
     type=click.IntRange(min=1),
     help="Classes to name. Default: 5; of several labels, those it gives.",
 )
+@device_option
 @json_flag
-def command(run: str, images: tuple[str, ...], top: int | None, as_json: bool) -> None:
+def command(run: str, images: tuple[str, ...], top: int | None, device: str, as_json: bool) -> None:
     """Name the likeliest classes of each IMAGE, with their probabilities; or its labels, or its numbers.
 
     A picture that cannot be read is named at the end; the others are answered all the same.
     """
-    opened = striate.open_run(run)
+    opened = striate.open_run(run, device=device)
     if opened.unfinished:
         click.echo(opened.unfinished, err=True)
     answers: list[dict[str, object]] = []

@@ -43,8 +43,7 @@ nproc_option = click.option(
 device_option = click.option(
     "--device",
     default="auto",
-    show_default=True,
-    help="cpu, cuda or cuda:1; with --nproc each process has a CUDA device of its own.",
+    help="cpu, cuda, or one such as cuda:1. Default: CUDA where there is any. Processes have one each.",
 )
 
 

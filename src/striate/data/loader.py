@@ -39,7 +39,8 @@ class Loader:
     Neither `threads`, which make batches ahead, nor `layout`, the memory order of the images, changes a value.
     `paged` shuffles pages of consecutive pictures, and the pictures of a number of pages at a time, so that a set
     larger than memory is read from the disk once an epoch. `share` is the part of every batch that is made: the
-    parts of all shares together are the batch, whatever their number. `device` is where batches are handed out.
+    parts of all shares together are the batch, whatever their number. `device` is where batches are handed out: they go
+    there as bytes, and are normalised there, and augmented too where that is only to move whole pixels.
     """
 
     store: Store
@@ -76,6 +77,8 @@ class Loader:
             part = self.share.part(len(ids))
             sources = mix.sources(ids, part, seed=self.seed, epoch=epoch)
             images = self.store.take(places[sources])
+            if self.device.type != "cpu" and not mix and augment.moves_whole_pixels:
+                images = self._moved(images)
             images = augment(images, ids[sources], seed=self.seed, epoch=epoch, size=self.preprocess.size)
             labels = self.store.labels[places[sources]]
             return self._batch(*mix(images, labels, ids, part=part, seed=self.seed, epoch=epoch))
@@ -98,12 +101,12 @@ class Loader:
 
     def _batch(self, images: Tensor, labels: Tensor) -> Batch:
         # Put in order while still bytes, a quarter of what is moved afterwards.
-        images = self._moved(images.contiguous(memory_format=self.layout))
+        images = self._moved(images).contiguous(memory_format=self.layout)
         return Batch(self.preprocess.normalise(images), self._moved(labels))
 
     def _moved(self, values: Tensor) -> Tensor:
         """Return values on the device; the copy goes on while the next batch is made."""
-        if self.device.type != "cuda":
+        if values.device.type == self.device.type or self.device.type != "cuda":
             return values.to(self.device)
         return values.pin_memory().to(self.device, non_blocking=True)
 

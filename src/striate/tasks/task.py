@@ -105,10 +105,10 @@ def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: T
 
 
 def judged(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[Any, Any]) -> list[Tensor]:
-    """Return what the task keeps of each picture; the network's training flag is put back afterwards."""
+    """Return what the task keeps of each picture, off the device; the network's training flag is put back after."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
         kept = [task.judge(model(images), labels) for images, labels in batches]
     model.train(was_training)
-    return [torch.cat(values) for values in zip(*kept, strict=True)]
+    return [torch.cat(values).cpu() for values in zip(*kept, strict=True)]

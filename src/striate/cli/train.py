@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import striate
-from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_run, showing
+from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_json, print_run, showing
 
 
 @click.command(cls=Verb)
@@ -29,6 +29,7 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
     help="Share of the rate below the head. Default: 0.1 with weights and a new head.",
 )
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
+@click.option("--time", help="Train as many epochs as fit in a time: 90s, 10m, 1h30m.")
 @click.option(
     "--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures."
 )
@@ -133,8 +134,8 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
 )
 @click.option(
     "--layout",
-    type=click.Choice(["channels_last", "contiguous"]),
-    help="Memory order of the weights. Default: the one measured to be quicker for the network.",
+    type=click.Choice(["auto", "channels_last", "contiguous"]),
+    help="Memory order of the weights; auto: the quicker one here, by some steps. Default: by the network.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation and split."
@@ -182,15 +183,36 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
     help="Decode pictures each time, and keep none decoded in the cache folder.",
 )
 @click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write TensorBoard's event files too, into tensorboard/ of the run folder.",
+)
+@click.option(
     "--sync-bn", is_flag=True, help="Batch norms see the pictures of all processes, not of their own."
 )
 @nproc_option
 @device_option
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
+@click.option(
+    "--eject",
+    type=click.Path(),
+    help="Do not train, but write a plain PyTorch script that would, with the same losses: train.py.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Do not train, but say the steps, the memory and the time it would take."
+)
 @json_flag
 @click.pass_obj
 def command(
-    argv: tuple[str, ...], /, data: str, out: str | None, nproc: int, as_json: bool, **settings: Any
+    argv: tuple[str, ...],
+    /,
+    data: str,
+    out: str | None,
+    eject: str | None,
+    dry_run: bool,
+    nproc: int,
+    as_json: bool,
+    **settings: Any,
 ) -> None:
     """Train a network on DATA and write a run folder with its report.
 
@@ -200,8 +222,19 @@ def command(
 
     Options may also be written as in lr=0.1.
     """
+    asked = striate.Settings(**settings)
+    if dry_run:
+        with showing() as progress:
+            forecast = striate.dry_run(data, settings=asked, progress=progress)
+        print_json(forecast.to_dict()) if as_json else print(forecast.text())
+        return
+    if eject is not None:
+        with showing() as progress:
+            path = striate.eject(data, eject, settings=asked, progress=progress)
+        print_json({"script": str(path)}) if as_json else print(path)
+        return
     if striate.launch(argv, nproc=nproc):
         return
     with showing() as progress:
-        run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
+        run = striate.train(data, settings=asked, out=out, progress=progress)
     print_run(run, as_json=as_json)

@@ -45,6 +45,7 @@ from striate.training.choice import (
     refuse_unused,
     resolve_augment,
 )
+from striate.training.optim import refuse_without_filters
 from striate.training.recipe import LAYOUTS, Recipe
 
 Shape = tuple[int, int, int]  # channels, height, width
@@ -303,6 +304,7 @@ def _recipe(
         task=source.task,
     )
     plan, choices = choose_plan(settings, facts)
+    refuse_without_filters(plan.optimizer, model, net=net)
     if len(store) * preprocess.row_bytes > MEMORY_SHARE * memory():
         plan = replace(plan, order="paged")
         choices.append(Chosen("order", "paged", "the decoded pictures are more than half of the memory"))

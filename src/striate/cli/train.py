@@ -59,11 +59,13 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 @click.option("--batch", type=int, help="Pictures a step. Default: by the number of pictures.")
 @click.option(
     "--optimizer",
-    type=click.Choice(["sgd", "nesterov", "adamw"]),
-    help="Default: nesterov, SGD with Nesterov momentum.",
+    type=click.Choice(
+        ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "muon"]
+    ),
+    help="muon is for the filters, with adamw for the rest. Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
-@click.option("--momentum", type=float, help="Momentum, or beta 1 of adamw. Default: 0.9.")
+@click.option("--momentum", type=float, help="Momentum, or beta 1 of adam and adamw. Default: by optimizer.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(
     "--label-smoothing",
@@ -82,10 +84,19 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 )
 @click.option(
     "--schedule",
-    type=click.Choice(["one-cycle", "cosine", "constant"]),
+    type=click.Choice(["one-cycle", "cosine", "step", "constant", "plateau"]),
     default="one-cycle",
     show_default=True,
-    help="How the learning rate goes.",
+    help="How the learning rate goes. one-cycle: straight up, straight down; step: to a tenth at half and at three "
+    "quarters; plateau: to a tenth where the loss no longer falls.",
+)
+@click.option(
+    "--warmup",
+    type=float,
+    help="Share of the run in which the rate rises. Default: 0.2 of one-cycle, else 0.",
+)
+@click.option(
+    "--plateau-patience", type=int, help="Epochs --schedule plateau waits for a better loss. Default: 3."
 )
 @click.option(
     "--layout",

@@ -10,7 +10,9 @@ from striate.data.pictures import TaskName
 from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
+from striate.training.optim import OPTIMIZERS
 from striate.training.recipe import Plan
+from striate.training.schedule import SCHEDULES, WARM_UP
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
 DEFAULT_NET = "resnet9"
@@ -24,14 +26,15 @@ STEPS_PER_EPOCH = 20
 BATCHES = (16, 32, 64, 128)
 # Network -> the memory order that was measured to be quicker on a processor; docs/log.md has the numbers.
 LAYOUT = {DEFAULT_NET: "channels_last"}
-# The peak rate at the largest of BATCHES. Without norms a deep network takes what AlexNet and VGG were trained with.
-RATES = {"norms": 0.1, "no norms, few layers": 0.05, "no norms, many layers": 0.01}
-ADAMW_RATE = 0.002
-FINE_TUNING_RATE = 0.01
+# The kinds of network for which an optimizer has its own rate.
+KINDS = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
+# The share of the usual rate for a network that somebody has trained.
+FINE_TUNING = 0.1
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
-DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
-USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
+# Epochs the plateau schedule waits for a better loss.
+PATIENCE = 3
+USUAL = {"class_weights": "none", "sampling": "natural"}
 # Smoothing keeps one class from taking all of the probability, which labels do not share.
 LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
@@ -50,7 +53,8 @@ class Settings:
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
-    more in the loss; `sampling` (natural, balanced) has them drawn as often as others.
+    more in the loss; `sampling` (natural, balanced) has them drawn as often as others. `warmup` is the share of the run
+    in which the rate rises to `lr`.
     """
 
     net: str | None = None
@@ -72,6 +76,8 @@ class Settings:
     class_weights: str | None = None
     sampling: str | None = None
     schedule: str = "one-cycle"
+    warmup: float | None = None
+    plateau_patience: int | None = None
     layout: str | None = None
     seed: int = 0
     checkpoint_every: int = 0
@@ -88,6 +94,12 @@ class Settings:
             raise unknown("fit", self.fit, get_args(Fit))
         if isinstance(self.augment, str) and self.augment not in PRESETS:
             raise unknown("augmentation", self.augment, PRESETS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.plateau_patience is not None and self.schedule != "plateau":
+            raise UsageError(f"--plateau-patience is for --schedule plateau, and this is {self.schedule}.")
+        if self.optimizer is not None and self.optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
         if self.depth not in (None, *get_args(Depth)):
@@ -152,6 +164,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         )
     batch = settings.batch or _batch(facts.pictures)
     optimizer = settings.optimizer or "nesterov"
+    if settings.momentum and OPTIMIZERS[optimizer].momentum is None:
+        raise UsageError(f"{optimizer} has no momentum. Leave --momentum out.")
     choices = [
         _epochs(facts.pictures),
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
@@ -161,14 +175,21 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
         if facts.net in LAYOUT
         else Chosen("layout", "contiguous", "not measured for this network"),
-        Chosen("weight_decay", DECAY.get(optimizer, 0.0), f"for {optimizer}"),
+        Chosen("weight_decay", OPTIMIZERS[optimizer].weight_decay, f"for {optimizer}"),
     ]
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
     kept = ("schedule", "checkpoint_every", "mixup", "cutmix")
     values |= {name: getattr(settings, name) for name in kept}
-    for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
+    usually = {
+        **USUAL,
+        "label_smoothing": LABEL_SMOOTHING[facts.task],
+        "momentum": OPTIMIZERS[optimizer].momentum or 0.0,
+        "warmup": WARM_UP.get(settings.schedule, 0.0),
+        "plateau_patience": PATIENCE,
+    }
+    for name, usual in usually.items():
         given = getattr(settings, name)
         values[name] = usual if given is None else given
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
@@ -222,20 +243,15 @@ def _batch(pictures: int) -> int:
 
 
 def _rate(optimizer: str, batch: int, facts: Facts) -> Chosen:
-    """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam."""
+    """Return the peak rate: the optimizer's usual one, by the kind of network and the batch."""
     if facts.own_rate is not None:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
-    share = batch / BATCHES[-1]
-    if optimizer == "adamw":
-        rate = ADAMW_RATE / 10 if facts.pretrained else ADAMW_RATE
-        return Chosen("lr", rate * share**0.5, f"for adamw at batch {batch}")
+    method = OPTIMIZERS[optimizer]
+    kind = "norms" if facts.normed else "few" if facts.layers < DEEP else "many"
+    peak = FINE_TUNING * method.rates.norms if facts.pretrained else getattr(method.rates, kind)
+    reason = f"for {optimizer} at batch {batch}"
     if facts.pretrained:
-        return Chosen("lr", FINE_TUNING_RATE * share, f"for {optimizer} at batch {batch}, from given weights")
-    kind = (
-        "norms"
-        if facts.normed
-        else "no norms, few layers"
-        if facts.layers < DEEP
-        else "no norms, many layers"
-    )
-    return Chosen("lr", RATES[kind] * share, f"for {optimizer} at batch {batch}, a network with {kind}")
+        reason += ", from given weights"
+    elif len(set(method.rates)) > 1:
+        reason += f", a network with {KINDS[kind]}"
+    return Chosen("lr", peak * (batch / BATCHES[-1]) ** method.power, reason)

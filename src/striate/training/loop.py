@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from striate.training.guard import StopSignal
 from striate.training.optim import Hyper, make_optimizer
 from striate.training.recipe import LAYOUTS, Recipe
 from striate.training.record import Record
-from striate.training.schedule import SCHEDULES
+from striate.training.schedule import Plateau, rate_factor
 from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
@@ -56,7 +56,7 @@ class Position:
     """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
 
     `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved.
+    metrics.jsonl when the position was saved. `plateau` is what the watched loss has been.
     """
 
     step: int = 0
@@ -64,6 +64,7 @@ class Position:
     right: float = 0
     seen: int = 0
     record_length: int = 0
+    plateau: Plateau = field(default_factory=Plateau)
 
     def after(self, outcome: Outcome, count: int) -> "Position":
         """Return the position one step of `count` pictures later."""
@@ -122,8 +123,8 @@ class _Trainer:
             if position.step % steps and (self.stop.asked or self._is_due(position.step)):
                 self._save(position)
                 self._stop_if_asked(position)
-        self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = Position(step=position.step)
+        loss = self._end_epoch(epoch, position, time.perf_counter() - started)
+        position = Position(step=position.step, plateau=self._waited(position.plateau, loss))
         self._save(position)
         self._stop_if_asked(position)
         return position
@@ -142,7 +143,8 @@ class _Trainer:
         """Learn from one batch and return the position after it."""
         torch.manual_seed(key("step", seed=self.job.recipe.seed, step=position.step))
         done = position.step / self.job.steps
-        rate = self.plan.lr * SCHEDULES[self.plan.schedule](done)
+        factor = rate_factor(self.plan.schedule, done, warmup=self.plan.warmup)
+        rate = self.plan.lr * factor * position.plateau.factor
         try:
             outcome = self.learner.step(batch, lr=rate, progress=done)
         except NotFiniteError as error:
@@ -158,8 +160,8 @@ class _Trainer:
         every = self.plan.checkpoint_every
         return every > 0 and step % every == 0
 
-    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> None:
-        """Look at the watched split and record the epoch."""
+    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> float:
+        """Look at the watched split, record the epoch, and return the loss the rate may go by: never the test's."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -177,6 +179,18 @@ class _Trainer:
             line += f"; {split} {metric.text(scores.score)}"
         self.record.write("epoch", values)
         self.job.progress.say(line)
+        return float(values.get("val_loss", loss))
+
+    def _waited(self, plateau: Plateau, loss: float) -> Plateau:
+        """Return the state of the plateau after an epoch, and say when the rate falls."""
+        if self.plan.schedule != "plateau":
+            return plateau
+        after = plateau.after(loss, patience=self.plan.plateau_patience)
+        if after.falls > plateau.falls:
+            self.job.progress.say(
+                f"no better loss in {self.plan.plateau_patience} epochs: the rate falls to a tenth"
+            )
+        return after
 
     def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
         scores = evaluate(self.model, loader.evaluation(), self.job.task)
@@ -190,7 +204,7 @@ class _Trainer:
         if not all(tensor.isfinite().all() for tensor in [*model.values(), *learner.values()]):
             raise self._diverged("the weights became infinite", position.step)
         self.record.sync()
-        state = {**vars(position), "record_length": self.record.length}
+        state = {**asdict(position), "record_length": self.record.length}
         checkpoint = Checkpoint(model=model, optimizer=learner, state=state)
         save_checkpoint(self.job.folder / "checkpoints", position.step, checkpoint)
 
@@ -226,7 +240,9 @@ def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
     try:
         model.load_state_dict(dict(found.checkpoint.model))
         learner.restore(found.checkpoint.optimizer)
-        position = Position(**found.checkpoint.state)
+        state = found.checkpoint.state
+        # A checkpoint of before there was a plateau has none.
+        position = Position(**{**state, "plateau": Plateau(**state.get("plateau", {}))})
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."

@@ -19,7 +19,7 @@ from striate.errors import DataError, UsageError, unknown
 from striate.tasks.regression import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
 from striate.training.optim import OPTIMIZERS
-from striate.training.schedule import SCHEDULES
+from striate.training.schedule import SCHEDULES, WARM_UP
 
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 2
@@ -35,15 +35,24 @@ FIRST_PRESETS = {
     "photos": Augment(shift=0.1, flip=True),
 }
 # Setting -> the least value it may have.
-LEAST = {"epochs": 1, "batch": 1, "lr": 0, "momentum": 0, "weight_decay": 0, "checkpoint_every": 0}
+LEAST = {
+    "epochs": 1,
+    "batch": 1,
+    "lr": 0,
+    "momentum": 0,
+    "weight_decay": 0,
+    "checkpoint_every": 0,
+    "plateau_patience": 1,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How a network is trained.
 
-    `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
-    `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
+    `lr` is the peak of the schedule, to which the rate rises over `warmup` of the run; `plateau_patience` counts the
+    epochs the plateau schedule waits for a better loss; `layout` is the memory order of the weights, 'channels_last' or
+    'contiguous'; `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
     `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
     count in the loss, `sampling` how often they are drawn.
     """
@@ -64,6 +73,8 @@ class Plan:
     cutmix: float = 0.0
     class_weights: str = "none"
     sampling: str = "natural"
+    warmup: float = 0.0
+    plateau_patience: int = 3
 
     def __post_init__(self) -> None:
         Mix(mixup=self.mixup, cutmix=self.cutmix)
@@ -79,7 +90,7 @@ class Plan:
                 raise UsageError(f"{name} is {value}; it must be finite in float32.")
             if not value >= least:
                 raise UsageError(f"{name} is {value}; it must be at least {least}.")
-        for name in ("momentum", "label_smoothing"):
+        for name in ("momentum", "label_smoothing", "warmup"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
 
@@ -135,14 +146,15 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _plan(values: Mapping[str, Any]) -> Plan:
-    """Return how to train; a recipe may name its augmentation, as the first ones did."""
+    """Return how to train; a recipe may name its augmentation and not its warm-up, as the first ones did."""
     told = values["augment"]
     if isinstance(told, str):
         _check(told, "augmentation", FIRST_PRESETS)
         augment = FIRST_PRESETS[told]
     else:
         augment = Augment(**_known(Augment, told))
-    return Plan(**_known(Plan, {**values, "augment": augment}))
+    warmup = WARM_UP.get(values["schedule"], 0.0)
+    return Plan(**_known(Plan, {"warmup": warmup, **values, "augment": augment}))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -36,6 +36,8 @@ MAY_IMPORT = {
     "look": {"run", "data", "tasks", "tracing"},
     "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
     "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    # Trainings for a look, such as a race of optimizers: prepared as by the workbench, but no run folder is written.
+    "trials": {"preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

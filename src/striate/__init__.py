@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
     from striate.training.choice import Settings as Settings
+    from striate.trials.descent import Descent as Descent
+    from striate.trials.descent import descend as descend
+    from striate.trials.lanes import Race as Race
+    from striate.trials.race import race as race
+    from striate.trials.rate_test import RateTest as RateTest
+    from striate.trials.rate_test import find_lr as find_lr
     from striate.workbench import resume as resume
     from striate.workbench import train as train
 
@@ -44,6 +50,12 @@ _HOMES = {
     "open_run": "striate.run",
     "resume": "striate.workbench",
     "train": "striate.workbench",
+    "Descent": "striate.trials.descent",
+    "descend": "striate.trials.descent",
+    "Race": "striate.trials.lanes",
+    "RateTest": "striate.trials.rate_test",
+    "find_lr": "striate.trials.rate_test",
+    "race": "striate.trials.race",
     "write_report": "striate.look.report",
     "Field": "striate.arithmetic.field",
     "Window": "striate.arithmetic.window",

@@ -42,6 +42,8 @@ from striate.training.choice import (
     Settings,
     choose_plan,
     choose_side,
+    count_layers,
+    has_norms,
     refuse_unused,
     resolve_augment,
 )
@@ -56,7 +58,6 @@ BAD_SHARE = 0.01
 SHOWN = 10
 # Threads that make large batches ahead of the step they are for.
 AHEAD = 2
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
 class Look(NamedTuple):
@@ -297,8 +298,8 @@ def _recipe(
         grey=channels == 1,
         side=min(height, width),
         net=net,
-        normed=any(isinstance(module, NORMS) for module in model.modules()),
-        layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
+        normed=has_norms(model),
+        layers=count_layers(model),
         own_rate=None if entry is None else entry.rate,
         pretrained=settings.weights is not None,
         task=source.task,

@@ -114,9 +114,7 @@ class Run:
 
     def fresh_model(self) -> nn.Module:
         """Return the run's network with new weights drawn from the run's seed."""
-        torch.manual_seed(self.recipe.seed)
-        shape = (self.preprocess.channels, *self.preprocess.size)
-        return make_network(self.recipe.net, num_classes=len(self.classes), input=shape)
+        return fresh_model(self.recipe, self.classes)
 
     def predict(self, picture: Picture, *, top: int | None = None) -> Sequence[Answer]:
         """Return what the network says of a path, a Pillow image or a uint8 array (H, W[, C]).
@@ -191,6 +189,13 @@ class Run:
         if not len(store):
             raise DataError(f"{source.root}: none of the {chosen} pictures can be read.")
         return relabel(store, source, self.classes, self.recipe.task)
+
+
+def fresh_model(recipe: Recipe, classes: tuple[str, ...]) -> nn.Module:
+    """Return the network of a recipe with new weights drawn from its seed."""
+    torch.manual_seed(recipe.seed)
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    return make_network(recipe.net, num_classes=len(classes), input=shape)
 
 
 def open_run(path: str | Path, *, data: Source | None = None) -> Run:

@@ -1,5 +1,6 @@
 """`striate train DATA`: a network from a folder of pictures."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -125,8 +126,13 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="Decode pictures each time, and keep none decoded in the cache folder.",
 )
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
+@click.option(
+    "--find-lr",
+    is_flag=True,
+    help="Do not train: try rising rates, at most 150 steps, suggest one, and write find-lr.html, or --out.",
+)
 @json_flag
-def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
+def command(data: str, out: str | None, find_lr: bool, as_json: bool, **settings: Any) -> None:
     """Train a network on DATA and write a run folder with its report.
 
     DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
@@ -135,9 +141,26 @@ def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
 
     Options may also be written as in lr=0.1.
     """
+    if find_lr:
+        _find_lr(data, Path(out or "find-lr.html"), as_json=as_json, settings=striate.Settings(**settings))
+        return
     with showing() as progress:
         run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
     if as_json:
         print_json(run.summary())
     else:
         print(run_line(run))
+
+
+def _find_lr(data: str, page: Path, *, as_json: bool, settings: "striate.Settings") -> None:
+    """Run the range test, write its page and print the command to train with."""
+    page = page / "find-lr.html" if page.is_dir() else page
+    with showing() as progress:
+        test = striate.find_lr(data, settings=settings, progress=progress)
+    page.write_text(test.html(), encoding="utf-8", errors="backslashreplace")
+    if as_json:
+        print_json({**test.to_dict(), "page": str(page)})
+    else:
+        print(f"lr      {test.lr:g}: a tenth of the rate at which the loss was least")
+        print(f"page    {page}")
+        print(f"train   {test.command}")

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
+from torch import nn
+
 from striate.data.augment import PRESETS, Augment
 from striate.data.mix import Mix
 from striate.data.pictures import TaskName
@@ -41,6 +43,7 @@ LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 
 OF_BACK_PROPAGATION = ("optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights")
 OFF = {"label_smoothing": 0.0, "class_weights": "none", "sampling": "natural"}
 OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +140,16 @@ class Chosen:
     def __str__(self) -> str:
         value = f"{self.value:.4g}" if isinstance(self.value, float) else self.value
         return f"{self.name} {value}: {self.reason}"
+
+
+def has_norms(model: nn.Module) -> bool:
+    """Say whether a network has normalisation layers."""
+    return any(isinstance(module, NORMS) for module in model.modules())
+
+
+def count_layers(model: nn.Module) -> int:
+    """Return how many convolutions and linear layers a network has."""
+    return sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules())
 
 
 def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from striate.data.place import short_name
 from striate.data.progress import Progress, Silent
 from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
+from striate.heap import keep_freed_memory
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
@@ -50,6 +51,7 @@ def train(
         settings, net=net or settings.net, epochs=epochs if epochs is not None else settings.epochs
     )
     progress = progress or Silent()
+    keep_freed_memory()
     if out is not None:
         _refuse_taken(Path(out))
     prepared = prepare(data, settings, progress)
@@ -69,6 +71,7 @@ def resume(
     the run remembers it. Raises DataError where its pictures have changed.
     """
     progress = progress or Silent()
+    keep_freed_memory()
     run = open_run(folder)
     with only_writer(run.folder):
         if has_result(run.folder) and data is None:

@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "eval": "Score a run on its own or on other data.",
     "predict": "Name what is in pictures.",
     "report": "Write a run's report anew.",
+    "check": "Say what is in a data set, and what is wrong with it.",
     "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
     "race": "Train by several optimizers side by side.",
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:
-        app.main(args=None if argv is None else list(argv), prog_name="striate", standalone_mode=False)
+        arguments = None if argv is None else list(argv)
+        code = app.main(args=arguments, prog_name="striate", standalone_mode=False)
         sys.stdout.flush()
     except StriateError as error:
         print(f"striate: {error}", file=sys.stderr)
@@ -78,4 +80,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"striate: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 3 if error.errno in DISK else 2
-    return 0
+    # The code a verb ends with by `ctx.exit`; what it returns is None.
+    return code if isinstance(code, int) else 0

@@ -39,6 +39,14 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True)
+class Bad:
+    """A picture that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Source:
     """A data set: where it is, its format, its class names and its splits ('all', or 'train' with 'val' and 'test').
 

@@ -14,6 +14,7 @@ from striate.data.mix import Mix
 from striate.data.pictures import Source
 from striate.data.progress import Progress
 from striate.errors import UsageError
+from striate.heap import keep_freed_memory
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
 from striate.preparation import Prepared, prepare
@@ -99,4 +100,5 @@ def begin(data: str | Path | Source, settings: Settings, progress: Progress) -> 
     net = settings.net or DEFAULT_NET
     if net in CATALOG and CATALOG[net].rule is not None:
         raise UsageError(f"{net} learns by its own rule, which has no optimizer to try. Give another --net.")
+    keep_freed_memory()
     return Start(prepare(data, settings, progress))

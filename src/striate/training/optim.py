@@ -92,14 +92,14 @@ OPTIMIZERS: Mapping[str, Method] = {
     "nesterov": Method(
         make=_nesterov, rates=Rates(0.1, 0.05, 0.01), power=1, momentum=0.9, weight_decay=5e-4
     ),
-    "adagrad": Method(make=_adagrad, rates=Rates(0.01, 0.01, 0.01), power=0.5, momentum=None),
-    "rmsprop": Method(make=_rmsprop, rates=Rates(0.001, 0.001, 0.001), power=0.5, momentum=0.0),
+    "adagrad": Method(make=_adagrad, rates=Rates(0.03, 0.03, 0.01), power=0.5, momentum=None),
+    "rmsprop": Method(make=_rmsprop, rates=Rates(0.003, 0.003, 0.001), power=0.5, momentum=0.0),
     "adadelta": Method(make=_adadelta, rates=Rates(1.0, 1.0, 1.0), power=0.5, momentum=None),
-    "adam": Method(make=_adam, rates=Rates(0.002, 0.002, 0.002), power=0.5, momentum=0.9),
+    "adam": Method(make=_adam, rates=Rates(0.005, 0.005, 0.002), power=0.5, momentum=0.9),
     "adamw": Method(
         make=_adamw, rates=Rates(0.002, 0.002, 0.002), power=0.5, momentum=0.9, weight_decay=0.05
     ),
-    "muon": Method(make=_muon, rates=Rates(0.002, 0.002, 0.002), power=0.5, momentum=0.95, weight_decay=0.05),
+    "muon": Method(make=_muon, rates=Rates(0.02, 0.02, 0.005), power=0.5, momentum=0.95, weight_decay=0.05),
 }
 
 

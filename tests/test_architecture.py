@@ -41,7 +41,18 @@ MAY_IMPORT = {
     "check_page": {"checking", "durable", "data", "look", "training"},
     "reading": {*BELOW_RUN, "training"},
     "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
-    "workbench": {"durable", "heap", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    "workbench": {
+        "durable",
+        "heap",
+        "network",
+        "preparation",
+        "nets",
+        "data",
+        "tasks",
+        "training",
+        "run",
+        "look",
+    },
     # Trainings for a look, such as a race of optimizers: prepared as by the workbench, but no run folder is written.
     "trials": {"heap", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.

@@ -1,14 +1,18 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import striate as library
 from striate.durable import write_folder
 from striate.errors import DataError, StriateError, UsageError
+from striate.training.checkpoint import read_checkpoint, save_checkpoint
+from striate.training.recovery import Recovery, Rollback
 
 
 def data_of(run: Path) -> Path:
@@ -136,7 +140,7 @@ def test_weights_of_another_network_are_refused(finished: Path) -> None:
     with pytest.raises(DataError) as raised:
         _ = library.open_run(finished).model
     assert str(raised.value) == (
-        f"{finished}: the weights in model/ are not those of the network in recipe.toml, "
+        f"{finished}: its weights are not those of the network in recipe.toml, "
         "conv3-5 relu gap fc-classes. Restore both from a copy."
     )
 
@@ -150,7 +154,7 @@ def test_a_torn_last_line_of_the_record_does_not_matter(finished: Path) -> None:
 def test_env_json_says_what_could_change_a_result(finished: Path) -> None:
     environment = library.open_run(finished).environment
     assert environment.keys() == {
-        "python", "versions", "system", "cpu", "cores", "threads", "gpu", "seed", "revision",
+        "python", "versions", "system", "cpu", "cores", "threads", "processes", "gpu", "seed", "revision",
     }  # fmt: skip
     assert environment["versions"]["torch"].startswith("2.")
     assert environment["seed"] == 0
@@ -165,12 +169,38 @@ def test_no_reader_writes_into_a_run(finished: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
 
 
-def test_an_unfinished_run_has_no_model_yet(finished: Path) -> None:
-    for path in sorted((finished / "model").iterdir()):
-        path.unlink()
-    (finished / "model").rmdir()
+def test_a_run_stopped_before_its_end_answers_by_its_last_checkpoint(finished: Path) -> None:
+    whole = library.open_run(finished).evaluate()
+    shutil.rmtree(finished / "model")
+    run = library.open_run(finished)
+    assert run.unfinished == "the run has not finished: these are its weights after step 8"
+    assert run.stopped_after == 8
+    assert run.evaluate().loss == whole.loss
+    assert run.predict(data_of(finished) / "dog" / "사진1.png")[0].label == "dog"
+
+
+def test_a_run_with_an_average_of_its_weights_answers_by_it(finished: Path) -> None:
+    shutil.rmtree(finished / "model")
+    last = read_checkpoint(finished / "checkpoints" / "0000000008")
+    average = {name: tensor + 1 for name, tensor in last.model.items()}
+    save_checkpoint(finished / "checkpoints", 8, replace(last, average=average))
+    weights = library.open_run(finished).model.state_dict()
+    assert all(torch.equal(tensor, average[name]) for name, tensor in weights.items())
+
+
+def test_a_run_that_has_gone_back_answers_by_where_it_went(finished: Path) -> None:
+    shutil.rmtree(finished / "model")
+    Recovery((Rollback(9, 4, ""),)).save(finished)
+    assert library.open_run(finished).stopped_after == 4
+
+
+def test_a_run_without_a_checkpoint_has_no_model_yet(finished: Path) -> None:
+    shutil.rmtree(finished / "model")
+    shutil.rmtree(finished / "checkpoints")
+    run = library.open_run(finished)
+    assert run.stopped_after is None
     with pytest.raises(StriateError) as raised:
-        _ = library.open_run(finished).model
+        _ = run.model
     assert str(raised.value) == (
         f"{finished}: the run has not finished, so it has no model yet. Finish it with: striate resume {finished}"
     )

@@ -49,7 +49,7 @@ def curve(name: str) -> list[float]:
     for step in range(STEPS):
         done = step / STEPS
         rate = hyper.lr * rate_factor("one-cycle", done, warmup=WARM_UP["one-cycle"])
-        losses.append(learner.step(batch(step % 4), lr=rate, progress=done).loss)
+        losses.append(learner.step(batch(step % 4), lr=rate, progress=done, at_once=BATCH).loss)
     return [float(f"{loss:.8g}") for loss in losses]
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
     from striate.training.choice import Settings as Settings
+    from striate.training.launch import launch as launch
+    from striate.training.launch import rank as rank
     from striate.trials.descent import Descent as Descent
     from striate.trials.descent import descend as descend
     from striate.trials.lanes import Race as Race
@@ -73,6 +75,8 @@ _HOMES = {
     "Summary": "striate.tracing.summary",
     "find_network": "striate.resolve",
     "load_module": "striate.resolve",
+    "launch": "striate.training.launch",
+    "rank": "striate.training.launch",
     "summary": "striate.tracing.summary",
     "Entry": "striate.nets.entry",
     "check_network": "striate.nets.contract",

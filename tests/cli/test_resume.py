@@ -112,7 +112,11 @@ def test_a_full_disk_stops_with_the_old_checkpoint_whole_and_the_run_goes_on_lat
             f"striate: {run}/checkpoints: cannot be written (No space left on device). Free some space, then go on "
             f"from the checkpoint before, which is whole: striate resume {run}"
         )
-        assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["0000000004", "latest"]
+        assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
+            "0000000000",
+            "0000000004",
+            "latest",
+        ]
         again = striate("resume", run)
         assert (again.code, again.err.splitlines()[0]) == (3, "going on from step 4 of 12")
         enlarge(50_000_000)

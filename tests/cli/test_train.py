@@ -39,7 +39,7 @@ def test_json_is_one_document_on_standard_output(striate: Striate, photos: Path,
     found = json.loads(striate("train", photos, *flags, "--out", "run", "--json").out)
     assert found.keys() == {"run", "net", "classes", "result"}
     assert found["classes"] == ["dog", "고양이"]
-    assert found["result"].keys() == {"split", "accuracy", "loss", "images"}
+    assert found["result"].keys() == {"split", "accuracy", "ece", "raw_ece", "loss", "images"}
 
 
 def test_an_option_may_be_written_with_an_equals_sign(striate: Striate, photos: Path, flags: Flags) -> None:
@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     "a flag without its value": (["photos", "--net"], 1, "Option '--net' requires an argument."),
     "an unknown option": (
         ["photos", "--epoch", "3"], 1,
-        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs'?)",
+        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs', '--nproc'?)",
     ),
     "a depth that is none": (["photos", "--depth", "12"], 1, "depth is 12; it must be 8 or 16."),
     "an unknown choice": (

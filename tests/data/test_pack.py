@@ -19,7 +19,7 @@ from stores import same
 from striate.cache import cache_folder
 from striate.data import pack as pack_module
 from striate.data import store as store_module
-from striate.data.files import FilePictures, file_pictures
+from striate.data.files import FilePictures
 from striate.data.folder import open_folder
 from striate.data.pack import ENTRY, INDEX, ROWS, Place, place_of_pack, read_index
 from striate.data.preprocess import Preprocess
@@ -315,15 +315,3 @@ def test_without_packs_pictures_are_decoded_each_time(photos: Path, monkeypatch:
     before = len(pictures.read_names)
     store.take(np.array([3, 1]))
     assert len(pictures.read_names) == before + 2
-
-
-def test_a_million_files_cost_under_200_bytes_each() -> None:
-    count = 200_000
-    files = [f"class_{i % 1000:04}/picture_{i:08}.jpg" for i in range(count)]
-    pictures = file_pictures(Path(), files, files, np.zeros(count, np.int64))
-    index = np.zeros(count, ENTRY)
-    held = (
-        pictures.files.nbytes + pictures.labels.nbytes + index.nbytes
-    )  # the store's: names, labels, places, digests
-    held += count * (8 + 16 + 8)  # places in the pack, digests, ids
-    assert held / count < 200

@@ -10,7 +10,7 @@ import pytest
 
 import striate
 from striate.data.progress import Silent
-from striate.errors import DataError, Interrupted
+from striate.errors import DivergedError, Interrupted
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LOADING = {"src", "href", "srcset", "data", "poster", "action", "background", "xlink:href"}
@@ -148,18 +148,51 @@ def test_many_classes_are_shown_as_their_most_frequent_confusions(tmp_path: Path
     assert "Most frequent confusions" in page_of(run.folder).text
 
 
-def test_an_unfinished_run_has_no_report(photos: Path, tmp_path: Path) -> None:
-    class Stops(Silent):
-        def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
-            if loss is not None:
-                raise KeyboardInterrupt
+class Stops(Silent):
+    """A listener that stops the run when as many pictures have been learned, and keeps what it is told."""
 
-    settings = striate.Settings(net="conv3-4 relu gap fc-classes", size=8, epochs=1)
+    def __init__(self, after: int) -> None:
+        self.left, self.lines = after, list[str]()
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+    def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
+        self.left -= count if loss is not None else 0
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("after", "step", "epochs"), [(0, 0, 0), (40, 2, 1)])
+def test_a_run_that_was_stopped_is_reported_as_far_as_it_came(
+    photos: Path, tmp_path: Path, after: int, step: int, epochs: int
+) -> None:
+    settings = striate.Settings(net="conv3-4 relu gap fc-classes", size=8, epochs=4, batch=16)
     with pytest.raises(Interrupted):
-        striate.train(photos, settings=settings, out=tmp_path / "run", progress=Stops())
-    with pytest.raises(DataError, match="the run has not finished, so it has no model yet"):
-        striate.write_report(striate.open_run(tmp_path / "run"))
-    assert not (tmp_path / "run" / "report.html").exists()
+        striate.train(photos, settings=settings, out=tmp_path / "run", progress=Stops(after))
+    run, heard = striate.open_run(tmp_path / "run"), Stops(0)
+    assert len([line for line in run.metrics if line["kind"] == "epoch"]) == epochs
+    striate.write_report(run, progress=heard)
+    assert heard.lines == [f"the run has not finished: these are its weights after step {step}"]
+    text = page_of(run.folder).text
+    assert f"This run has not finished: what follows is of its weights after step {step}." in text
+    assert f"아직 끝나지 않은 학습입니다. 아래는 {step}번째 단계 뒤의 가중치로 구한 것입니다." in text
+    assert "The surest mistakes" in text
+
+
+def test_a_run_that_diverged_at_once_has_a_report(photos: Path, tmp_path: Path) -> None:
+    settings = striate.Settings(
+        net="conv3-4 relu gap fc-classes",
+        size=8,
+        epochs=1,
+        lr=1e38,
+        schedule="constant",
+        on_divergence="stop",
+    )
+    with pytest.raises(DivergedError):
+        striate.train(photos, settings=settings, out=tmp_path / "run")
+    striate.write_report(striate.open_run(tmp_path / "run"))
+    assert "the run has not finished, so it has no model yet" in page_of(tmp_path / "run").text
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")

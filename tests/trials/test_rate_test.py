@@ -87,12 +87,13 @@ def test_the_command_says_what_the_settings_say() -> None:
     settings = package.Settings(
         net=NET, size=8, augment="medical", erasing=0.25, optimizer="adam", weight_decay=0.0, warmup=0.1,
         schedule="plateau", plateau_patience=4, allow_bad=True, pack=False, lr=9.0, seed=3,
+        ema=0.9, calibrate=False, val=True, sync_bn=True, patience=2, progressive=0.5, dropout=0.25, clip_norm=2.0,
     )  # fmt: skip
     words = shlex.split(train_command("my photos", settings, lr=0.0125))
     assert words[:3] == ["striate", "train", "my photos"]
     given = dict(command.make_context("train", words[2:]).params)
     assert given.pop("data") == "my photos"
-    for name in ("out", "find_lr", "as_json"):
+    for name in ("out", "find_lr", "as_json", "nproc"):
         given.pop(name)
     assert package.Settings(**given) == package.Settings(**{**vars(settings), "lr": 0.0125})
     assert train_command("photos", package.Settings(augment=Augment(flip=True)), lr=0.1) == ""

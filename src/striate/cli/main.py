@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:
-        arguments = None if argv is None else list(argv)
-        code = app.main(args=arguments, prog_name="striate", standalone_mode=False)
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        code = app.main(args=arguments, prog_name="striate", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()
     except StriateError as error:
         print(f"striate: {error}", file=sys.stderr)

@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, showing
+from striate.cli.verb import Verb, device_option, json_flag, print_json, showing
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -51,6 +51,7 @@ OF_SURFACES = ("surface", "optimizers", "out", "as_json")
     help="How each learning rate goes.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation.")
+@device_option
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
+from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_json, print_run, showing
+from striate.errors import UsageError
 
 
 @click.command(cls=Verb)
@@ -16,6 +17,18 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 )
 @click.option(
     "--weights", help="A .safetensors or .pth file to start from, or 'imagenet'. Default: fresh weights."
+)
+@click.option(
+    "--freeze",
+    type=click.Choice(["none", "body", "auto"]),
+    default="auto",
+    show_default=True,
+    help="Of given weights, the layers below the head: none stays, the body stays, or until a new head has learned.",
+)
+@click.option(
+    "--body-lr",
+    type=float,
+    help="Share of the rate below the head. Default: 0.1 with weights and a new head.",
 )
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
 @click.option(
@@ -66,12 +79,44 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="muon is for the filters, with adamw for the rest. Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
+@click.option(
+    "--patience",
+    type=int,
+    default=0,
+    show_default=True,
+    help="End after so many epochs without a better validation loss, and keep the best epoch's weights; 0: never.",
+)
+@click.option(
+    "--val",
+    is_flag=True,
+    help="Hold a tenth of the training pictures out where there is no val/. So does --patience.",
+)
+@click.option(
+    "--progressive",
+    type=float,
+    default=1,
+    show_default=True,
+    help="Share of the side that pictures start with and grow from, such as 0.5.",
+)
 @click.option("--momentum", type=float, help="Momentum, or beta 1 of adam and adamw. Default: by optimizer.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(
     "--label-smoothing",
     type=float,
     help="Share of the target spread over all classes. Default: 0.1; of several labels, 0.",
+)
+@click.option(
+    "--dropout",
+    type=float,
+    default=-1,
+    help="Rate of the network's dropout layers. Default: the network's own.",
+)
+@click.option(
+    "--no-calibrate",
+    "calibrate",
+    flag_value=False,
+    default=True,
+    help="Leave the probabilities as the network gives them.",
 )
 @click.option(
     "--class-weights",
@@ -114,6 +159,30 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     show_default=True,
     help="Steps between checkpoints; 0: at each epoch's end.",
 )
+@click.option(
+    "--accumulate",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Parts in which a batch goes through the network, to need less memory.",
+)
+@click.option(
+    "--clip-norm", type=float, default=0, show_default=True, help="Longest gradient of a step; 0: any length."
+)
+@click.option(
+    "--ema",
+    type=float,
+    default=0,
+    show_default=True,
+    help="Score and save a moving average of the weights: its decay, such as 0.999; 0: the last weights.",
+)
+@click.option(
+    "--on-divergence",
+    type=click.Choice(["rollback", "stop"]),
+    default="rollback",
+    show_default=True,
+    help="Where a number is no longer finite: go back with a lower rate, or stop.",
+)
 @click.option("--threads", type=int, default=4, show_default=True, help="Threads that decode pictures.")
 @click.option(
     "--allow-bad", is_flag=True, help="Train on although more than 1 % of the pictures cannot be read."
@@ -125,6 +194,11 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     default=True,
     help="Decode pictures each time, and keep none decoded in the cache folder.",
 )
+@click.option(
+    "--sync-bn", is_flag=True, help="Batch norms see the pictures of all processes, not of their own."
+)
+@nproc_option
+@device_option
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @click.option(
     "--find-lr",
@@ -132,7 +206,17 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="Do not train: try rising rates, at most 150 steps, suggest one, and write find-lr.html, or --out.",
 )
 @json_flag
-def command(data: str, out: str | None, find_lr: bool, as_json: bool, **settings: Any) -> None:
+@click.pass_obj
+def command(
+    argv: tuple[str, ...],
+    /,
+    data: str,
+    out: str | None,
+    nproc: int,
+    find_lr: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
     """Train a network on DATA and write a run folder with its report.
 
     DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
@@ -142,14 +226,15 @@ def command(data: str, out: str | None, find_lr: bool, as_json: bool, **settings
     Options may also be written as in lr=0.1.
     """
     if find_lr:
+        if nproc > 1:
+            raise UsageError("--find-lr works in one process. Leave --nproc out.")
         _find_lr(data, Path(out or "find-lr.html"), as_json=as_json, settings=striate.Settings(**settings))
+        return
+    if striate.launch(argv, nproc=nproc):
         return
     with showing() as progress:
         run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
-    if as_json:
-        print_json(run.summary())
-    else:
-        print(run_line(run))
+    print_run(run, as_json=as_json)
 
 
 def _find_lr(data: str, page: Path, *, as_json: bool, settings: "striate.Settings") -> None:

@@ -107,8 +107,9 @@ class Preprocess:
             mean, scale = mean.repeat(batch.shape[3]), scale.repeat(batch.shape[3])
         else:
             mean, scale = mean.view(-1, 1, 1), scale.view(-1, 1, 1)
-        # A few pictures at a time, so that each step finds them in the processor's cache.
-        together = max(1, AT_ONCE * len(batch) // max(1, batch.numel()))
+        # A few pictures at a time, so that each step finds them in the processor's cache; elsewhere all in one go.
+        at_once = AT_ONCE if batch.device.type == "cpu" else batch.numel()
+        together = max(1, at_once * len(batch) // max(1, batch.numel()))
         for some, given in zip(out.split(together), pictures.split(together), strict=True):
             some.copy_(given).sub_(mean).mul_(scale)
         return values

@@ -43,7 +43,10 @@ def write_report(run: Run, *, progress: Progress | None = None) -> Path:
     Pictures and confusions need the held-out data; where they are gone, the page says so. Raises StorageError where
     the disk is full.
     """
-    page = render(run, progress=progress or Silent())
+    progress = progress or Silent()
+    if run.unfinished:
+        progress.say(run.unfinished)
+    page = render(run, progress=progress)
     path = run.folder / "report.html"
     aside = path.with_name(path.name + ".tmp")
     try:
@@ -67,7 +70,7 @@ def render(run: Run, *, progress: Progress) -> str:
     environment.filters |= {"percent": percent, "number": number}
     task, result = run.recipe.task, run.summary()["result"]
     shown = number if task == "regression" else percent
-    network = summary(run.model, (run.preprocess.channels, *run.preprocess.size), name=run.recipe.net)
+    network = summary(run.fresh_model, (run.preprocess.channels, *run.preprocess.size), name=run.recipe.net)
     return environment.get_template("report.html").render(
         run=run,
         result=result,

@@ -1,14 +1,15 @@
 """Checkpoints: what a run is continued from, each whole or not there.
 
-checkpoints/<step>/ holds model.safetensors, optimizer.safetensors, state.json and manifest.json, which has the
-SHA-256 of each. `latest` names the newest for people and other programs; striate itself takes the newest that is whole,
-so that a crash between the renaming of a checkpoint and the writing of `latest`, or a damaged file, costs nothing.
+checkpoints/<step>/ holds model.safetensors, optimizer.safetensors, state.json, average.safetensors where an average of
+the weights is kept, and manifest.json, which has the SHA-256 of each. `latest` names the newest for people and other
+programs; striate itself takes the newest that is whole, so that a crash between the renaming of a checkpoint and the
+writing of `latest`, or a damaged file, costs nothing.
 """
 
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,23 @@ from striate.errors import DataError, command
 Tensors = Mapping[str, Tensor]
 KEEP = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
+AVERAGE = "average.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Tensors of the model and of what trains it, and the loop's own numbers."""
+    """Tensors of the model, of what trains it and of the average of its weights, and the loop's own numbers."""
 
     model: Tensors
     optimizer: Tensors
     state: Mapping[str, Any]
+    average: Tensors | None = None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number in it is finite."""
+        groups = (self.model, self.optimizer, self.average or {})
+        return all(bool(tensor.isfinite().all()) for tensors in groups for tensor in tensors.values())
 
 
 @dataclass(frozen=True)
@@ -43,32 +52,46 @@ class Found:
     damaged: tuple[str, ...]
 
 
-def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint below `folder` and drop all but the newest KEEP.
+def always(_: Any) -> bool:
+    """Return True: of any step, or any state."""
+    return True
 
-    Raises StorageError where there is no room or the disk fails; the checkpoints before it stay whole.
+
+def save_checkpoint(
+    folder: Path, step: int, checkpoint: Checkpoint, *, regular: Callable[[int], bool] = always
+) -> None:
+    """Write a checkpoint below `folder` and drop all but it and the newest KEEP of those whose step is `regular`.
+
+    Those between, as are written when a run is stopped, push no other out: where a run can go back to does not depend
+    on them. Raises StorageError where there is no room or the disk fails; the checkpoints before it stay whole.
     """
-    contents = (
+    contents = [
         tensor_bytes(checkpoint.model),
         tensor_bytes(checkpoint.optimizer),
         json.dumps(checkpoint.state).encode(),
-    )
+    ]
+    files = dict(zip(FILES, contents, strict=True))
+    if checkpoint.average is not None:
+        files[AVERAGE] = tensor_bytes(checkpoint.average)
     name = f"{step:010d}"
     resume = command("resume", folder.parent)
     with storage_errors(folder, f"go on from the checkpoint before, which is whole: {resume}"):
         folder.mkdir(exist_ok=True)
-        write_folder(folder / name, dict(zip(FILES, contents, strict=True)))
+        write_folder(folder / name, files)
         write_file(folder / "latest", name.encode())
-    _prune(folder, name)
+    _prune(folder, step, regular)
 
 
-def load_checkpoint(folder: Path) -> Found:
-    """Return the newest whole checkpoint below `folder`; a damaged one is passed over for the one before it.
+def load_checkpoint(folder: Path, *, counts: Callable[[Mapping[str, Any]], bool] = always) -> Found:
+    """Return the newest whole checkpoint below `folder` whose state `counts`; a damaged one is passed over.
 
     Raises DataError where there are some and all are damaged.
     """
     damaged: list[str] = []
     for path in reversed(_steps(folder)):
+        state = _read_state(path)
+        if state is not None and not counts(state):
+            continue
         try:
             return Found(read_checkpoint(path), tuple(damaged))
         except DataError as error:
@@ -81,6 +104,23 @@ def load_checkpoint(folder: Path) -> Found:
     return Found(None, ())
 
 
+def checkpoint_states(folder: Path) -> Iterator[Mapping[str, Any]]:
+    """Return the loop's numbers of each readable checkpoint below `folder`, the newest first."""
+    states = map(_read_state, reversed(_steps(folder)))
+    return (state for state in states if state is not None)
+
+
+def drop_after(folder: Path, step: int) -> None:
+    """Drop the checkpoints later than the one of `step`, which is there, or all where it is not."""
+    newest = folder / f"{step:010d}"
+    with storage_errors(folder, f"go on with: {command('resume', folder.parent)}"):
+        if newest.is_dir():
+            write_file(folder / "latest", newest.name.encode())
+        for path in reversed(_steps(folder)):
+            if int(path.name) > step:
+                shutil.rmtree(path)
+
+
 def has_checkpoint(folder: Path) -> bool:
     """Say whether there is a checkpoint below `folder`, whole or damaged."""
     return bool(_steps(folder))
@@ -88,10 +128,14 @@ def has_checkpoint(folder: Path) -> bool:
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Return one checkpoint; raises DataError where a file is not the one its manifest names."""
-    model, optimizer, state = read_folder(path, FILES).values()
+    names = (*FILES, AVERAGE) if (path / AVERAGE).exists() else FILES
+    model, optimizer, state, *average = read_folder(path, names).values()
     try:
         return Checkpoint(
-            model=tensors_from_bytes(model), optimizer=tensors_from_bytes(optimizer), state=json.loads(state)
+            model=tensors_from_bytes(model),
+            optimizer=tensors_from_bytes(optimizer),
+            average=tensors_from_bytes(average[0]) if average else None,
+            state=json.loads(state),
         )
     except (SafetensorError, ValueError) as error:
         raise DataError(f"{path}: not readable ({error}).") from error
@@ -110,11 +154,24 @@ def _steps(folder: Path) -> list[Path]:
     )
 
 
-def _prune(folder: Path, newest: str) -> None:
-    """Drop what is older than the last KEEP up to `newest`, what is later, which was damaged, and what is half done."""
-    steps = _steps(folder)
-    past = [path for path in steps if int(path.name) <= int(newest)]
-    for path in {*steps} - {*past[-KEEP:]} | {*folder.glob("*.tmp")}:
+def _read_state(path: Path) -> Mapping[str, Any] | None:
+    """Return the loop's numbers of a checkpoint, of which nothing else is read, or None where they cannot be."""
+    try:
+        state = json.loads((path / FILES[2]).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def _prune(folder: Path, newest: int, regular: Callable[[int], bool]) -> None:
+    """Keep the checkpoint `newest` and the last KEEP regular ones up to it; drop the others and what is half done.
+
+    What is later was damaged.
+    """
+    steps = [int(path.name) for path in _steps(folder)]
+    kept = {newest, *[step for step in steps if step <= newest and regular(step)][-KEEP:]}
+    dropped = [path for path in _steps(folder) if int(path.name) not in kept]
+    for path in (*dropped, *folder.glob("*.tmp")):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:

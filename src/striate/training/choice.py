@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from torch import nn
-
 from striate.data.augment import PRESETS, Augment
 from striate.data.mix import Mix
 from striate.data.pictures import TaskName
 from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
+from striate.training.dropout import OWN_DROPOUT
+from striate.training.finetune import BODY_LR, FREEZES, freeze_share
 from striate.training.optim import OPTIMIZERS
 from striate.training.recipe import Plan
 from striate.training.schedule import SCHEDULES, WARM_UP
@@ -30,8 +30,10 @@ BATCHES = (16, 32, 64, 128)
 LAYOUT = {DEFAULT_NET: "channels_last"}
 # The kinds of network for which an optimizer has its own rate.
 KINDS = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
-# The share of the usual rate for a network that somebody has trained.
-FINE_TUNING = 0.1
+# By what the usual rate is divided for a network that somebody has trained; and, where the layers below its head learn
+# more slowly, or not, for the head, whose inputs are hundreds of trained features: by the power of the method.
+FINE_TUNING = 10
+HEAD = {1: 5, 0.5: 1}
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
 # Epochs the plateau schedule waits for a better loss.
@@ -40,10 +42,19 @@ USUAL = {"class_weights": "none", "sampling": "natural"}
 # Smoothing keeps one class from taking all of the probability, which labels do not share.
 LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
-OF_BACK_PROPAGATION = ("optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights")
-OFF = {"label_smoothing": 0.0, "class_weights": "none", "sampling": "natural"}
+OF_BACK_PROPAGATION = (
+    "optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights", "accumulate", "clip_norm",
+    "freeze", "body_lr",
+)  # fmt: skip
+OFF = {
+    "label_smoothing": 0.0,
+    "class_weights": "none",
+    "sampling": "natural",
+    "accumulate": 1,
+    "clip_norm": 0.0,
+    "freeze": "auto",
+}
 OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +68,16 @@ class Settings:
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
     more in the loss; `sampling` (natural, balanced) has them drawn as often as others. `warmup` is the share of the run
-    in which the rate rises to `lr`.
+    in which the rate rises to `lr`, `plateau_patience` the epochs of schedule 'plateau'. `accumulate` parts of a batch
+    go through the network one after another; `clip_norm` is the longest gradient, `ema` the decay of the average of
+    the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'. `sync_bn` lets
+    batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what is computed on.
+
+    With weights to start from, `freeze` (none, body, auto) says whether the layers below the head stay as they are:
+    never, always, or until a new head has learned; `body_lr` is their share of the rate afterwards. `patience` ends
+    the run after so many epochs without a better validation loss and takes the best epoch's weights; `val` holds a
+    tenth of the training pictures out where the data have none for it. `progressive` is the share of the side that
+    pictures grow from. `calibrate` fits probabilities to the validation pictures; `dropout` replaces the network's.
     """
 
     net: str | None = None
@@ -84,9 +104,22 @@ class Settings:
     layout: str | None = None
     seed: int = 0
     checkpoint_every: int = 0
+    accumulate: int = 1
+    clip_norm: float = 0.0
+    ema: float = 0.0
+    on_divergence: str = "rollback"
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
+    sync_bn: bool = False
+    device: str = "auto"
+    freeze: str = "auto"
+    body_lr: float | None = None
+    patience: int = 0
+    val: bool = False
+    progressive: float = 1.0
+    calibrate: bool = True
+    dropout: float = OWN_DROPOUT
 
     def __post_init__(self) -> None:
         for name in ("size", "threads"):
@@ -105,6 +138,8 @@ class Settings:
             raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
+        if self.freeze not in FREEZES:
+            raise unknown("freeze", self.freeze, FREEZES)
         if self.depth not in (None, *get_args(Depth)):
             raise UsageError(f"depth is {self.depth}; it must be 8 or 16.")
 
@@ -115,7 +150,8 @@ class Facts:
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
     `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
-    `pretrained` says whether it starts from weights that somebody trained; `task` is what the data ask of a picture.
+    `pretrained` says whether it starts from weights that somebody trained, `new_head` whether these lack the last
+    layer; `task` is what the data ask of a picture.
     """
 
     pictures: int
@@ -126,6 +162,7 @@ class Facts:
     layers: int
     own_rate: float | None = None
     pretrained: bool = False
+    new_head: bool = False
     task: TaskName = "classification"
 
 
@@ -140,16 +177,6 @@ class Chosen:
     def __str__(self) -> str:
         value = f"{self.value:.4g}" if isinstance(self.value, float) else self.value
         return f"{self.name} {value}: {self.reason}"
-
-
-def has_norms(model: nn.Module) -> bool:
-    """Say whether a network has normalisation layers."""
-    return any(isinstance(module, NORMS) for module in model.modules())
-
-
-def count_layers(model: nn.Module) -> int:
-    """Return how many convolutions and linear layers a network has."""
-    return sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules())
 
 
 def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int, str]:
@@ -175,6 +202,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         raise UsageError(
             f"{facts.net} learns by its own rule, which takes one label a picture. Leave mixup and cutmix at 0."
         )
+    _refuse_tuning_nothing(settings, facts)
+    tuning, tuned = _fine_tuning(settings, facts)
     batch = settings.batch or _batch(facts.pictures)
     optimizer = settings.optimizer or "nesterov"
     if settings.momentum and OPTIMIZERS[optimizer].momentum is None:
@@ -184,7 +213,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
         _augment(grey=facts.grey, side=facts.side, task=facts.task),
         Chosen("optimizer", optimizer, "the default"),
-        _rate(optimizer, batch, facts),
+        _rate(optimizer, batch, facts, lowered=tuning["body_lr"] < 1 or tuning["frozen"] == 1),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
         if facts.net in LAYOUT
         else Chosen("layout", "contiguous", "not measured for this network"),
@@ -193,7 +222,11 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
     values["augment"] = resolve_augment(settings, grey=facts.grey, side=facts.side, task=facts.task)
-    kept = ("schedule", "checkpoint_every", "mixup", "cutmix")
+    kept = (
+        "schedule", "checkpoint_every", "mixup", "cutmix", "accumulate", "clip_norm", "ema", "on_divergence",
+        "sync_bn",
+        "patience", "progressive", "calibrate", "dropout",
+    )  # fmt: skip
     values |= {name: getattr(settings, name) for name in kept}
     usually = {
         **USUAL,
@@ -206,7 +239,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         given = getattr(settings, name)
         values[name] = usual if given is None else given
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
-    return Plan(**values), [c for c in choices if asked[c.name] is None and c.name not in unused]
+    told = [c for c in choices if asked[c.name] is None and c.name not in unused]
+    return Plan(**values, **tuning), told + tuned
 
 
 def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskName) -> None:
@@ -255,16 +289,48 @@ def _batch(pictures: int) -> int:
     return max(b for b in BATCHES if b == BATCHES[0] or b * STEPS_PER_EPOCH <= pictures)
 
 
-def _rate(optimizer: str, batch: int, facts: Facts) -> Chosen:
-    """Return the peak rate: the optimizer's usual one, by the kind of network and the batch."""
+def _refuse_tuning_nothing(settings: Settings, facts: Facts) -> None:
+    """Raise UsageError where layers shall be frozen, or learn more slowly, that know nothing yet."""
+    if facts.pretrained:
+        return
+    if settings.freeze == "body":
+        raise UsageError(
+            "freeze is 'body', and the network starts from fresh weights. Give --weights, or leave it out."
+        )
+    if settings.body_lr is not None:
+        raise UsageError(
+            "--body-lr is for a network that starts from given weights. Give --weights, or leave it out."
+        )
+
+
+def _fine_tuning(settings: Settings, facts: Facts) -> tuple[dict[str, Any], list[Chosen]]:
+    """Return how the layers below the head learn, and what of that was chosen for the user."""
+    new_head = facts.new_head and facts.own_rate is None
+    frozen = freeze_share(settings.freeze, new_head=new_head)
+    below = BODY_LR if new_head else 1.0
+    values = {"frozen": frozen, "body_lr": below if settings.body_lr is None else settings.body_lr}
+    told = []
+    if new_head and settings.freeze == "auto":
+        told.append(Chosen("frozen", frozen, "the share of the run in which the new head learns alone"))
+    if new_head and settings.body_lr is None and frozen < 1:
+        told.append(Chosen("body_lr", below, "the share of the rate below the new head"))
+    return values, told
+
+
+def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
+    """Return the peak rate: the optimizer's usual one, by the kind of network and the batch.
+
+    From given weights it is lower, the more so where the layers below the head have no lower one (`lowered`).
+    """
     if facts.own_rate is not None:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
     method = OPTIMIZERS[optimizer]
-    kind = "norms" if facts.normed else "few" if facts.layers < DEEP else "many"
-    peak = FINE_TUNING * method.rates.norms if facts.pretrained else getattr(method.rates, kind)
+    scale = (batch / BATCHES[-1]) ** method.power
     reason = f"for {optimizer} at batch {batch}"
     if facts.pretrained:
-        reason += ", from given weights"
-    elif len(set(method.rates)) > 1:
+        peak = method.rates.norms / (HEAD[method.power] if lowered else FINE_TUNING)
+        return Chosen("lr", peak * scale, f"{reason}, from given weights")
+    kind = "norms" if facts.normed else "few" if facts.layers < DEEP else "many"
+    if len(set(method.rates)) > 1:
         reason += f", a network with {KINDS[kind]}"
-    return Chosen("lr", peak * (batch / BATCHES[-1]) ** method.power, reason)
+    return Chosen("lr", getattr(method.rates, kind) * scale, reason)

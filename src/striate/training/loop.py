@@ -1,110 +1,160 @@
-"""The training loop: plain, resumable at any step, stopped by numbers that are not finite."""
+"""The training loop: plain, resumable at any step, and never on with numbers that are not finite.
+
+A rollback is a resume: where to go back to is written down, and the run is taken up from its folder as after a kill.
+"""
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
-from striate.data.progress import Progress
-from striate.errors import DataError, DivergedError, Interrupted, command
-from striate.rule import LearningRule
-from striate.tasks.task import AnyTask, Scores, evaluate
-from striate.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from striate.errors import DataError, Interrupted, StorageError, command
+from striate.tasks.calibration import Calibration
+from striate.tasks.task import AnyTask, Judge, Scores, judged
+from striate.training.checkpoint import KEEP, checkpoint_states, drop_after, load_checkpoint, save_checkpoint
+from striate.training.divergence import Divergence, bad_input, given_up, stopped
+from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
-from striate.training.optim import Hyper, make_optimizer
-from striate.training.recipe import LAYOUTS, Recipe
+from striate.training.handover import hand_over, hand_over_best, hand_over_file
+from striate.training.job import Job, Position
+from striate.training.learner import back_propagation
+from striate.training.memory import NoRoomError, no_room_errors, release
+from striate.training.progressive import shrink, side_at
+from striate.training.recipe import LAYOUTS
 from striate.training.record import Record
+from striate.training.recovery import (
+    LOWER,
+    MOST_ROLLBACKS,
+    RECOVERY,
+    Recovery,
+    Rollback,
+    Split,
+    load_recovery,
+)
 from striate.training.schedule import Plateau, rate_factor
-from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome
+from striate.training.step import (
+    ByRule,
+    Learner,
+    NotFiniteError,
+    Outcome,
+    number_of_parts,
+    parts,
+)
+from striate.training.stopping import save_best
+from striate.training.sync_norm import synchronise
+from striate.training.team import Team
+from striate.training.trainee import Trainee
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What is trained on what, and the run folder it is written to.
-
-    `watched` is the split looked at after each epoch, `final` the one scored at the end; nothing is chosen by either.
-    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer.
-    """
-
-    recipe: Recipe
-    task: AnyTask
-    train: Loader
-    watched: tuple[str, Loader] | None
-    final: tuple[str, Loader] | None
-    folder: Path
-    progress: Progress
-    rule: Callable[[nn.Module], LearningRule] | None = None
-
-    @property
-    def steps(self) -> int:
-        """The steps of the whole run."""
-        return self.recipe.train.epochs * self.train.steps
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
-
-    `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved. `plateau` is what the watched loss has been.
-    """
-
-    step: int = 0
-    loss: float = 0.0
-    right: float = 0
-    seen: int = 0
-    record_length: int = 0
-    plateau: Plateau = field(default_factory=Plateau)
-
-    def after(self, outcome: Outcome, count: int) -> "Position":
-        """Return the position one step of `count` pictures later."""
-        return replace(
-            self,
-            step=self.step + 1,
-            loss=self.loss + outcome.loss * count,
-            right=self.right + outcome.right,
-            seen=self.seen + count,
-        )
-
-
-def fit(model: nn.Module, job: Job) -> None:
+def fit(model: nn.Module, job: Job) -> Calibration:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
-    Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a loss or a weight is not finite,
-    StorageError where the disk is full.
+    Returns what the validation pictures say of its probabilities.
+    Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a number is not finite and going back is not
+    asked for or does not help, StorageError where there is no room on disk or in memory.
     """
     model.to(memory_format=LAYOUTS[job.recipe.train.layout])  # type: ignore[call-overload]  # torch's stubs lack it
-    learner = _learner(model, job)
-    position = _restored(model, learner, job)
-    with Record(job.folder / "metrics.jsonl", length=position.record_length) as record, StopSignal() as stop:
-        trainer = _Trainer(model, learner, job, record, stop)
-        while position.step < job.steps:
-            position = trainer.epoch(position)
-        trainer.finish()
+    model.to(job.ranks.device)
+    if job.recipe.train.sync_bn:
+        synchronise(model, job.ranks)
+    plan = job.recipe.train
+    tuning = FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
+    with StopSignal() as stop, _memory_errors(job):
+        while True:
+            ended = _train(model, tuning, job, stop)
+            if isinstance(ended, Calibration):
+                return ended
+            if job.ranks.first:
+                _roll_back(job, ended)
+            del ended  # whose traceback holds what was trained
+
+
+def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Calibration | Divergence:
+    """Train from where the run folder stands to the end, or return where numbers were not finite."""
+    hand_over_file(job.folder / RECOVERY, job.ranks)
+    recovery = load_recovery(job.folder)
+    if recovery.given_up:
+        raise given_up(job.folder, recovery, lr=job.recipe.train.lr)
+    team = Team(model, job.ranks, lambda: stop.asked)
+    trainee = Trainee(model, _learner(model, tuning, job, team), ema=job.recipe.train.ema)
+    position = _restored(trainee, job, recovery) if job.ranks.first else Position()
+    position = Position.of(hand_over(trainee, position.to_dict(), job.ranks))
+    with Record(job.folder / "metrics.jsonl", length=position.record_length) as record:
+        trainer = _Trainer(trainee, tuning, job, recovery, record, team)
+        try:
+            position = trainer.begin(position)
+            while position.step < job.steps and not position.best.is_over(job.recipe.train.patience):
+                position = trainer.epoch(position)
+            return trainer.finish(position)
+        except Divergence as divergence:
+            return divergence
+
+
+def _roll_back(job: Job, divergence: Divergence) -> None:
+    """Write down where the run goes back to; raises DivergedError where it shall not, or has too often."""
+    if not divergence.by_rate:
+        raise bad_input(job.folder, divergence)
+    recovery, plan = load_recovery(job.folder), job.recipe.train
+    if len(recovery.rollbacks) == MOST_ROLLBACKS:
+        recovery = replace(recovery, given_up=str(divergence))
+        recovery.save(job.folder)
+        raise given_up(job.folder, recovery, lr=plan.lr)
+    states = filter(recovery.counts, checkpoint_states(job.folder / "checkpoints"))
+    steps = [state["step"] for state in states if job.is_regular(state["step"])][:KEEP]
+    back = Rollback(divergence.step, recovery.target(steps), divergence.reason)
+    recovery = recovery.going_back(back)
+    recovery.save(job.folder)
+    # Without a checkpoint the way back is to fresh weights, which whoever resumes the run makes.
+    if plan.on_divergence == "stop" or not steps:
+        raise stopped(job.folder, divergence, recovery, lr=plan.lr)
 
 
 class _Trainer:
     """The loop's working parts, gathered so that each method is of one breath."""
 
     def __init__(
-        self, model: nn.Module, learner: Learner, job: Job, record: Record, stop: StopSignal
+        self,
+        trainee: Trainee,
+        tuning: FineTuning,
+        job: Job,
+        recovery: Recovery,
+        record: Record,
+        team: Team,
     ) -> None:
-        self.model = model
-        self.learner = learner
+        self.trainee = trainee
+        self.tuning = tuning
         self.job = job
+        self.recovery = recovery
         self.record = record
-        self.stop = stop
+        self.team = team
         self.plan = job.recipe.train
+        self.at_once = math.ceil(self.plan.batch / (self.plan.accumulate * team.size))
+        self.scored_at_once: int | None = None
+
+    def begin(self, position: Position) -> Position:
+        """Record the rollbacks since a position was saved, and save the first one to have a place to go back to."""
+        new = self.recovery.rollbacks[position.rollbacks :]
+        for number, back in enumerate(new, position.rollbacks + 1):
+            rate = self.plan.lr * LOWER**number
+            values = {"step": back.left, "to": back.to, "reason": back.reason, "lr": rate}
+            self.record.write("rollback", values)
+            self.job.progress.say(
+                f"{back.reason} at step {back.left}: back to step {back.to} with a peak rate of {rate:.4g}"
+            )
+        self.at_once = self.recovery.at_once(position.step, most=self.at_once)
+        if position == Position() and self.plan.on_divergence == "rollback":
+            self._save(position)
+        return replace(position, rollbacks=len(self.recovery.rollbacks))
 
     def epoch(self, position: Position) -> Position:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
@@ -115,53 +165,106 @@ class _Trainer:
         )
         job.progress.advance(position.seen)
         started = time.perf_counter()
-        self.model.train()
+        self.trainee.model.train()
         mix = Mix(mixup=self.plan.mixup, cutmix=self.plan.cutmix, classes=len(job.task.classes))
         for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
-            if position.step % steps and (self.stop.asked or self._is_due(position.step)):
+            stops = self.team.stops
+            if position.step % steps and (stops or job.is_regular(position.step)):
                 self._save(position)
-                self._stop_if_asked(position)
-        loss = self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = Position(step=position.step, plateau=self._waited(position.plateau, loss))
+                self._stop_if(stops, position)
+        position = self._end_epoch(epoch, position, time.perf_counter() - started)
         self._save(position)
-        self._stop_if_asked(position)
+        self._stop_if(self.team.asked(), position)
         return position
 
-    def finish(self) -> None:
-        """Score the final split and record it."""
-        if self.job.final is None:
-            return
-        split, loader = self.job.final
-        scores = self._evaluate(split, loader, self.job.steps)
-        values = {"split": split, "loss": scores.loss, **scores.values(), "images": scores.images}
-        self.record.write("result", values)
-        self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
+    def finish(self, position: Position) -> Calibration:
+        """Calibrate, score the final split and record it; what is left in the network is the result."""
+        best: dict[str, Any] = {}
+        if self.plan.patience:
+            epochs, best["epoch"] = (
+                step // self.job.train.steps for step in (position.step, position.best.step)
+            )
+            self.trainee.take(hand_over_best(self.job.folder, position.best.step, self.job.ranks))
+            self.job.progress.say(f"the best of {epochs} epochs was {best['epoch']}")
+        calibration = self._calibration()
+        if self.job.final is not None:
+            split, loader = self.job.final
+            scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
+            values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
+            self.record.write("result", values)
+            self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
+        self.trainee.settle()
+        return calibration
+
+    def _calibration(self) -> Calibration:
+        """Fit the probabilities to the validation pictures; where there are none, they stay."""
+        if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
+            return Calibration()
+        outputs, labels = self._judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
+        return self.job.task.calibration(outputs, labels)
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
-        torch.manual_seed(key("step", seed=self.job.recipe.seed, step=position.step))
         done = position.step / self.job.steps
-        factor = rate_factor(self.plan.schedule, done, warmup=self.plan.warmup)
-        rate = self.plan.lr * factor * position.plateau.factor
-        try:
-            outcome = self.learner.step(batch, lr=rate, progress=done)
-        except NotFiniteError as error:
-            raise self._diverged(f"the loss became {error.loss}", position.step + 1) from error
-        position = position.after(outcome, len(batch.labels))
+        self.tuning.set(done)
+        factor = rate_factor(self.plan.schedule, self.tuning.stage(done), warmup=self.plan.warmup)
+        rate = self.plan.lr * self.recovery.rate * factor * position.plateau.factor
+        side = side_at(done, full=min(batch.images.shape[2:]), first=self.plan.progressive)
+        batch = batch._replace(images=shrink(batch.images, side))
+        count = self.job.train.count(position.step)
+        outcome = self._learn(batch, position.step, rate)
+        position = position.after(outcome, count)
         mean, score = position.loss / position.seen, position.right / position.seen
-        self.job.progress.advance(len(batch.labels), loss=mean, accuracy=score)
+        self.job.progress.advance(count, loss=mean, accuracy=score)
         if position.step % max(1, self.job.train.steps // LOGGED_STEPS) == 0:
             self.record.write("step", {"step": position.step, "loss": outcome.loss, "lr": rate})
         return position
 
-    def _is_due(self, step: int) -> bool:
-        every = self.plan.checkpoint_every
-        return every > 0 and step % every == 0
+    def _learn(self, batch: Batch, step: int, rate: float) -> Outcome:
+        """Take the step after `step` steps, on fewer pictures at a time where they do not fit in memory."""
+        count = self.job.train.count(step)
+        while True:
+            torch.manual_seed(key(self.job.ranks.purpose("step"), seed=self.job.recipe.seed, step=step))
+            self._follow_splits(step + 1)
+            try:
+                return self.trainee.learn(
+                    batch, step=step, lr=rate, progress=step / self.job.steps, at_once=self.at_once, of=count
+                )
+            except NotFiniteError as error:
+                if not self.job.ranks.any(not all(bool(tensor.isfinite().all()) for tensor in batch)):
+                    raise self._divergence(str(error), step + 1) from error
+                raise self._divergence(
+                    "the batch holds numbers that are not finite", step + 1, by_rate=False
+                ) from error
+            except NoRoomError as error:
+                said = str(error)
+            self._split(step + 1, math.ceil(count / self.team.size), said)
 
-    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> float:
-        """Look at the watched split, record the epoch, and return the loss the rate may go by: never the test's."""
+    def _follow_splits(self, step: int) -> None:
+        """Take as many pictures at a time as recovery.json says of a step, and record where that changes."""
+        at_once = self.recovery.at_once(step, most=self.at_once)
+        if at_once == self.at_once:
+            return
+        self.at_once = at_once
+        self.record.write("split", {"step": step, "at_once": at_once})
+        self.job.progress.say(
+            f"step {step}: not enough memory, so a batch of {self.plan.batch} now goes in parts of {at_once}"
+        )
+
+    def _split(self, step: int, count: int, said: str) -> None:
+        """Halve the pictures at a time from a step of `count` on; raises StorageError where no fewer will do."""
+        release()
+        now, fewest = min(self.at_once, count), self.trainee.learner.fewest
+        fewer = max(fewest, math.ceil(now / 2))
+        if not fewest or fewer == now:
+            raise _no_memory(self.job, f"for a step on {now} pictures at a time ({said})")
+        self.recovery = self.recovery.splitting(Split(step, fewer))
+        self.recovery.save(self.job.folder)
+
+    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Position:
+        """Look at the watched split and record the epoch; return where the next begins, the best weights kept."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -172,80 +275,123 @@ class _Trainer:
             "seconds": round(seconds, 3),
         }
         line = f"epoch {epoch + 1}: loss {loss:.4f}, {metric.name} {metric.text(score)}"
+        best = position.best
         if self.job.watched:
             split, loader = self.job.watched
             scores = self._evaluate(split, loader, position.step)
             values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
             line += f"; {split} {metric.text(scores.score)}"
+            best = best.after(scores.loss, position.step) if self.plan.patience else best
         self.record.write("epoch", values)
         self.job.progress.say(line)
-        return float(values.get("val_loss", loss))
+        if best.step == position.step and self.job.ranks.first:
+            with self.trainee.as_scored() as model:
+                save_best(self.job.folder, best.step, model.state_dict())
+        # Nothing is chosen by the test pictures, so neither is the rate.
+        plateau = self._waited(position.plateau, values.get("val_loss", loss))
+        return Position(step=position.step, rollbacks=position.rollbacks, best=best, plateau=plateau)
 
     def _waited(self, plateau: Plateau, loss: float) -> Plateau:
         """Return the state of the plateau after an epoch, and say when the rate falls."""
         if self.plan.schedule != "plateau":
             return plateau
-        after = plateau.after(loss, patience=self.plan.plateau_patience)
+        patience = self.plan.plateau_patience
+        after = plateau.after(loss, patience=patience)
         if after.falls > plateau.falls:
-            self.job.progress.say(
-                f"no better loss in {self.plan.plateau_patience} epochs: the rate falls to a tenth"
-            )
+            self.job.progress.say(f"no better loss in {patience} epochs: the rate falls to a tenth")
         return after
 
-    def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
-        scores = evaluate(self.model, loader.evaluation(), self.job.task)
+    def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
+        task = task or self.job.task
+        scores = task.scores(*self._judged(loader, task.judge))
         if not math.isfinite(scores.loss):
-            raise self._diverged(f"the {split} loss became {scores.loss}", step)
+            raise self._divergence(f"the {split} loss became {scores.loss}", step)
         return scores
+
+    def _judged(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of every picture of a split, of which each rank looks at its share."""
+        kept = self._judged_share(loader, judge)
+        return [self.job.ranks.gather(part)[: len(loader.store)] for part in kept]
+
+    def _judged_share(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of a share, found on fewer pictures at a time where they do not fit in memory."""
+        while True:
+            at_once = self.scored_at_once or loader.batch
+            batches = (
+                part
+                for batch in loader.evaluation()
+                for part in parts(batch, number_of_parts(len(batch.images), at_once=at_once))
+            )
+            try:
+                with no_room_errors(), self.trainee.as_scored() as model:
+                    return judged(model, batches, judge)
+            except NoRoomError as error:
+                said = str(error)
+            release()
+            if at_once == 1:
+                raise _no_memory(self.job, f"to score one picture at a time ({said})")
+            self.scored_at_once = math.ceil(at_once / 2)
 
     def _save(self, position: Position) -> None:
         """Write a checkpoint of this position, unless a number in it is not finite."""
-        model, learner = self.model.state_dict(), self.learner.tensors()
-        if not all(tensor.isfinite().all() for tensor in [*model.values(), *learner.values()]):
-            raise self._diverged("the weights became infinite", position.step)
         self.record.sync()
-        state = {**asdict(position), "record_length": self.record.length}
-        checkpoint = Checkpoint(model=model, optimizer=learner, state=state)
-        save_checkpoint(self.job.folder / "checkpoints", position.step, checkpoint)
+        checkpoint = self.trainee.checkpoint({**position.to_dict(), "record_length": self.record.length})
+        if not checkpoint.is_finite:
+            raise self._divergence("the optimizer's state became infinite", position.step)
+        if self.job.ranks.first:
+            folder = self.job.folder / "checkpoints"
+            save_checkpoint(folder, position.step, checkpoint, regular=self.job.is_regular)
 
-    def _stop_if_asked(self, position: Position) -> None:
-        if self.stop.asked:
+    def _stop_if(self, asked: bool, position: Position) -> None:
+        if asked:
             raise Interrupted(
                 f"stopped after step {position.step} of {self.job.steps}; a checkpoint is written. "
                 f"Go on with: {command('resume', self.job.folder)}"
             )
 
-    def _diverged(self, what: str, step: int) -> DivergedError:
-        return DivergedError(
-            f"{what} at step {step} of {self.job.steps}; nothing of it was saved. "
-            f"Train again with a lower rate, such as --lr {self.plan.lr / 10:g}. The run until then: {self.job.folder}"
-        )
+    def _divergence(self, reason: str, step: int, *, by_rate: bool = True) -> Divergence:
+        return Divergence(reason, step=step, steps=self.job.steps, by_rate=by_rate)
 
 
-def _learner(model: nn.Module, job: Job) -> Learner:
+def _learner(model: nn.Module, tuning: FineTuning, job: Job, team: Team) -> Learner:
     if job.rule is not None:
         return ByRule(model, job.task, job.rule(model))
-    plan = job.recipe.train
-    hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
-    return BackPropagation(model, job.task, make_optimizer(plan.optimizer, model, hyper))
+    return back_propagation(model, job.task, job.recipe.train, tuning=tuning, team=team)
 
 
-def _restored(model: nn.Module, learner: Learner, job: Job) -> Position:
-    """Put the newest whole checkpoint into model and learner and return its position; a fresh run starts at zero."""
-    found = load_checkpoint(job.folder / "checkpoints")
+def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
+    """Put the newest whole checkpoint that counts into the trainee and return its position, or that of a fresh run."""
+    folder = job.folder / "checkpoints"
+    found = load_checkpoint(folder, counts=recovery.counts)
     for problem in found.damaged:
         job.progress.say(f"passed over a damaged checkpoint: {problem}")
     if found.checkpoint is None:
         return Position()
     try:
-        model.load_state_dict(dict(found.checkpoint.model))
-        learner.restore(found.checkpoint.optimizer)
-        state = found.checkpoint.state
-        # A checkpoint of before there was a plateau has none.
-        position = Position(**{**state, "plateau": Plateau(**state.get("plateau", {}))})
+        trainee.restore(found.checkpoint)
+        position = Position.of(found.checkpoint.state)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."
         ) from error
+    if position.rollbacks < len(recovery.rollbacks):
+        drop_after(folder, position.step)
     job.progress.say(f"going on from step {position.step} of {job.steps}")
     return position
+
+
+@contextmanager
+def _memory_errors(job: Job) -> Iterator[None]:
+    """Turn a want of memory that no smaller part can help into a StorageError."""
+    try:
+        with no_room_errors():
+            yield
+    except NoRoomError as error:
+        raise _no_memory(job, f"({error})") from None
+
+
+def _no_memory(job: Job, what: str) -> StorageError:
+    return StorageError(
+        f"{job.folder}: not enough memory {what}. Close other programs, then go on with: "
+        f"{command('resume', job.folder)}; or train again with a smaller --size or another --net."
+    )

@@ -1,16 +1,19 @@
 """One step of learning: by back-propagation and an optimizer, or by a network's own rule."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from striate.data.loader import Batch
 from striate.rule import LearningRule
 from striate.tasks.task import AnyTask
+from striate.training.memory import fewest_at_once, no_room_errors
+from striate.training.team import Team
 
 Tensors = Mapping[str, Tensor]
 
@@ -27,18 +30,23 @@ class Outcome:
 
 
 class NotFiniteError(ArithmeticError):
-    """The loss of a batch is infinite or not a number; `loss` is what it was."""
-
-    def __init__(self, loss: float) -> None:
-        super().__init__(loss)
-        self.loss = loss
+    """A number of the step is infinite or not a number; its text says which."""
 
 
 class Learner(Protocol):
     """A way to learn from one batch at a time, with a state that a checkpoint can hold."""
 
-    def step(self, batch: Batch, *, lr: float, progress: float) -> Outcome:
-        """Change the network by one batch; `progress` is the share of the run that is done. Raises NotFiniteError."""
+    @property
+    def fewest(self) -> int:
+        """The least `at_once` of a step; 0 where a batch cannot be taken in parts."""
+
+    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
+        """Change the network by one batch, taken `at_once` pictures at a time; `progress` is the share of the run done.
+
+        `of` is the number of pictures of the step where the batch is this rank's share of it, else 0.
+        Raises NotFiniteError, after which network and state are of no use, and NoRoomError, after which they are as
+        they were, unless a batch cannot be taken in parts.
+        """
 
     def tensors(self) -> Tensors:
         """Return the state, apart from the network's own."""
@@ -48,24 +56,53 @@ class Learner(Protocol):
 
 
 class BackPropagation:
-    """Learning by the gradient of the task's loss."""
+    """Learning by the gradient of the task's loss; one longer than `clip_norm` is shortened to it, 0 meaning never."""
 
-    def __init__(self, model: nn.Module, task: AnyTask, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        task: AnyTask,
+        optimizer: torch.optim.Optimizer,
+        *,
+        clip_norm: float = 0.0,
+        team: Team | None = None,
+    ) -> None:
         self._model = model
         self._task = task
         self._optimizer = optimizer
+        self._clip_norm = clip_norm
+        self._team = team or Team(model)
+        self._buffers = list(model.buffers())
+        self._fewest = fewest_at_once(model)
 
-    def step(self, batch: Batch, *, lr: float, progress: float) -> Outcome:
-        """Make one step of the optimizer; where the loss is not finite the weights stay as they were."""
-        outputs = self._model(batch.images)
-        loss = self._task.loss(outputs, batch.labels)
-        value = _finite(loss)
+    @property
+    def fewest(self) -> int:
+        """The least `at_once`: 2 for a network with batch norms, else 1."""
+        return 0 if self._team.in_step else self._fewest
+
+    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
+        """Make one step of the optimizer by the gradient of the whole batch's mean loss."""
+        before = [
+            buffer.clone() for buffer in self._buffers
+        ]  # the statistics of norms, which a part may move
+        try:
+            with self._team.computing(), no_room_errors():
+                loss, right = self._gradients(batch, at_once, of or len(batch.images))
+        except BaseException:
+            self._optimizer.zero_grad()
+            for buffer, value in zip(self._buffers, before, strict=True):
+                buffer.copy_(value)
+            raise
+        loss, right = self._team.add_up(loss, right, share=len(batch.images) / (of or len(batch.images)))
+        gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
+        length = get_total_norm(gradients)
+        if self._clip_norm:
+            clip_grads_with_norm_(self._model.parameters(), self._clip_norm, length)
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
-        self._optimizer.zero_grad()
-        loss.backward()
+            group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.step()
-        return Outcome(value, self._task.score(outputs, batch.labels))
+        # Read once the step is made, since each reading waits for the device.
+        return Outcome(_finite(self._model, loss, gradient=length), float(right))
 
     def tensors(self) -> Tensors:
         """Return the optimizer's state as tensors named '<parameter index>.<key>'."""
@@ -88,22 +125,42 @@ class BackPropagation:
             state.setdefault(int(index), {})[name] = placed
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
 
+    def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float]:
+        """Leave the gradient of what a batch adds to the mean loss of `of` pictures; return that, and the score."""
+        self._optimizer.zero_grad()
+        losses, right = [], 0.0
+        number = number_of_parts(of, self._team.size, at_once=at_once, fewest=self._fewest)
+        for images, labels in parts(batch, number):
+            outputs = self._model(images)
+            loss = self._task.loss(outputs, labels)
+            if len(images) < of:
+                loss = loss * (len(images) / of)
+            loss.backward()
+            losses.append(loss.detach())
+            right += self._task.score(outputs, labels)
+            del outputs, loss  # or the next part is computed beside what this one holds
+        return torch.stack(losses).sum(), right
+
 
 class ByRule:
     """Learning by a network's own rule."""
+
+    fewest = 0
 
     def __init__(self, model: nn.Module, task: AnyTask, rule: LearningRule) -> None:
         self._model = model
         self._task = task
         self._rule = rule
 
-    def step(self, batch: Batch, *, lr: float, progress: float) -> Outcome:
-        """Look at the batch as in use, then let the rule learn from it."""
-        with torch.no_grad():
-            self._model.eval()
-            right = self._task.score(self._model(batch.images), batch.labels)
-            self._model.train()
-        return Outcome(_finite(self._rule.step(batch.images, batch.labels, lr=lr, progress=progress)), right)
+    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
+        """Look at the batch as in use, then let the rule learn from it, always from the whole."""
+        with no_room_errors():
+            with torch.no_grad():
+                self._model.eval()
+                right = self._task.score(self._model(batch.images), batch.labels)
+                self._model.train()
+            loss = self._rule.step(batch.images, batch.labels, lr=lr, progress=progress)
+        return Outcome(_finite(self._model, loss), right)
 
     def tensors(self) -> Tensors:
         """Return nothing: a rule has no state of its own."""
@@ -113,8 +170,39 @@ class ByRule:
         """Take nothing over."""
 
 
-def _finite(loss: Tensor) -> float:
-    value = loss.item()
-    if not math.isfinite(value):
-        raise NotFiniteError(value)
-    return value
+def number_of_parts(of: int, ranks: int = 1, *, at_once: int, fewest: int = 1) -> int:
+    """Return in how many parts each rank takes its share of `of` pictures, the same for all: norms may need each other.
+
+    A part has `at_once` pictures or fewer, but none under `fewest`.
+    """
+    return max(1, min(math.ceil(math.ceil(of / ranks) / at_once), of // ranks // max(1, fewest)))
+
+
+def parts(batch: Batch, number: int) -> Iterator[Batch]:
+    """Yield a batch in so many parts of nearly equal size."""
+    if number == 1:
+        yield batch
+        return
+    pairs = zip(batch.images.tensor_split(number), batch.labels.tensor_split(number), strict=True)
+    for images, labels in pairs:
+        yield Batch(images, labels)
+
+
+def _finite(model: nn.Module, loss: Tensor, *, gradient: Tensor | None = None) -> float:
+    """Return the loss as a number; raises NotFiniteError where it, the gradient or a weight is not finite."""
+    found = {"loss": loss, "gradient": loss if gradient is None else gradient, "weights": _length(model)}
+    values = torch.stack([value.detach().float() for value in found.values()]).tolist()
+    for name, value in zip(found, values, strict=True):
+        if not math.isfinite(value):
+            raise NotFiniteError(f"the {name} became {_word(name, value)}")
+    return loss.item()
+
+
+def _word(name: str, value: float) -> str:
+    return f"{value}" if name == "loss" else "nan" if math.isnan(value) else "infinite"
+
+
+def _length(model: nn.Module) -> Tensor:
+    """Return the norm of all weights and statistics together, which is finite only where each of them is."""
+    tensors: Iterable[Tensor] = (*model.parameters(), *model.buffers())
+    return get_total_norm([tensor.detach() for tensor in tensors if tensor.is_floating_point()])

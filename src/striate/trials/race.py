@@ -10,9 +10,7 @@ from striate.data.loader import Batch
 from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
 from striate.errors import UsageError
-from striate.tasks.task import evaluate
 from striate.training.choice import Settings
-from striate.training.schedule import rate_factor
 from striate.training.step import NotFiniteError
 from striate.trials.entrants import SEVEN, entrants
 from striate.trials.lanes import Lane, Race
@@ -41,6 +39,10 @@ def race(
         raise UsageError("a race names its optimizers and their rates: --optimizers adam:0.001,momentum.")
     if steps is not None and steps < 1:
         raise UsageError(f"steps is {steps}; it must be at least 1.")
+    if settings.schedule == "plateau":
+        raise UsageError(
+            "a race has no plateau: its schedules go by the step alone. Give another --schedule."
+        )
     settings = replace(settings, epochs=settings.epochs or EPOCHS)
     first, rate = next(iter(named.values()))
     start = begin(data, replace(settings, optimizer=first, lr=rate), progress)
@@ -84,10 +86,9 @@ def _run(start: Start, lanes: list[Lane], steps: int, progress: Progress) -> Rac
 def _step(lane: Lane, trial: Trial, number: int, batch: Batch, steps: int) -> None:
     """Make one step and add it to the lane, with the time it took."""
     done, before = number / steps, lane.seconds[-1] if lane.seconds else 0.0
-    rate = lane.plan.lr * rate_factor(lane.plan.schedule, done, warmup=lane.plan.warmup)
     began = time.perf_counter()
     try:
-        outcome = trial.step(number, batch, lr=rate, progress=done)
+        outcome = trial.step(number, batch, lr=trial.rate(done), progress=done)
     except NotFiniteError:
         lane.diverged = True
         return
@@ -99,7 +100,7 @@ def _score(lane: Lane, trial: Trial, start: Start, split: str) -> None:
     """Score a lane's end on held-out pictures; a loss that is not finite there has diverged too."""
     if not split or lane.diverged:
         return
-    scores = evaluate(trial.model, start.prepared.loader(split).evaluation(), start.prepared.task)
+    scores = trial.score(start.loader(split))
     lane.diverged = not abs(scores.loss) < float("inf")
     if not lane.diverged:
         lane.loss, lane.score = scores.loss, scores.score
@@ -107,4 +108,4 @@ def _score(lane: Lane, trial: Trial, start: Start, split: str) -> None:
 
 def _warm_up(start: Start) -> None:
     """Make one step with a network nobody keeps: the first one of a process is slower than all others."""
-    Trial(start, start.plan).step(0, next(start.batches()), lr=start.plan.lr, progress=0.0)
+    Trial(start, start.plan).step(0, next(start.batches()), lr=0.0, progress=0.0)

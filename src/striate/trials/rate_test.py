@@ -110,8 +110,8 @@ def train_command(data: str | Path | Source, settings: Settings, *, lr: float) -
         value, flag = getattr(settings, each.name), "--" + each.name.replace("_", "-")
         if each.name == "lr" or value == each.default:
             continue
-        if each.name == "pack":
-            words.append("--no-pack")
+        if value is False:
+            words.append(flag.replace("--", "--no-", 1))
         else:
             words += [flag] if value is True else [flag, value]
     return command("train", data, *words, "--lr", f"{lr:g}")

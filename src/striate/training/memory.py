@@ -1,0 +1,61 @@
+"""Running out of memory: how it is known, and what a step on fewer pictures at a time may need."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+# What torch and its libraries say where they raise a plain RuntimeError.
+SAID = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "std::bad_alloc",
+    "could not create a memory object",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+
+
+class NoRoomError(Exception):
+    """There was not enough memory; its text is the first line of what the allocator said."""
+
+
+@contextmanager
+def no_room_errors() -> Iterator[None]:
+    """Turn every way of running out of memory into a NoRoomError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # Not chained: the traceback would hold what the step had allocated.
+        raise NoRoomError(_first_line(error)) from None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an exception means that memory could not be had, in the process or on the device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in SAID)
+
+
+def fewest_at_once(model: nn.Module) -> int:
+    """Return how many pictures a network must see at a time to learn: 2 where batch norms compare them, else 1."""
+    return 2 if any(isinstance(module, _BatchNorm) for module in model.modules()) else 1
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what an allocator said, without where in its own source it said so."""
+    line = (str(error).splitlines() or [""])[0]
+    return line.split("] ", 1)[-1].rstrip(".") or "the allocator gave no reason"
+
+
+def release() -> None:
+    """Give back what a failed step had: what waits for the garbage collector, and what torch keeps of a device."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

@@ -1,0 +1,60 @@
+"""What a checkpoint holds: a network, what trains it, and the average of its weights where one is kept."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from torch import Tensor, nn
+
+from striate.data.loader import Batch
+from striate.training.average import Average
+from striate.training.checkpoint import Checkpoint
+from striate.training.step import Learner, Outcome
+
+
+class Trainee:
+    """A network being trained by a learner; `ema` is the decay of the average of its weights, 0 meaning none."""
+
+    def __init__(self, model: nn.Module, learner: Learner, *, ema: float = 0.0) -> None:
+        self.model = model
+        self.learner = learner
+        self._average = Average(model, decay=ema) if ema else None
+
+    def learn(self, batch: Batch, *, step: int, lr: float, progress: float, at_once: int, of: int) -> Outcome:
+        """Take one step of learning, as Learner.step, and average the weights it leads to."""
+        outcome = self.learner.step(batch, lr=lr, progress=progress, at_once=at_once, of=of)
+        if self._average:
+            self._average.update(step)
+        return outcome
+
+    @contextmanager
+    def as_scored(self) -> Iterator[nn.Module]:
+        """Give the network by which the run is judged: that of the average where one is kept."""
+        with self._average.in_place() if self._average else nullcontext():
+            yield self.model
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Put other weights into the network for good, in the place of the average too."""
+        self.model.load_state_dict(dict(weights))
+        self._average = None
+
+    def settle(self) -> None:
+        """Leave in the network the weights that are the run's result."""
+        if self._average:
+            self._average.put_in_place()
+
+    def checkpoint(self, state: Mapping[str, Any]) -> Checkpoint:
+        """Return all that training goes on from, `state` being the loop's own numbers."""
+        return Checkpoint(
+            model=self.model.state_dict(),
+            optimizer=self.learner.tensors(),
+            average=self._average.tensors() if self._average else None,
+            state=state,
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take over a checkpoint; raises RuntimeError, ValueError or IndexError for one of another network."""
+        self.model.load_state_dict(dict(checkpoint.model))
+        self.learner.restore(checkpoint.optimizer)
+        if self._average:
+            self._average.restore(checkpoint.average or {})

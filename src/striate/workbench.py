@@ -16,12 +16,13 @@ from striate.data.progress import Progress, Silent
 from striate.data.share import Share
 from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
+from striate.forecast import prepare_in_time
 from striate.heap import keep_freed_memory
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
 from striate.network import make_network
-from striate.preparation import Prepared, prepare, reread
+from striate.preparation import Prepared, reread
 from striate.run import Run, open_run
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
@@ -33,6 +34,7 @@ from striate.training.job import Job
 from striate.training.loop import fit
 from striate.training.memory import fewest_at_once
 from striate.training.ranks import Ranks, joined
+from striate.training.record import EVENTS, load_events
 from striate.training.result import has_result, save_result
 
 # The most characters of a data set's name that go into the name of its run folder.
@@ -90,12 +92,16 @@ def _begin(
     keep_freed_memory()
     if out is not None:
         _refuse_taken(Path(out))
-    prepared = prepare(data, settings, progress)
+    if settings.tensorboard:
+        load_events()
+    prepared = prepare_in_time(data, settings, progress, device=ranks.device)
     _refuse_ranks(prepared, ranks)
     folder = _named_folder(Path(out)) if out is not None else _dated_folder(prepared)
     with only_writer(folder):
         _refuse_taken(folder)
         _write_facts(folder, prepared)
+        if settings.tensorboard:
+            (folder / EVENTS).mkdir(exist_ok=True)
         return _lead(folder, prepared, progress, ranks)
 
 

@@ -93,10 +93,18 @@ def test_the_command_says_what_the_settings_say() -> None:
     assert words[:3] == ["striate", "train", "my photos"]
     given = dict(command.make_context("train", words[2:]).params)
     assert given.pop("data") == "my photos"
-    for name in ("out", "find_lr", "as_json", "nproc"):
+    for name in ("out", "find_lr", "as_json", "nproc", "eject", "dry_run"):
         given.pop(name)
     assert package.Settings(**given) == package.Settings(**{**vars(settings), "lr": 0.0125})
     assert train_command("photos", package.Settings(augment=Augment(flip=True)), lr=0.1) == ""
+
+
+def test_a_rate_is_found_in_one_process(striate: Callable[..., Any]) -> None:
+    answer = striate("train", "photos", "--find-lr", "--nproc", "2")
+    assert (answer.code, answer.err) == (
+        1,
+        "striate: --find-lr works in one process. Leave --nproc out.\n",
+    )
 
 
 def test_a_network_with_its_own_rule_has_no_rate_to_find(photos: Path) -> None:

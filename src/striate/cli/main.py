@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "eval": "Score a run on its own or on other data.",
     "predict": "Name what is in pictures.",
     "report": "Write a run's report anew.",
+    "runs": "List runs, look at one, or compare some.",
     "check": "Say what is in a data set, and what is wrong with it.",
     "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",

@@ -31,6 +31,7 @@ from striate.errors import UsageError
     help="Share of the rate below the head. Default: 0.1 with weights and a new head.",
 )
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
+@click.option("--time", help="Train as many epochs as fit in a time: 90s, 10m, 1h30m.")
 @click.option(
     "--size", type=int, help="Side in pixels of the square the network sees. Default: by the pictures."
 )
@@ -146,8 +147,8 @@ from striate.errors import UsageError
 )
 @click.option(
     "--layout",
-    type=click.Choice(["channels_last", "contiguous"]),
-    help="Memory order of the weights. Default: the one measured to be quicker for the network.",
+    type=click.Choice(["auto", "channels_last", "contiguous"]),
+    help="Memory order of the weights; auto: the quicker one here, by some steps. Default: by the network.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation and split."
@@ -195,6 +196,11 @@ from striate.errors import UsageError
     help="Decode pictures each time, and keep none decoded in the cache folder.",
 )
 @click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write TensorBoard's event files too, into tensorboard/ of the run folder.",
+)
+@click.option(
     "--sync-bn", is_flag=True, help="Batch norms see the pictures of all processes, not of their own."
 )
 @nproc_option
@@ -205,6 +211,14 @@ from striate.errors import UsageError
     is_flag=True,
     help="Do not train: try rising rates, at most 150 steps, suggest one, and write find-lr.html, or --out.",
 )
+@click.option(
+    "--eject",
+    type=click.Path(),
+    help="Do not train, but write a plain PyTorch script that would, with the same losses: train.py.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Do not train, but say the steps, the memory and the time it would take."
+)
 @json_flag
 @click.pass_obj
 def command(
@@ -212,8 +226,9 @@ def command(
     /,
     data: str,
     out: str | None,
+    eject: str | None,
+    dry_run: bool,
     nproc: int,
-    find_lr: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -225,20 +240,32 @@ def command(
 
     Options may also be written as in lr=0.1.
     """
+    find_lr = settings.pop("find_lr")
+    asked = striate.Settings(**settings)
     if find_lr:
-        if nproc > 1:
-            raise UsageError("--find-lr works in one process. Leave --nproc out.")
-        _find_lr(data, Path(out or "find-lr.html"), as_json=as_json, settings=striate.Settings(**settings))
+        _find_lr(data, Path(out or "find-lr.html"), nproc=nproc, as_json=as_json, settings=asked)
+        return
+    if dry_run:
+        with showing() as progress:
+            forecast = striate.dry_run(data, settings=asked, progress=progress)
+        print_json(forecast.to_dict()) if as_json else print(forecast.text())
+        return
+    if eject is not None:
+        with showing() as progress:
+            path = striate.eject(data, eject, settings=asked, progress=progress)
+        print_json({"script": str(path)}) if as_json else print(path)
         return
     if striate.launch(argv, nproc=nproc):
         return
     with showing() as progress:
-        run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
+        run = striate.train(data, settings=asked, out=out, progress=progress)
     print_run(run, as_json=as_json)
 
 
-def _find_lr(data: str, page: Path, *, as_json: bool, settings: "striate.Settings") -> None:
+def _find_lr(data: str, page: Path, *, nproc: int, as_json: bool, settings: "striate.Settings") -> None:
     """Run the range test, write its page and print the command to train with."""
+    if nproc > 1:
+        raise UsageError("--find-lr works in one process. Leave --nproc out.")
     page = page / "find-lr.html" if page.is_dir() else page
     with showing() as progress:
         test = striate.find_lr(data, settings=settings, progress=progress)

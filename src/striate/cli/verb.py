@@ -69,6 +69,8 @@ def print_run(run: "striate.Run", *, as_json: bool) -> None:
     """Print what a training ends with, if this process is the one that prints: the run folder and its report."""
     if striate.rank() > 0:
         return
+    if sys.stderr.isatty() and (curves := striate.show_run(run).curves()):
+        click.echo(curves, err=True)
     if as_json:
         print_json(run.summary())
     else:

@@ -64,14 +64,17 @@ class Settings:
     `weights` is a .safetensors or .pth file to start from, or 'imagenet' for the published ones.
     `augment` is a name of PRESETS or an Augment, `erasing` replaces its share of pictures that get a box of noise;
     `mixup` and `cutmix` are alphas, 0 meaning none.
+    `time`, such as '10m', chooses the epochs that fit in it, reading and report counted in.
     `size` is the side of the square network input in pixels, `depth` the bits its values are kept in; `allow_bad`
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
-    result, nor does `pack`, which keeps them decoded. `class_weights` (none, balanced, sqrt) let rare classes count
-    more in the loss; `sampling` (natural, balanced) has them drawn as often as others. `warmup` is the share of the run
-    in which the rate rises to `lr`, `plateau_patience` the epochs of schedule 'plateau'. `accumulate` parts of a batch
-    go through the network one after another; `clip_norm` is the longest gradient, `ema` the decay of the average of
-    the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'. `sync_bn` lets
-    batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what is computed on.
+    result, nor do `pack`, which keeps them decoded, and `tensorboard`, which writes its event files too.
+    `class_weights` (none, balanced, sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has
+    them drawn as often as others. `warmup` is the share of the run in which the rate rises to `lr`, `plateau_patience`
+    the epochs that schedule 'plateau' waits. `layout` may be 'auto': the one that is measured to be quicker here.
+    `accumulate` parts of a batch go through the network one after another; `clip_norm` is the longest gradient, `ema`
+    the decay of the average of the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate)
+    or 'stop'. `sync_bn` lets batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what
+    is computed on.
 
     With weights to start from, `freeze` (none, body, auto) says whether the layers below the head stay as they are:
     never, always, or until a new head has learned; `body_lr` is their share of the rate afterwards. `patience` ends
@@ -90,6 +93,7 @@ class Settings:
     mixup: float = 0.0
     cutmix: float = 0.0
     epochs: int | None = None
+    time: str | None = None
     batch: int | None = None
     optimizer: str | None = None
     lr: float | None = None
@@ -111,6 +115,7 @@ class Settings:
     threads: int = 4
     allow_bad: bool = False
     pack: bool = True
+    tensorboard: bool = False
     sync_bn: bool = False
     device: str = "auto"
     freeze: str = "auto"
@@ -126,6 +131,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} is {value}; it must be at least 1.")
+        if self.time is not None and self.epochs is not None:
+            raise UsageError("time and epochs are both given; a time chooses the epochs. Keep one.")
         if self.fit not in get_args(Fit):
             raise unknown("fit", self.fit, get_args(Fit))
         if isinstance(self.augment, str) and self.augment not in PRESETS:

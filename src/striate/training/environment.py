@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ PACKAGES = ("striate", "torch", "numpy", "pillow", "simplejpeg", "safetensors")
 
 
 def environment(*, seed: int) -> dict[str, Any]:
-    """Return what of the surroundings can change a result: versions, processor, threads, seed, source revision."""
+    """Return when a run began, and what can change its result: versions, processor, threads, source revision."""
     return {
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.release()}",

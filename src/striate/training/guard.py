@@ -3,16 +3,19 @@
 import fcntl
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import BinaryIO, Self
 
 from striate.durable import storage_errors
 from striate.errors import UsageError, command
 
 LOCK = ".lock"
+# A reader that asks whether a run is being written holds the lock for an instant: seconds between tries for it.
+TRIES = (0.0, 0.01, 0.05)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -22,13 +25,28 @@ def only_writer(folder: Path) -> Iterator[None]:
     with storage_errors(folder, f"run: {command('resume', folder)}"):
         file = (folder / LOCK).open("wb")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                f"{folder}: another process is writing this run. Wait for it or stop it."
-            ) from error
+        if not any(_locked(file, fcntl.LOCK_EX, after=seconds) for seconds in TRIES):
+            raise UsageError(f"{folder}: another process is writing this run. Wait for it or stop it.")
         yield
+
+
+def is_being_written(folder: Path) -> bool:
+    """Say whether a process holds the lock of a run folder; nothing is written there to find out."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            return not _locked(file, fcntl.LOCK_SH)
+    except OSError:  # there is no lock, or it may not be read
+        return False
+
+
+def _locked(file: BinaryIO, kind: int, *, after: float = 0.0) -> bool:
+    """Try to take a lock, and say whether it was had."""
+    time.sleep(after)
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class StopSignal:

@@ -5,10 +5,15 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 from striate.durable import storage_errors
 from striate.errors import DataError, command
+from striate.extras import load_leaf
+
+# The folder of TensorBoard's files in a run folder, if they are asked for.
+EVENTS = "tensorboard"
 
 
 class Record:
@@ -21,6 +26,7 @@ class Record:
             if path.exists():
                 os.truncate(path, min(length, path.stat().st_size))
             self._file = path.open("ab", buffering=0)
+        self._events = _events(path)
 
     @property
     def length(self) -> int:
@@ -33,6 +39,8 @@ class Record:
         with storage_errors(*self._errors):
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._events is not None:
+                self._events.write(kind, values)
 
     def sync(self) -> None:
         """Wait until the disk has every line: a checkpoint that counts them comes after them."""
@@ -44,6 +52,21 @@ class Record:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
+        if self._events is not None:
+            self._events.close()
+
+
+def load_events() -> ModuleType:
+    """Import what writes TensorBoard's files; raises UsageError where the extra is not installed."""
+    return load_leaf(
+        "striate.training.events", extra="tensorboard", what="TensorBoard's files", verb="written"
+    )
+
+
+def _events(path: Path) -> Any:
+    """Return the event file of a run that asked for one by having a folder for it, or None."""
+    folder = path.parent / EVENTS
+    return load_events().Events(folder, read_record(path)) if folder.is_dir() else None
 
 
 def read_record(path: Path) -> list[dict[str, Any]]:

@@ -16,9 +16,10 @@ from striate.data.pictures import Source
 from striate.data.progress import Progress
 from striate.errors import StorageError, UsageError
 from striate.heap import keep_freed_memory
+from striate.layout import prepare_laid_out
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
-from striate.preparation import Prepared, prepare
+from striate.preparation import Prepared
 from striate.run import fresh_model
 from striate.tasks.task import Scores, evaluate
 from striate.training.choice import DEFAULT_NET, Settings, choose_plan
@@ -131,4 +132,5 @@ def begin(data: str | Path | Source, settings: Settings, progress: Progress) -> 
         raise UsageError(f"{net} learns by its own rule, which has no optimizer to try. Give another --net.")
     device = device_of(settings.device, place())
     keep_freed_memory()
-    return Start(prepare(data, settings, progress), device)
+    prepared = prepare_laid_out(data, replace(settings, time=None), progress, device=device)
+    return Start(prepared, device)

@@ -1,0 +1,1 @@
+"""Many runs at once: listed, compared, and their curves."""

@@ -27,6 +27,7 @@ lint: .venv/installed-dev
 golden: .venv/installed-dev
 	$(BIN)/python tools/write_cli_page.py
 	$(BIN)/python tools/write_golden.py
+	$(BIN)/python tools/write_golden_curves.py
 
 bench: .venv/installed
 	$(BIN)/python bench/startup.py

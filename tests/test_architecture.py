@@ -62,6 +62,8 @@ MAY_IMPORT = {
         "run",
         "look",
     },
+    # Trainings for a look, such as a race of optimizers: prepared as by the workbench, but no run folder is written.
+    "trials": {"heap", "layout", "preparation", "nets", "data", "tasks", "training", "run", "look"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

@@ -40,6 +40,12 @@ if TYPE_CHECKING:
     from striate.training.choice import Settings as Settings
     from striate.training.launch import launch as launch
     from striate.training.launch import rank as rank
+    from striate.trials.descent import Descent as Descent
+    from striate.trials.descent import descend as descend
+    from striate.trials.lanes import Race as Race
+    from striate.trials.race import race as race
+    from striate.trials.rate_test import RateTest as RateTest
+    from striate.trials.rate_test import find_lr as find_lr
     from striate.workbench import resume as resume
     from striate.workbench import train as train
 
@@ -65,6 +71,12 @@ _HOMES = {
     "open_run": "striate.run",
     "resume": "striate.workbench",
     "train": "striate.workbench",
+    "Descent": "striate.trials.descent",
+    "descend": "striate.trials.descent",
+    "Race": "striate.trials.lanes",
+    "RateTest": "striate.trials.rate_test",
+    "find_lr": "striate.trials.rate_test",
+    "race": "striate.trials.race",
     "write_audit_page": "striate.check_page",
     "write_report": "striate.look.report",
     "View": "striate.runs.view",

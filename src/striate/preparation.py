@@ -38,6 +38,7 @@ from striate.training.choice import (
     refuse_unused,
 )
 from striate.training.dropout import set_dropout
+from striate.training.optim import refuse_without_filters
 from striate.training.progressive import sides
 from striate.training.recipe import LAYOUTS, Recipe
 
@@ -48,13 +49,17 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.Instance
 
 @dataclass(frozen=True)
 class Prepared:
-    """A run about to start or to go on: its recipe, its classes, what it read, and the decoded pictures by split."""
+    """A run about to start or to go on: its recipe, its classes, what it read, and the decoded pictures by split.
+
+    `facts` are what the choices of one about to start rest on.
+    """
 
     recipe: Recipe
     classes: tuple[str, ...]
     source: Source
     manifest: Manifest
     stores: Mapping[str, Store]
+    facts: Facts | None = None
 
     @property
     def task(self) -> AnyTask:
@@ -116,9 +121,9 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
         data=place_of(data), root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
     )
     reading = read_splits(splits, source, unscaled, settings, reader)
-    recipe = _recipe(net, source, unscaled, reading.stores["train"], settings, reader)
+    recipe, facts = _recipe(net, source, unscaled, reading.stores["train"], settings, reader)
     manifest = manifest_of(source, reading.stores, reading.audit)
-    return Prepared(recipe, source.classes, source, manifest, reading.stores)
+    return Prepared(recipe, source.classes, source, manifest, reading.stores, facts)
 
 
 def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pack: bool = True) -> Prepared:
@@ -144,8 +149,8 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
 
 def _recipe(
     net: str, source: Source, unscaled: Preprocess, store: Store, settings: Settings, reader: Reader
-) -> Recipe:
-    """Return the recipe, every open setting chosen and every choice told."""
+) -> tuple[Recipe, Facts]:
+    """Return the recipe, every open setting chosen and every choice told, and what the choices rest on."""
     channels, (height, width) = unscaled.channels, unscaled.size
     entry = CATALOG.get(net)
     mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
@@ -167,6 +172,7 @@ def _recipe(
         task=source.task,
     )
     plan, choices = choose_plan(settings, facts)
+    refuse_without_filters(plan.optimizer, model, net=net)
     if len(store) * preprocess.row_bytes > MEMORY_SHARE * memory():
         plan = replace(plan, order="paged")
         choices.append(Chosen("order", "paged", "the decoded pictures are more than half of the memory"))
@@ -184,7 +190,7 @@ def _recipe(
     )
     _refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
     _refuse_fixed_side(model, recipe)
-    return recipe
+    return recipe, facts
 
 
 def _normalisation(

@@ -156,9 +156,7 @@ class Run:
 
     def fresh_model(self) -> nn.Module:
         """Return the run's network with new weights drawn from the run's seed."""
-        torch.manual_seed(self.recipe.seed)
-        shape = (self.preprocess.channels, *self.preprocess.size)
-        return make_network(self.recipe.net, num_classes=len(self.classes), input=shape)
+        return fresh_model(self.recipe, self.classes)
 
     def predict(
         self, picture: Picture, *, top: int | None = None, threshold: float | None = None, flip: bool = False
@@ -258,6 +256,13 @@ class Run:
 
 def _network(model: nn.Module, task: AnyTask, *, flip: bool) -> nn.Module:
     return Flipped(model, task).eval() if flip else model
+
+
+def fresh_model(recipe: Recipe, classes: tuple[str, ...]) -> nn.Module:
+    """Return the network of a recipe with new weights drawn from its seed."""
+    torch.manual_seed(recipe.seed)
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    return make_network(recipe.net, num_classes=len(classes), input=shape)
 
 
 def open_run(path: str | Path, *, data: Source | None = None, device: str = "cpu") -> Run:

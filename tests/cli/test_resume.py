@@ -99,7 +99,7 @@ def test_a_full_disk_stops_with_the_old_checkpoint_whole_and_the_run_goes_on_lat
         "--batch",
         "8",
         "--optimizer",
-        "sgd",
+        "momentum",
         "--augment",
         "none",
     )

@@ -59,6 +59,17 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     ),
     "no pictures": (["empty"], 2, f"empty: no pictures in it. {WANTED}"),
     "one class": (["one"], 2, f"one: only one class with pictures, 'dog'; a classifier needs two or more. {WANTED}"),
+    "momentum where there is none": (
+        ["photos", "--optimizer", "adagrad", "--momentum", "0.5"], 1, "adagrad has no momentum. Leave --momentum out."
+    ),
+    "a patience nobody needs": (
+        ["photos", "--plateau-patience", "4"], 1,
+        "--plateau-patience is for --schedule plateau, and this is one-cycle.",
+    ),
+    "muon without filters": (
+        ["photos", "--net", "flatten fc-8 relu fc-classes", "--optimizer", "muon"], 1,
+        "muon is for the filters of convolutions, and flatten fc-8 relu fc-classes has none. Take adamw.",
+    ),
     "unknown network": (["photos", "--net", "resnet9x"], 1, "Unknown network 'resnet9x'. Did you mean 'resnet9'?"),
     "a network too large for its pictures": (
         ["photos", "--net", "lenet5", "--size", "4"],
@@ -84,8 +95,9 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     ),
     "a depth that is none": (["photos", "--depth", "12"], 1, "depth is 12; it must be 8 or 16."),
     "an unknown choice": (
-        ["photos", "--optimizer", "adam"], 1,
-        "Invalid value for '--optimizer': 'adam' is not one of 'sgd', 'nesterov', 'adamw'.",
+        ["photos", "--optimizer", "lion"], 1,
+        "Invalid value for '--optimizer': 'lion' is not one of 'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', "
+        "'adadelta', 'adam', 'adamw', 'muon'.",
     ),
     "no data": ([], 1, "Missing argument 'DATA'."),
     "no size": (["photos", "size=0"], 1, "size is 0; it must be at least 1."),

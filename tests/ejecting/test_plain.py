@@ -12,7 +12,8 @@ from striate.data import draw, mirror
 from striate.data.draw import Draws, sample_id
 from striate.data.preprocess import Preprocess
 from striate.ejecting import plain
-from striate.training.schedule import SCHEDULES
+from striate.ejecting.script import SCHEDULES
+from striate.training.schedule import WARM_UP, rate_factor
 
 IDS = np.random.default_rng(0).integers(0, 2**64, 500, np.uint64, endpoint=False)
 IMAGES = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (50, 3, 9, 12), np.uint8))
@@ -31,10 +32,11 @@ def test_pictures_are_moved_alike() -> None:
     assert torch.equal(plain.mirrored(IMAGES, IDS[:50], 5, 1), mirrored)
 
 
-@pytest.mark.parametrize("name", ["one-cycle", "cosine", "constant"])
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules_are_alike(name: str) -> None:
-    mine = getattr(plain, name.replace("-", "_"))
-    assert [mine(k / 100) for k in range(101)] == [SCHEDULES[name](k / 100) for k in range(101)]
+    warmup = WARM_UP.get(name, 0.0)
+    theirs = [rate_factor(name, k / 100, warmup=warmup) for k in range(101)]
+    assert [SCHEDULES[name](k / 100) for k in range(101)] == theirs
 
 
 @pytest.mark.parametrize("crop", [True, False])

@@ -59,6 +59,7 @@ CASES: dict[str, dict[str, object]] = {
     "resnet9, adamw": {
         "net": "resnet9", "size": 16, "optimizer": "adamw", "augment": "small-photos", "schedule": "cosine",
     },
+    "spec, adagrad, step": {"net": SPEC, "size": 12, "optimizer": "adagrad", "schedule": "step"},
     "spec": {"net": SPEC, "size": 12, "augment": "small-photos", "fit": "squash", "class_weights": "balanced"},
 }  # fmt: skip
 
@@ -69,7 +70,7 @@ def test_the_script_has_the_same_first_20_losses_to_the_last_bit(case: str, tmp_
     assert len(printed) == 20
     assert printed == recorded
     # A spec is written out whole; a network of the catalogue is all that striate is asked for.
-    assert PLAIN.findall(script) == ([] if case == "spec" else ["import striate"])
+    assert PLAIN.findall(script) == ([] if case.startswith("spec") else ["import striate"])
     lines = (
         script.split("torch.manual_seed(SEED)")[0].splitlines() + script.split("\nweights = ")[1].splitlines()
     )
@@ -136,6 +137,15 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "a rule": (
         {"net": "perceptron"},
         "perceptron learns by its own rule, which cannot be ejected. Give another --net.",
+    ),
+    "an optimizer of its own": (
+        {"net": SPEC, "size": 12, "optimizer": "muon"},
+        "The optimizer 'muon' cannot be ejected. These can: sgd, momentum, nesterov, adagrad, rmsprop, adadelta, adam, "
+        "adamw.",
+    ),
+    "a warm-up that is not the schedule's": (
+        {"net": SPEC, "size": 12, "warmup": 0.5},
+        "warmup 0.5 cannot be ejected. Leave it out.",
     ),
 }
 

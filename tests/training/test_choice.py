@@ -6,6 +6,7 @@ import pytest
 from striate.data.augment import PRESETS, Augment
 from striate.errors import UsageError
 from striate.training.choice import Facts, Settings, choose_plan, choose_side, refuse_unused
+from striate.training.optim import OPTIMIZERS
 
 FACTS = Facts(pictures=10_000, grey=True, side=28, net="resnet9", normed=True, layers=9)
 
@@ -80,6 +81,51 @@ def test_mixing_is_refused_where_a_network_learns_by_its_own_rule() -> None:
 def test_adamw_has_its_own_rate() -> None:
     plan, _ = choose_plan(Settings(optimizer="adamw", batch=16), FACTS)
     assert plan.lr == pytest.approx(0.002 * (16 / 128) ** 0.5)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_each_optimizer_has_its_usual_settings(optimizer: str) -> None:
+    plan, _ = choose_plan(Settings(optimizer=optimizer, batch=128), FACTS)
+    method = OPTIMIZERS[optimizer]
+    assert (plan.lr, plan.momentum, plan.weight_decay) == (
+        method.rates.norms, method.momentum or 0.0, method.weight_decay,
+    )  # fmt: skip
+    halved, _ = choose_plan(Settings(optimizer=optimizer, batch=64), replace(FACTS, normed=False))
+    assert halved.lr == pytest.approx(method.rates.many * 0.5**method.power)
+    tuned, _ = choose_plan(Settings(optimizer=optimizer, batch=128), replace(FACTS, pretrained=True))
+    assert tuned.lr == pytest.approx(plan.lr / 10)
+
+
+def test_sgd_has_no_momentum_unless_it_is_asked_for() -> None:
+    assert choose_plan(Settings(optimizer="sgd"), FACTS)[0].momentum == 0
+    assert choose_plan(Settings(optimizer="sgd", momentum=0.9), FACTS)[0].momentum == 0.9
+
+
+def test_a_schedule_warms_up_as_it_does_by_itself_or_as_asked() -> None:
+    asked = [
+        Settings(),
+        Settings(schedule="cosine"),
+        Settings(warmup=0.0),
+        Settings(schedule="step", warmup=0.1),
+    ]
+    assert [choose_plan(settings, FACTS)[0].warmup for settings in asked] == [0.2, 0, 0, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"schedule": "stepp"}, "Unknown schedule 'stepp'. Did you mean 'step'?"),
+        ({"optimizer": "mun"}, "Unknown optimizer 'mun'. Did you mean 'muon'?"),
+        (
+            {"schedule": "step", "plateau_patience": 2},
+            "--plateau-patience is for --schedule plateau, and this is step.",
+        ),
+    ],
+)
+def test_settings_of_no_sense_are_refused_when_made(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        Settings(**settings)
+    assert str(raised.value) == message
 
 
 def test_a_network_that_learns_by_its_own_rule_gets_the_rules_rate() -> None:

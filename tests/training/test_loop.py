@@ -1,17 +1,21 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from jobs import job, linear, lines
+from jobs import PREPROCESS, job, linear, lines, store
 from torch import Tensor, nn
 
 from striate.data.augment import Augment
+from striate.data.loader import Loader
 from striate.data.mix import Mix
 from striate.errors import DivergedError
 from striate.tasks.classification import Classification
 from striate.tasks.task import AUXILIARY_WEIGHT
+from striate.training.checkpoint import load_checkpoint, save_checkpoint
 from striate.training.loop import fit
+from striate.training.optim import OPTIMIZERS
 
 
 class Perceptron:
@@ -148,7 +152,7 @@ def test_mixed_pictures_are_learned_by_their_shares_and_scored_by_the_larger(tmp
     assert lines(tmp_path, "epoch")[0]["train_accuracy"] == right / 16
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adamw"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_channels_last_weights_resume_in_their_memory_order(tmp_path: Path, optimizer: str) -> None:
     def network() -> nn.Module:
         torch.manual_seed(0)
@@ -171,3 +175,64 @@ def test_channels_last_weights_resume_in_their_memory_order(tmp_path: Path, opti
     for a, b in zip(whole.parameters(), again.parameters(), strict=True):
         assert torch.equal(a, b)
         assert a.stride() == b.stride()
+
+
+class Stuck(Perceptron):
+    """Learns nothing, so that its loss stays where it is."""
+
+    def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
+        self.calls.append((lr, progress))
+        return torch.tensor(0.5)
+
+
+def test_the_rate_falls_on_a_plateau_also_in_a_run_that_was_stopped(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"epochs": 8, "schedule": "plateau", "plateau_patience": 2}
+    rates = pytest.approx([0.1] * 12 + [0.01] * 8 + [0.001] * 8 + [0.0001] * 4)
+
+    def rates_of(folder: Path) -> list[float]:
+        return [line["lr"] for line in lines(folder, "step")]
+
+    for folder in ("whole", "stopped"):
+        (tmp_path / folder).mkdir()
+    fit(linear(), job(tmp_path / "whole", rule=Stuck, **changes))
+    assert rates_of(tmp_path / "whole") == rates
+
+    class Dies(Stuck):
+        at = 0.0
+
+        def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
+            if progress == self.at:
+                raise KeyboardInterrupt
+            return super().step(images, labels, lr=lr, progress=progress)
+
+    # In the first epoch, after one epoch of waiting, in an epoch after the rate fell, and in the last.
+    for step in (2, 9, 14, 30):
+        Dies.at = step / 32
+        with pytest.raises(KeyboardInterrupt):
+            fit(linear(), job(tmp_path / "stopped", rule=Dies, checkpoint_every=1, **changes))
+    fit(linear(), job(tmp_path / "stopped", rule=Stuck, checkpoint_every=1, **changes))
+    assert rates_of(tmp_path / "stopped") == rates
+
+
+def test_the_plateau_goes_by_the_validation_pictures_and_never_by_those_of_the_test(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"epochs": 4, "schedule": "plateau", "plateau_patience": 1, "lr": 0.3}
+    whole = store()
+    wrong = Loader(store=replace(whole, labels=1 - whole.labels), preprocess=PREPROCESS, batch=256)
+    for split, last in (("test", 0.3), ("val", 0.3 / 100)):
+        (tmp_path / split).mkdir()
+        work = replace(job(tmp_path / split, **changes), watched=(split, wrong))
+        fit(linear(), work)
+        # The better the pictures are learned, the worse their wrong labels: a fall after each epoch but the first.
+        assert lines(tmp_path / split, "step")[-1]["lr"] == pytest.approx(last)
+
+
+def test_a_checkpoint_of_before_there_was_a_plateau_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    fit(linear(), job(tmp_path / "a", epochs=1))
+    newest = load_checkpoint(tmp_path / "a" / "checkpoints").checkpoint
+    assert newest is not None
+    old = {name: value for name, value in newest.state.items() if name != "plateau"}
+    assert len(old) == len(newest.state) - 1
+    save_checkpoint(tmp_path / "a" / "checkpoints", 4, replace(newest, state=old))
+    fit(linear(), job(tmp_path / "a", epochs=2))
+    assert [line["epoch"] for line in lines(tmp_path / "a", "epoch")] == [1, 2]

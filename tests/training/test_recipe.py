@@ -52,6 +52,19 @@ def test_a_recipe_of_numbers_keeps_what_they_are_measured_in(tmp_path: Path) -> 
     assert "targets" not in RECIPE.to_dict()
 
 
+@pytest.mark.parametrize(("schedule", "warmup"), [("one-cycle", 0.2), ("cosine", 0.0)])
+def test_a_recipe_without_a_warmup_has_that_of_its_schedule(
+    tmp_path: Path, schedule: str, warmup: float
+) -> None:
+    path = tmp_path / "recipe.toml"
+    replace(RECIPE, train=replace(PLAN, schedule=schedule, warmup=0.7)).save(path)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(("warmup", "plateau_patience"))]
+    assert len(kept) == len(lines) - 2
+    path.write_text("".join(kept), encoding="utf-8")
+    assert load_recipe(path).train == replace(PLAN, schedule=schedule, warmup=warmup)
+
+
 def test_a_recipe_without_a_task_is_one_of_classification(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     RECIPE.save(path)
@@ -75,8 +88,10 @@ def test_a_recipe_without_a_task_is_one_of_classification(tmp_path: Path) -> Non
         ("checkpoint_every", -1, "checkpoint_every is -1; it must be at least 0."),
         ("momentum", 1.0, "momentum is 1.0; it must be at least 0 and under 1."),
         ("label_smoothing", 1.5, "label_smoothing is 1.5; it must be at least 0 and under 1."),
-        ("optimizer", "adamW", "Unknown optimizer 'adamW'. Did you mean 'adamw'?"),
-        ("schedule", "step", "Unknown schedule 'step'. Known: constant, cosine, one-cycle."),
+        ("optimizer", "nestrov", "Unknown optimizer 'nestrov'. Did you mean 'nesterov'?"),
+        ("schedule", "steps", "Unknown schedule 'steps'. Did you mean 'step'?"),
+        ("warmup", 1.0, "warmup is 1.0; it must be at least 0 and under 1."),
+        ("plateau_patience", 0, "plateau_patience is 0; it must be at least 1."),
         ("mixup", -1.0, "mixup is -1; it must be at least 0 and at most 100."),
         ("cutmix", 101.0, "cutmix is 101; it must be at least 0 and at most 100."),
         ("layout", "channel_last", "Unknown layout 'channel_last'. Did you mean 'channels_last'?"),
@@ -114,7 +129,8 @@ BROKEN = {
     ),
     'optimizer = "adamw"': (
         'optimizer = "lion"',
-        "{path}: not a whole recipe (Unknown optimizer 'lion'. Known: adamw, nesterov, sgd). Restore it from a copy.",
+        "{path}: not a whole recipe (Unknown optimizer 'lion'. Known: adadelta, adagrad, adam, adamw, momentum, muon, "
+        "nesterov, rmsprop, sgd). Restore it from a copy.",
     ),
     "format = 2": ("", "{path}: not a whole recipe ('format' is missing). Restore it from a copy."),
     "schedule =": (

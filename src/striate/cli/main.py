@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "check": "Say what is in a data set, and what is wrong with it.",
     "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
+    "race": "Train by several optimizers side by side.",
     "nets": "List the networks, or show one with its errata.",
 }
 

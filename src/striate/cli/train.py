@@ -1,11 +1,13 @@
 """`striate train DATA`: a network from a folder of pictures."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 import striate
 from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_json, print_run, showing
+from striate.errors import UsageError
 
 
 @click.command(cls=Verb)
@@ -72,8 +74,10 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
 @click.option("--batch", type=int, help="Pictures a step. Default: by the number of pictures.")
 @click.option(
     "--optimizer",
-    type=click.Choice(["sgd", "nesterov", "adamw"]),
-    help="Default: nesterov, SGD with Nesterov momentum.",
+    type=click.Choice(
+        ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "muon"]
+    ),
+    help="muon is for the filters, with adamw for the rest. Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
 @click.option(
@@ -95,7 +99,7 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
     show_default=True,
     help="Share of the side that pictures start with and grow from, such as 0.5.",
 )
-@click.option("--momentum", type=float, help="Momentum, or beta 1 of adamw. Default: 0.9.")
+@click.option("--momentum", type=float, help="Momentum, or beta 1 of adam and adamw. Default: by optimizer.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(
     "--label-smoothing",
@@ -127,10 +131,19 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
 )
 @click.option(
     "--schedule",
-    type=click.Choice(["one-cycle", "cosine", "constant"]),
+    type=click.Choice(["one-cycle", "cosine", "step", "constant", "plateau"]),
     default="one-cycle",
     show_default=True,
-    help="How the learning rate goes.",
+    help="How the learning rate goes. one-cycle: straight up, straight down; step: to a tenth at half and at three "
+    "quarters; plateau: to a tenth where the loss no longer falls.",
+)
+@click.option(
+    "--warmup",
+    type=float,
+    help="Share of the run in which the rate rises. Default: 0.2 of one-cycle, else 0.",
+)
+@click.option(
+    "--plateau-patience", type=int, help="Epochs --schedule plateau waits for a better loss. Default: 3."
 )
 @click.option(
     "--layout",
@@ -194,6 +207,11 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
 @device_option
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @click.option(
+    "--find-lr",
+    is_flag=True,
+    help="Do not train: try rising rates, at most 150 steps, suggest one, and write find-lr.html, or --out.",
+)
+@click.option(
     "--eject",
     type=click.Path(),
     help="Do not train, but write a plain PyTorch script that would, with the same losses: train.py.",
@@ -222,7 +240,11 @@ def command(
 
     Options may also be written as in lr=0.1.
     """
+    find_lr = settings.pop("find_lr")
     asked = striate.Settings(**settings)
+    if find_lr:
+        _find_lr(data, Path(out or "find-lr.html"), nproc=nproc, as_json=as_json, settings=asked)
+        return
     if dry_run:
         with showing() as progress:
             forecast = striate.dry_run(data, settings=asked, progress=progress)
@@ -238,3 +260,19 @@ def command(
     with showing() as progress:
         run = striate.train(data, settings=asked, out=out, progress=progress)
     print_run(run, as_json=as_json)
+
+
+def _find_lr(data: str, page: Path, *, nproc: int, as_json: bool, settings: "striate.Settings") -> None:
+    """Run the range test, write its page and print the command to train with."""
+    if nproc > 1:
+        raise UsageError("--find-lr works in one process. Leave --nproc out.")
+    page = page / "find-lr.html" if page.is_dir() else page
+    with showing() as progress:
+        test = striate.find_lr(data, settings=settings, progress=progress)
+    page.write_text(test.html(), encoding="utf-8", errors="backslashreplace")
+    if as_json:
+        print_json({**test.to_dict(), "page": str(page)})
+    else:
+        print(f"lr      {test.lr:g}: a tenth of the rate at which the loss was least")
+        print(f"page    {page}")
+        print(f"train   {test.command}")

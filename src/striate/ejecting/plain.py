@@ -108,12 +108,17 @@ def shifted(images: Tensor, ids: Ids, share: float, seed: int, epoch: int) -> Te
 
 def one_cycle(progress: float) -> float:
     """Return the share of the peak rate: a straight rise over the first fifth, a straight fall to 0."""
-    return 0.1 + (1 - 0.1) * progress / 0.2 if progress < 0.2 else (1 - progress) / (1 - 0.2)
+    return 0.1 + (1 - 0.1) * progress / 0.2 if progress < 0.2 else 1 - (progress - 0.2) / (1 - 0.2)
 
 
 def cosine(progress: float) -> float:
     """Return the share of the peak rate: half a cosine from 1 to 0."""
     return (1 + math.cos(math.pi * progress)) / 2
+
+
+def stairs(progress: float) -> float:
+    """Return the share of the peak rate: 1, a tenth from half of the way on, a hundredth from three quarters on."""
+    return 0.1 ** ((progress >= 1 / 2) + (progress >= 3 / 4))
 
 
 def constant(progress: float) -> float:

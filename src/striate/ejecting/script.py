@@ -27,14 +27,25 @@ from striate.tasks.regression import Regression
 from striate.tasks.task import AUXILIARY_WEIGHT
 from striate.training.choice import Settings
 from striate.training.recipe import LAYOUTS, Plan
+from striate.training.schedule import WARM_UP
 
-# Optimizer -> how the script makes it, beta 1 of AdamW being the momentum.
+# Optimizer -> how the script makes it, beta 1 of Adam and AdamW being the momentum. Muon is striate's own.
 OPTIMIZERS = {
-    "sgd": "torch.optim.SGD(groups, lr=PEAK_RATE, momentum={momentum})",
-    "nesterov": "torch.optim.SGD(groups, lr=PEAK_RATE, momentum={momentum}, nesterov=True)",
+    "sgd": "torch.optim.SGD(groups, lr=PEAK_RATE, momentum={momentum}, fused=True)",
+    "momentum": "torch.optim.SGD(groups, lr=PEAK_RATE, momentum={momentum}, fused=True)",
+    "nesterov": "torch.optim.SGD(groups, lr=PEAK_RATE, momentum={momentum}, nesterov={nesterov}, fused=True)",
+    "adagrad": "torch.optim.Adagrad(groups, lr=PEAK_RATE, fused=True)",
+    "rmsprop": "torch.optim.RMSprop(groups, lr=PEAK_RATE, alpha=0.9, momentum={momentum})",
+    "adadelta": "torch.optim.Adadelta(groups, lr=PEAK_RATE, rho=0.95)",
+    "adam": "torch.optim.Adam(groups, lr=PEAK_RATE, betas=({momentum}, 0.999), fused=True)",
     "adamw": "torch.optim.AdamW(groups, lr=PEAK_RATE, betas=({momentum}, 0.999), fused=True)",
 }
-SCHEDULES = {"one-cycle": plain.one_cycle, "cosine": plain.cosine, "constant": plain.constant}
+SCHEDULES = {
+    "one-cycle": plain.one_cycle,
+    "cosine": plain.cosine,
+    "step": plain.stairs,
+    "constant": plain.constant,
+}
 # The changes of pictures that the script writes out; any other takes Augment of striate.
 WRITTEN_OUT = ("shift", "flip")
 # Settings of a plan that the script knows; any other must have its default, which asks for nothing.
@@ -123,7 +134,8 @@ def _refuse_unknown(prepared: Prepared) -> None:
             raise UsageError(f"The {name} '{given}' cannot be ejected. These can: {', '.join(known)}.")
     for field in fields(Plan):
         value = getattr(plan, field.name)
-        if field.name not in KNOWN and value != field.default:
+        usual = WARM_UP.get(plan.schedule, 0.0) if field.name == "warmup" else field.default
+        if field.name not in KNOWN and value != usual:
             raise UsageError(f"{field.name} {value} cannot be ejected. Leave it out.")
 
 
@@ -192,7 +204,7 @@ def _learning(prepared: Prepared) -> dict[str, Any]:
     recipe, plan = prepared.recipe, prepared.recipe.train
     return {
         "network": _network(prepared),
-        "optimizer": OPTIMIZERS[plan.optimizer].format(momentum=plan.momentum),
+        "optimizer": OPTIMIZERS[plan.optimizer].format(momentum=plan.momentum, nesterov=plan.momentum > 0),
         "schedule": inspect.getsource(SCHEDULES[plan.schedule]).rstrip(),
         "schedule_name": SCHEDULES[plan.schedule].__name__,
         "loss": _loss(prepared),

@@ -12,7 +12,9 @@ from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.training.dropout import OWN_DROPOUT
 from striate.training.finetune import BODY_LR, FREEZES, freeze_share
+from striate.training.optim import OPTIMIZERS
 from striate.training.recipe import Plan
+from striate.training.schedule import SCHEDULES, WARM_UP
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
 DEFAULT_NET = "resnet9"
@@ -26,16 +28,17 @@ STEPS_PER_EPOCH = 20
 BATCHES = (16, 32, 64, 128)
 # Network -> the memory order that was measured to be quicker on a processor; docs/log.md has the numbers.
 LAYOUT = {DEFAULT_NET: "channels_last"}
-# The peak rate at the largest of BATCHES. Without norms a deep network takes what AlexNet and VGG were trained with.
-RATES = {"norms": 0.1, "no norms, few layers": 0.05, "no norms, many layers": 0.01}
-ADAMW_RATE = 0.002
-FINE_TUNING_RATE = 0.01
-# Where layers below the head learn more slowly, or not: the head's, whose inputs are hundreds of trained features.
-HEAD_RATE = 0.02
+# The kinds of network for which an optimizer has its own rate.
+KINDS = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
+# By what the usual rate is divided for a network that somebody has trained; and, where the layers below its head learn
+# more slowly, or not, for the head, whose inputs are hundreds of trained features: by the power of the method.
+FINE_TUNING = 10
+HEAD = {1: 5, 0.5: 1}
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
-DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
-USUAL = {"momentum": 0.9, "class_weights": "none", "sampling": "natural"}
+# Epochs the plateau schedule waits for a better loss.
+PATIENCE = 3
+USUAL = {"class_weights": "none", "sampling": "natural"}
 # Smoothing keeps one class from taking all of the probability, which labels do not share.
 LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
@@ -66,11 +69,12 @@ class Settings:
     trains on although more than 1 % of the pictures cannot be read; `threads` decode pictures and do not change the
     result, nor do `pack`, which keeps them decoded, and `tensorboard`, which writes its event files too.
     `class_weights` (none, balanced, sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has
-    them drawn as often as others. `layout` may be 'auto': the one that is measured to be quicker here. `accumulate`
-    parts of a batch go through the network one after another; `clip_norm` is the longest gradient, `ema` the decay of
-    the average of the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'.
-    `sync_bn` lets batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what is computed
-    on.
+    them drawn as often as others. `warmup` is the share of the run in which the rate rises to `lr`, `plateau_patience`
+    the epochs that schedule 'plateau' waits. `layout` may be 'auto': the one that is measured to be quicker here.
+    `accumulate` parts of a batch go through the network one after another; `clip_norm` is the longest gradient, `ema`
+    the decay of the average of the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate)
+    or 'stop'. `sync_bn` lets batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what
+    is computed on.
 
     With weights to start from, `freeze` (none, body, auto) says whether the layers below the head stay as they are:
     never, always, or until a new head has learned; `body_lr` is their share of the rate afterwards. `patience` ends
@@ -99,6 +103,8 @@ class Settings:
     class_weights: str | None = None
     sampling: str | None = None
     schedule: str = "one-cycle"
+    warmup: float | None = None
+    plateau_patience: int | None = None
     layout: str | None = None
     seed: int = 0
     checkpoint_every: int = 0
@@ -131,6 +137,12 @@ class Settings:
             raise unknown("fit", self.fit, get_args(Fit))
         if isinstance(self.augment, str) and self.augment not in PRESETS:
             raise unknown("augmentation", self.augment, PRESETS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.plateau_patience is not None and self.schedule != "plateau":
+            raise UsageError(f"--plateau-patience is for --schedule plateau, and this is {self.schedule}.")
+        if self.optimizer is not None and self.optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
         if self.freeze not in FREEZES:
@@ -201,6 +213,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     tuning, tuned = _fine_tuning(settings, facts)
     batch = settings.batch or _batch(facts.pictures)
     optimizer = settings.optimizer or "nesterov"
+    if settings.momentum and OPTIMIZERS[optimizer].momentum is None:
+        raise UsageError(f"{optimizer} has no momentum. Leave --momentum out.")
     choices = [
         _epochs(facts.pictures),
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
@@ -210,7 +224,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
         if facts.net in LAYOUT
         else Chosen("layout", "contiguous", "not measured for this network"),
-        Chosen("weight_decay", DECAY.get(optimizer, 0.0), f"for {optimizer}"),
+        Chosen("weight_decay", OPTIMIZERS[optimizer].weight_decay, f"for {optimizer}"),
     ]
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
     values: dict[str, Any] = {c.name: c.value if asked[c.name] is None else asked[c.name] for c in choices}
@@ -221,7 +235,14 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         "patience", "progressive", "calibrate", "dropout",
     )  # fmt: skip
     values |= {name: getattr(settings, name) for name in kept}
-    for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
+    usually = {
+        **USUAL,
+        "label_smoothing": LABEL_SMOOTHING[facts.task],
+        "momentum": OPTIMIZERS[optimizer].momentum or 0.0,
+        "warmup": WARM_UP.get(settings.schedule, 0.0),
+        "plateau_patience": PATIENCE,
+    }
+    for name, usual in usually.items():
         given = getattr(settings, name)
         values[name] = usual if given is None else given
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
@@ -304,24 +325,19 @@ def _fine_tuning(settings: Settings, facts: Facts) -> tuple[dict[str, Any], list
 
 
 def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
-    """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam.
+    """Return the peak rate: the optimizer's usual one, by the kind of network and the batch.
 
     From given weights it is lower, the more so where the layers below the head have no lower one (`lowered`).
     """
     if facts.own_rate is not None:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
-    share = batch / BATCHES[-1]
-    if optimizer == "adamw":
-        rate = ADAMW_RATE / 10 if facts.pretrained and not lowered else ADAMW_RATE
-        return Chosen("lr", rate * share**0.5, f"for adamw at batch {batch}")
+    method = OPTIMIZERS[optimizer]
+    scale = (batch / BATCHES[-1]) ** method.power
+    reason = f"for {optimizer} at batch {batch}"
     if facts.pretrained:
-        rate = HEAD_RATE if lowered else FINE_TUNING_RATE
-        return Chosen("lr", rate * share, f"for {optimizer} at batch {batch}, from given weights")
-    kind = (
-        "norms"
-        if facts.normed
-        else "no norms, few layers"
-        if facts.layers < DEEP
-        else "no norms, many layers"
-    )
-    return Chosen("lr", RATES[kind] * share, f"for {optimizer} at batch {batch}, a network with {kind}")
+        peak = method.rates.norms / (HEAD[method.power] if lowered else FINE_TUNING)
+        return Chosen("lr", peak * scale, f"{reason}, from given weights")
+    kind = "norms" if facts.normed else "few" if facts.layers < DEEP else "many"
+    if len(set(method.rates)) > 1:
+        reason += f", a network with {KINDS[kind]}"
+    return Chosen("lr", getattr(method.rates, kind) * scale, reason)

@@ -32,8 +32,8 @@ from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
 from striate.training.handover import hand_over, hand_over_best, hand_over_file
 from striate.training.job import Job
+from striate.training.learner import back_propagation
 from striate.training.memory import NoRoomError, no_room_errors, release
-from striate.training.optim import Hyper, make_optimizer
 from striate.training.position import Position
 from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS
@@ -47,17 +47,9 @@ from striate.training.recovery import (
     Split,
     load_recovery,
 )
-from striate.training.schedule import SCHEDULES
-from striate.training.step import (
-    BackPropagation,
-    ByRule,
-    Learner,
-    NotFiniteError,
-    Outcome,
-    number_of_parts,
-    parts,
-)
-from striate.training.stopping import Best, save_best
+from striate.training.schedule import Plateau, rate_factor
+from striate.training.step import ByRule, Learner, NotFiniteError, Outcome, number_of_parts, parts
+from striate.training.stopping import save_best
 from striate.training.sync_norm import synchronise
 from striate.training.team import Team
 from striate.training.trainee import Trainee
@@ -184,8 +176,7 @@ class _Trainer:
             if position.step % steps and (stops or job.is_due(position.step)):
                 self._save(position)
                 self._stop_if(stops, position)
-        best = self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = position.after_epoch(best)
+        position = self._end_epoch(epoch, position, time.perf_counter() - started)
         self._save(position)
         self._stop_if(self.team.asked(), position)
         return position
@@ -220,7 +211,8 @@ class _Trainer:
         """Learn from one batch and return the position after it."""
         done = position.step / self.job.steps
         self.tuning.set(done)
-        rate = self.plan.lr * self.recovery.rate * SCHEDULES[self.plan.schedule](self.tuning.stage(done))
+        factor = rate_factor(self.plan.schedule, self.tuning.stage(done), warmup=self.plan.warmup)
+        rate = self.plan.lr * self.recovery.rate * factor * position.plateau.factor
         side = side_at(done, full=min(batch.images.shape[2:]), first=self.plan.progressive)
         batch = batch._replace(images=shrink(batch.images, side))
         count = self.job.train.count(position.step)
@@ -273,8 +265,8 @@ class _Trainer:
         self.recovery = self.recovery.splitting(Split(step, fewer))
         self.recovery.save(self.job.folder)
 
-    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Best:
-        """Look at the watched split and record the epoch; return the best epoch until now, its weights kept."""
+    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Position:
+        """Look at the watched split and record the epoch; return where the next begins, the best weights kept."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -297,7 +289,19 @@ class _Trainer:
         if best.step == position.step and self.job.ranks.first:
             with self.trainee.as_scored() as model:
                 save_best(self.job.folder, best.step, model.state_dict())
-        return best
+        # Nothing is chosen by the test pictures, so neither is the rate.
+        plateau = self._waited(position.plateau, values.get("val_loss", loss))
+        return position.after_epoch(best, plateau)
+
+    def _waited(self, plateau: Plateau, loss: float) -> Plateau:
+        """Return the state of the plateau after an epoch, and say when the rate falls."""
+        if self.plan.schedule != "plateau":
+            return plateau
+        patience = self.plan.plateau_patience
+        after = plateau.after(loss, patience=patience)
+        if after.falls > plateau.falls:
+            self.job.progress.say(f"no better loss in {patience} epochs: the rate falls to a tenth")
+        return after
 
     def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
         task = task or self.job.task
@@ -354,12 +358,7 @@ class _Trainer:
 def _learner(model: nn.Module, tuning: FineTuning, job: Job, team: Team) -> Learner:
     if job.rule is not None:
         return ByRule(model, job.task, job.rule(model))
-    plan = job.recipe.train
-    hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
-    tuning.thaw()
-    optimizer = make_optimizer(plan.optimizer, model, hyper)
-    tuning.lower_rates(optimizer)
-    return BackPropagation(model, job.task, optimizer, clip_norm=plan.clip_norm, team=team)
+    return back_propagation(model, job.task, job.recipe.train, tuning=tuning, team=team)
 
 
 def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:

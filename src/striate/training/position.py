@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from striate.training.schedule import Plateau
 from striate.training.step import Outcome
 from striate.training.stopping import Best
 
@@ -18,7 +19,7 @@ class Position:
     `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
     metrics.jsonl when the position was saved, `rollbacks` how often the run had gone back by then; `first` and `last`
     are the losses of the run's first step and of the last one;
-    `best` is kept where the recipe has a patience.
+    `best` is kept where the recipe has a patience, `plateau` where its schedule is that.
     """
 
     step: int = 0
@@ -30,11 +31,13 @@ class Position:
     first: float = 0.0
     last: float = 0.0
     best: Best = field(default_factory=Best)
+    plateau: Plateau = field(default_factory=Plateau)
 
     @classmethod
     def of(cls, state: Mapping[str, Any]) -> "Position":
         """Return what `to_dict` wrote; raises TypeError for anything else."""
-        return cls(**{**state, "best": Best(**state.get("best", {}))})
+        best, plateau = Best(**state.get("best", {})), Plateau(**state.get("plateau", {}))
+        return cls(**{**state, "best": best, "plateau": plateau})
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON holds."""
@@ -57,6 +60,6 @@ class Position:
         """Whether the loss has grown so much that the weights are not worth going back to, though still finite."""
         return self.last > ASTRAY * max(self.first, 1.0)
 
-    def after_epoch(self, best: Best) -> "Position":
-        """Return the same place with no sums, and the best epoch until now: the start of the next epoch."""
-        return replace(self, loss=0.0, right=0, seen=0, best=best)
+    def after_epoch(self, best: Best, plateau: Plateau) -> "Position":
+        """Return the same place with no sums, and what the watched loss has been: the start of the next epoch."""
+        return replace(self, loss=0.0, right=0, seen=0, best=best, plateau=plateau)

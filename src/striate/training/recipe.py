@@ -20,7 +20,7 @@ from striate.tasks.regression import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
 from striate.training.dropout import OWN_DROPOUT
 from striate.training.optim import OPTIMIZERS
-from striate.training.schedule import SCHEDULES
+from striate.training.schedule import SCHEDULES, WARM_UP
 
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 2
@@ -44,6 +44,7 @@ LEAST = {
     "momentum": 0,
     "weight_decay": 0,
     "checkpoint_every": 0,
+    "plateau_patience": 1,
     "patience": 0,
     "accumulate": 1,
     "clip_norm": 0,
@@ -55,8 +56,9 @@ LEAST = {
 class Plan:
     """How a network is trained.
 
-    `lr` is the peak of the schedule; `layout` is the memory order of the weights, 'channels_last' or 'contiguous';
-    `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
+    `lr` is the peak of the schedule, to which the rate rises over `warmup` of the run; `plateau_patience` counts the
+    epochs the plateau schedule waits for a better loss; `layout` is the memory order of the weights, 'channels_last' or
+    'contiguous'; `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
     `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
     count in the loss, `sampling` how often they are drawn. A batch is taken in `accumulate` parts; a gradient longer
     than `clip_norm` is shortened to it; `ema` is the decay of the average of the weights that is the result, all 0
@@ -85,6 +87,8 @@ class Plan:
     cutmix: float = 0.0
     class_weights: str = "none"
     sampling: str = "natural"
+    warmup: float = 0.0
+    plateau_patience: int = 3
     accumulate: int = 1
     clip_norm: float = 0.0
     ema: float = 0.0
@@ -116,7 +120,7 @@ class Plan:
             raise UsageError(
                 f"accumulate is {self.accumulate}; it must be at most the batch, which is {self.batch}."
             )
-        for name in ("momentum", "label_smoothing", "ema"):
+        for name in ("momentum", "label_smoothing", "warmup", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
         for name in ("frozen", "body_lr"):
@@ -179,14 +183,15 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _plan(values: Mapping[str, Any]) -> Plan:
-    """Return how to train; a recipe may name its augmentation, as the first ones did."""
+    """Return how to train; a recipe may name its augmentation and not its warm-up, as the first ones did."""
     told = values["augment"]
     if isinstance(told, str):
         _check(told, "augmentation", FIRST_PRESETS)
         augment = FIRST_PRESETS[told]
     else:
         augment = Augment(**_known(Augment, told))
-    return Plan(**_known(Plan, {**values, "augment": augment}))
+    warmup = WARM_UP.get(values["schedule"], 0.0)
+    return Plan(**_known(Plan, {"warmup": warmup, **values, "augment": augment}))
 
 
 def _read(path: Path) -> dict[str, Any]:

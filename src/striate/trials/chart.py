@@ -1,0 +1,128 @@
+"""Curves as SVG: numbers and the names of optimizers only, so that the page around them can speak any language."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from striate.look.curves import drawing
+
+# Told apart also by those who see few colours, by the dashes and by the name at the end of each curve. Paul Tol's muted
+# scheme (https://sronpersonalpages.nl/~pault/), its lighter colours darkened to be seen on white.
+COLOURS = ("#332288", "#cc6677", "#117733", "#a8860b", "#2b8cbe", "#882255", "#44aa99", "#aa4499", "#555555")
+DASHES = ("-", (0, (5, 1.5)), (0, (2, 1)), "-.")
+# A span of this many times is drawn on a logarithmic axis.
+LOG_SPAN = 4
+# A span of this many times has room for the powers of ten alone.
+MANY = 300
+# How far above the first values of the curves is shown.
+HEADROOM = 1.25
+# The room a name takes, as a share of the height.
+NAME_HEIGHT = 0.062
+SIZE = (6.4, 4.0)
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One curve; `ended` marks one that stopped being finite, `faint` one that is there for comparison."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: str = COLOURS[0]
+    dash: object = "-"
+    ended: bool = False
+    faint: bool = False
+
+
+def colour(number: int) -> str:
+    """Return the colour of a curve by its number."""
+    return COLOURS[number % len(COLOURS)]
+
+
+def dash(number: int) -> object:
+    """Return the dashes of a curve by its number: neighbours differ, and so do curves of one colour."""
+    return DASHES[(number + number // len(COLOURS)) % len(DASHES)]
+
+
+def draw(strokes: Sequence[Stroke], *, log_x: bool = False, mark: float | None = None) -> str:
+    """Return an SVG of curves with their names at their ends, and a line up at `mark`.
+
+    What rises beyond HEADROOM times the first values is cut off, so that one curve that runs away leaves the
+    others to be seen.
+    """
+    with drawing(SIZE) as (axes, out):
+        if log_x:
+            axes.set_xscale("log")
+        curves = [stroke for stroke in strokes if not stroke.faint and len(stroke.y)]
+        top = HEADROOM * max((stroke.y[0] for stroke in curves), default=1.0)
+        shown = [min(y, top) for stroke in curves for y in stroke.y]
+        if shown and min(shown) > 0 and max(shown) > LOG_SPAN * min(shown):
+            _logarithmic(axes, span=max(shown) / min(shown))
+        for stroke in strokes:
+            axes.plot(
+                stroke.x, stroke.y,
+                color=stroke.colour, linestyle=stroke.dash,
+                linewidth=0.8 if stroke.faint else 1.8, alpha=0.45 if stroke.faint else 1,
+            )  # fmt: skip
+            if stroke.ended and len(stroke.x):
+                end = min(stroke.y[-1], top)
+                axes.plot(
+                    stroke.x[-1], end, marker="x", color=stroke.colour, markeredgewidth=2, clip_on=False
+                )
+        if shown:
+            _show(axes, min(shown), max(shown))
+        if mark is not None:
+            axes.axvline(mark, color=COLOURS[1], linewidth=1.4, linestyle="--")
+        _name([stroke for stroke in strokes if stroke.name and len(stroke.x)], axes)
+    return out.getvalue().decode()
+
+
+def _logarithmic(axes: Axes, *, span: float) -> None:
+    """Write the numbers of a logarithmic axis as numbers: 0.5, not 5 times 10 to the minus 1."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < MANY else (1,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _show(axes: Axes, low: float, high: float) -> None:
+    """Set the limits by the curves that count, with a twentieth to spare."""
+    if axes.get_yscale() == "log":
+        room = (high / low) ** 0.05
+        axes.set_ylim(low / room, high * room)
+    else:
+        room = 0.05 * (high - low) or 0.05
+        axes.set_ylim(low - room, high + room)
+
+
+def _name(strokes: Sequence[Stroke], axes: Axes) -> None:
+    """Write each name right of the axes at the height of its curve's end, moved apart where they would touch."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    ends = sorted(
+        ((float(to_axes.transform((stroke.x[-1], stroke.y[-1]))[1]), stroke) for stroke in strokes),
+        key=lambda end: end[0],
+    )
+    for height, (_, stroke) in zip(apart([height for height, _ in ends]), ends, strict=True):
+        axes.annotate(
+            stroke.name,
+            (1.015, height),
+            xycoords="axes fraction",
+            color=stroke.colour,
+            va="center",
+            fontsize=9.5,
+        )
+
+
+def apart(heights: Sequence[float]) -> list[float]:
+    """Return rising heights within 0..1, moved as little as needs be to stand NAME_HEIGHT from each other."""
+    placed = [min(max(height, 0.0), 1.0) for height in heights]
+    for i in range(1, len(placed)):
+        placed[i] = max(placed[i], placed[i - 1] + NAME_HEIGHT)
+    over = max(0.0, placed[-1] - 1.0) if placed else 0.0
+    if placed:
+        placed[-1] -= over
+    for i in range(len(placed) - 2, -1, -1):
+        placed[i] = min(placed[i], placed[i + 1] - NAME_HEIGHT)
+    return placed

@@ -17,6 +17,8 @@ MAY_IMPORT = {
     "rule": set(),
     # Files that are whole or not there.
     "durable": set(),
+    # How the process keeps its memory.
+    "heap": set(),
     # Where leaves that need an optional dependency are imported.
     "extras": set(),
     # Where what can be made again is kept.
@@ -34,8 +36,23 @@ MAY_IMPORT = {
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
     "look": {"run", "data", "tasks", "tracing"},
-    "preparation": {*BELOW_RUN, "network", "training", "tracing", "run"},
-    "workbench": {"durable", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    # Every picture looked at once, without torch; and its page, with what the network would see.
+    "checking": {"cache", "durable", "data"},
+    "check_page": {"checking", "durable", "data", "look", "training"},
+    "reading": {*BELOW_RUN, "training"},
+    "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
+    "workbench": {
+        "durable",
+        "heap",
+        "network",
+        "preparation",
+        "nets",
+        "data",
+        "tasks",
+        "training",
+        "run",
+        "look",
+    },
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

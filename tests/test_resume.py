@@ -5,8 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
+from forks import Server, result, wait_for
 
 from striate.training.optim import OPTIMIZERS
 
@@ -37,59 +36,6 @@ WAYS: dict[str, tuple[str, ...]] = {
 # How often runs are killed in all, and each; `make soak` asks for 500.
 KILLS = int(os.environ.get("STRIATE_KILLS", "50"))
 KILLS_A_RUN = 5
-
-
-class Child:
-    """One command at work in a fork of the server."""
-
-    def __init__(self, server: "Server", cwd: Path, pid: int) -> None:
-        self.pid = pid
-        self._server = server
-        self._cwd = cwd
-
-    def end(self) -> int:
-        return int(self._server.line())
-
-    @property
-    def err(self) -> str:
-        return (self._cwd / "err").read_text(encoding="utf-8")
-
-
-class Server:
-    """The warm process that forks."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, SERVER],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment,
-        )
-
-    def line(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline()
-
-    def start(self, cwd: Path, *argv: object, crash_at: int | None = None) -> Child:
-        asked = {"argv": [str(arg) for arg in argv], "cwd": str(cwd), "crash_at": crash_at}
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(asked) + "\n")
-        self.process.stdin.flush()
-        return Child(self, cwd, int(self.line()))
-
-    def run(self, cwd: Path, *argv: object) -> Child:
-        child = self.start(cwd, *argv)
-        assert child.end() == 0, child.err
-        return child
-
-    def stop(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -152,21 +98,6 @@ def wholes(server: Server, tmp_path_factory: pytest.TempPathFactory, make_photos
 @pytest.fixture(scope="module")
 def whole(wholes: Wholes) -> Whole:
     return wholes["plain"]
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} does not come"
-        time.sleep(0.001)
-
-
-def result(run: Path) -> tuple[bytes, list[dict[str, Any]]]:
-    """Return what two runs must share: the weights' bytes, and every line of the record but its timing."""
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return (run / "model" / "model.safetensors").read_bytes(), [
-        {name: value for name, value in line.items() if name != "seconds"} for line in lines
-    ]
 
 
 def last_checkpoint(run: Path) -> dict[str, bytes]:

@@ -16,6 +16,7 @@ from made import SHAPES, SIDE, discs, shapes
 
 import striate as library
 from striate.data.arrays import ArrayPictures
+from striate.data.augment import PRESETS
 from striate.data.pictures import Source
 from striate.data.progress import Silent
 from striate.errors import DataError, Interrupted, UsageError
@@ -103,12 +104,12 @@ def test_place_and_radius_of_a_disc_are_learned_in_their_units(measured: library
     assert result["baseline_rmse"] == pytest.approx([58, 0.72], rel=0.1)
     assert all(rmse < base / 3 for rmse, base in zip(result["rmse"], result["baseline_rmse"], strict=True))
     assert measured.recipe.targets.mean == pytest.approx((1200, 2.75), rel=0.03)
-    assert measured.recipe.train.augment == "none"
+    assert measured.recipe.train.augment == PRESETS["none"]
     config = json.loads((measured.folder / "model" / "config.json").read_text(encoding="utf-8"))
     assert config["label_names"] == list(TARGETS)
     mean, std = (list(values) for values in (measured.recipe.targets.mean, measured.recipe.targets.std))
     assert config["striate"] == {
-        "format": 1, "task": "regression", "targets": {"mean": mean, "std": std},
+        "format": 2, "task": "regression", "depth": 8, "targets": {"mean": mean, "std": std},
     }  # fmt: skip
 
 

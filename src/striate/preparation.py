@@ -4,31 +4,25 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import nn
 
-from striate.data.draw import ids_of
-from striate.data.extras import missing_extras
-from striate.data.header import bands_of, depth_of, size_of
-from striate.data.labels import label_counts, refuse_other_task, relabel
+from striate.data.labels import refuse_other_task, relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
-from striate.data.pictures import Pictures, Source, names_of
-from striate.data.pixels import Depth
-from striate.data.place import absolute
+from striate.data.pictures import Source
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
 from striate.data.reader import MEMORY_SHARE, Reader, memory
 from striate.data.source import open_source, place_of
-from striate.data.split import stratified_split
 from striate.data.store import Store, mean_and_std
 from striate.errors import DataError, UsageError
 from striate.nets.catalog import CATALOG
+from striate.nets.pretrained import start_from
 from striate.nets.published import PUBLISHED, published
-from striate.network import check_name, make_network
+from striate.network import check_name, head_of, make_network
+from striate.reading import choose_input, read_splits, refuse_unwritable_names, split_source, tell_unscored
 from striate.run import EVALUATED_AT_ONCE, THREADS, Run
 from striate.tasks.make import make_task
 from striate.tasks.regression import Scale, scale_of
@@ -41,30 +35,15 @@ from striate.training.choice import (
     Facts,
     Settings,
     choose_plan,
-    choose_side,
     refuse_unused,
-    resolve_augment,
 )
+from striate.training.dropout import set_dropout
+from striate.training.progressive import sides
 from striate.training.recipe import LAYOUTS, Recipe
 
-Shape = tuple[int, int, int]  # channels, height, width
-
-# Pictures whose headers are read to choose the input, and the share of unreadable ones a run goes on with.
-LOOKED_AT = 256
-BAD_SHARE = 0.01
-SHOWN = 10
 # Threads that make large batches ahead of the step they are for.
 AHEAD = 2
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
-
-
-class Look(NamedTuple):
-    """What a picture's header says: its name, shorter side, bands and depth."""
-
-    name: str
-    side: int
-    bands: int
-    depth: Depth
 
 
 @dataclass(frozen=True)
@@ -88,6 +67,13 @@ class Prepared:
             label_smoothing=recipe.train.label_smoothing,
             weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
         )
+
+    @property
+    def head(self) -> frozenset[str]:
+        """The names of the network's parameters that answer, by which fine-tuning begins."""
+        preprocess = self.recipe.preprocess
+        shape = (preprocess.channels, *preprocess.size)
+        return head_of(self.recipe.net, input=shape, num_classes=len(self.classes))
 
     def loader(self, split: str) -> Loader:
         """Return the batches of a split."""
@@ -118,10 +104,10 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     source = open_source(data, progress=progress)
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
-    _refuse_unwritable_names(source)
-    splits = _split(source, seed=settings.seed)
-    _tell_unscored(splits, source.classes, progress)
-    shape, depth = _choose_input(splits["train"], net, settings, progress)
+    refuse_unwritable_names(source)
+    splits = split_source(source, settings, progress)
+    tell_unscored(splits, source.classes, progress)
+    shape, depth = choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
     summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
     # Before the training pictures are read, nobody knows their mean.
@@ -129,9 +115,10 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     reader = Reader(
         data=place_of(data), root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
     )
-    stores = _decode(splits, source, unscaled, settings, reader)
-    recipe = _recipe(net, source, unscaled, stores["train"], settings, reader)
-    return Prepared(recipe, source.classes, source, manifest_of(source, stores), stores)
+    reading = read_splits(splits, source, unscaled, settings, reader)
+    recipe = _recipe(net, source, unscaled, reading.stores["train"], settings, reader)
+    manifest = manifest_of(source, reading.stores, reading.audit)
+    return Prepared(recipe, source.classes, source, manifest, reading.stores)
 
 
 def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pack: bool = True) -> Prepared:
@@ -155,133 +142,6 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
     return Prepared(recipe, run.classes, source, run.manifest, stores)
 
 
-def _refuse_unwritable_names(source: Source) -> None:
-    """Raise DataError for a name the run folder could not hold, since its files are UTF-8."""
-    for name in (absolute(source.root), *source.classes):
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise DataError(f"{source.root}: the name {name!a} is not UTF-8. Rename the folder.") from error
-
-
-def _split(source: Source, *, seed: int) -> Mapping[str, Pictures]:
-    """Return the splits of a data set; one that has none is split by the seed."""
-    splits = source.splits
-    if splits.keys() in ({"all"}, {"train"}):
-        (pictures,) = splits.values()
-        ids = ids_of(names_of(pictures))
-        splits = stratified_split(pictures, ids, seed=seed)
-    if not len(splits.get("train", ())):
-        raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
-    return splits
-
-
-def _tell_unscored(splits: Mapping[str, Pictures], classes: tuple[str, ...], progress: Progress) -> None:
-    """Say which classes or labels no held-out picture will score, as a class of one or two pictures has none."""
-    held_out = [split for split in ("val", "test") if split in splits and len(splits[split])]
-    if not held_out:
-        progress.say("note: no picture is held out, so the network will not be scored")
-        return
-    counts = label_counts(splits[held_out[-1]].labels, len(classes))
-    thin = [name for name, count in zip(classes, counts, strict=True) if count == 0]
-    if thin:
-        more = f" and {len(thin) - SHOWN} more" if len(thin) > SHOWN else ""
-        progress.say(f"note: no {held_out[-1]} picture of {', '.join(thin[:SHOWN])}{more}, so not scored")
-
-
-def _choose_input(
-    pictures: Pictures, net: str, settings: Settings, progress: Progress
-) -> tuple[Shape, Depth]:
-    """Return the network's input and the bits it is kept in, chosen from the headers of some pictures."""
-    looks = _look(pictures)
-    channels = _channels(looks)
-    own = CATALOG[net].input[1] if net in CATALOG and net != DEFAULT_NET else None
-    median = int(np.median([look.side for look in looks])) if looks else 1
-    side, reason = choose_side(size=settings.size, median=median, own=own)
-    if settings.size is None:
-        progress.say(f"size {side}: {reason}")
-    if channels not in (1, 3):
-        progress.say(f"channels {channels}: the pictures have so many bands")
-    deep = bool(looks) and all(look.depth == 16 for look in looks)
-    depth = settings.depth or (16 if deep else 8)
-    if settings.depth is None and deep:
-        progress.say("depth 16: every picture looked at has more than 8 bits a value")
-    return (channels, side, side), depth
-
-
-def _look(pictures: Pictures) -> list[Look]:
-    """Return what the headers of some pictures spread over the set say."""
-    looks = []
-    for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
-        try:
-            encoded = pictures.read(int(index))
-        except OSError:
-            continue
-        if (size := size_of(encoded)) is not None and (bands := bands_of(encoded)) is not None:
-            looks.append(Look(pictures.name(int(index)), min(size), bands, depth_of(encoded)))
-    return looks
-
-
-def _channels(looks: Sequence[Look]) -> int:
-    """Return 1 if all pictures are grey, N if all have N bands, and otherwise 3.
-
-    Raises DataError where some have bands that are neither grey nor colour, and others have not as many.
-    """
-    first = {look.bands: look.name for look in reversed(looks)}
-    others = sorted(first.keys() - {1, 3})
-    if len(first) > 1 and others:
-        bands, other = others[0], next(bands for bands in sorted(first) if bands != others[0])
-        raise DataError(
-            f"{first[bands]} has {bands} bands, {first[other]} has {other}: a network takes pictures of one kind. "
-            "Leave out the fewer ones, or make all of them alike."
-        )
-    return next(iter(first)) if len(first) == 1 else 3
-
-
-def _decode(
-    splits: Mapping[str, Pictures],
-    source: Source,
-    unscaled: Preprocess,
-    settings: Settings,
-    reader: Reader,
-) -> dict[str, Store]:
-    """Read and decode every split; too many unreadable pictures stop the run before it starts."""
-    reader.refuse_too_large(sum(map(len, splits.values())), unscaled)
-    augment = resolve_augment(
-        settings, grey=unscaled.channels == 1, side=min(unscaled.size), task=source.task
-    )
-    stored = {"train": unscaled.enlarged(augment.margin)}
-    stores = {
-        split: reader.store(split, pictures, stored.get(split, unscaled))
-        for split, pictures in splits.items()
-        if len(pictures)
-    }
-    for note in source.notes:
-        reader.progress.say(f"note: {note}")
-    _report_bad(source, stores, settings, reader.progress)
-    return stores
-
-
-def _report_bad(source: Source, stores: Mapping[str, Store], settings: Settings, progress: Progress) -> None:
-    """Name the pictures that were left out; raise DataError where they are too many."""
-    bad = [bad for store in stores.values() for bad in store.bad]
-    total = sum(len(store) for store in stores.values()) + len(bad)
-    if not bad:
-        return
-    lines = [f"  {b.name}: {b.reason}" for b in bad[:SHOWN]]
-    lines += [f"  and {len(bad) - SHOWN} more"] if len(bad) > SHOWN else []
-    listed = "\n".join(lines)
-    missing = "".join(f"\n{line}" for line in missing_extras(b.reason for b in bad))
-    if len(stores["train"]) == 0:
-        raise DataError(f"{source.root}: none of the training pictures can be read:\n{listed}{missing}")
-    if len(bad) > total * BAD_SHARE and not settings.allow_bad:
-        raise DataError(
-            f"{source.root}: {len(bad)} of {total} pictures cannot be read, more than 1 %:\n{listed}\n"
-            f"Mend or remove them, or train without them: --allow-bad{missing}"
-        )
-    progress.say(f"left out {len(bad)} of {total} pictures that cannot be read:\n{listed}")
-
-
 def _recipe(
     net: str, source: Source, unscaled: Preprocess, store: Store, settings: Settings, reader: Reader
 ) -> Recipe:
@@ -291,6 +151,9 @@ def _recipe(
     mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
     preprocess = replace(unscaled, mean=mean, std=std)
     model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
+    # Read here too, so that weights that do not fit are refused before a run folder is made.
+    given = start_from(model, net, settings.weights) if settings.weights else None
+    set_dropout(model, settings.dropout, name=net)
     facts = Facts(
         pictures=len(store),
         grey=channels == 1,
@@ -300,6 +163,7 @@ def _recipe(
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
         own_rate=None if entry is None else entry.rate,
         pretrained=settings.weights is not None,
+        new_head=given is not None and given.head is not None,
         task=source.task,
     )
     plan, choices = choose_plan(settings, facts)
@@ -319,6 +183,7 @@ def _recipe(
         targets=scale_of(store.labels) if source.task == "regression" else Scale(),
     )
     _refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
+    _refuse_fixed_side(model, recipe)
     return recipe
 
 
@@ -381,3 +246,17 @@ def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) 
             f"{recipe.net} cannot be trained on a batch of {smallest} at {'x'.join(map(str, shape))}, the smallest of "
             f"an epoch: {error}. Give another --batch than {loader.batch}."
         ) from error
+
+
+def _refuse_fixed_side(model: nn.Module, recipe: Recipe) -> None:
+    """Raise UsageError where pictures shall grow and the network takes one side only, or none as small."""
+    full = min(recipe.preprocess.size)
+    for side in sides(full, recipe.train.progressive):
+        try:
+            with torch.no_grad():
+                model.train()(torch.zeros(2, recipe.preprocess.channels, side, side))
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"{recipe.net} does not take pictures of {side}x{side}, so they cannot grow to {full}x{full}: {error}. "
+                "Leave out --progressive, or give a larger share."
+            ) from error

@@ -7,22 +7,32 @@ from dataclasses import replace
 from datetime import date
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from striate.data.loader import Loader
 from striate.data.pictures import Source
 from striate.data.place import short_name
 from striate.data.progress import Progress, Silent
+from striate.data.share import Share
 from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
+from striate.heap import keep_freed_memory
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
+from striate.network import make_network
 from striate.preparation import Prepared, prepare, reread
 from striate.run import Run, open_run
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
+from striate.training.dropout import set_dropout
 from striate.training.environment import environment
 from striate.training.guard import LOCK, only_writer
-from striate.training.loop import Job, fit
+from striate.training.handover import tell_facts, tell_finished, tell_trained, told_facts, told_finished
+from striate.training.job import Job
+from striate.training.loop import fit
+from striate.training.memory import fewest_at_once
+from striate.training.ranks import Ranks, joined
 from striate.training.result import has_result, save_result
 
 # The most characters of a data set's name that go into the name of its run folder.
@@ -49,38 +59,86 @@ def train(
     settings = replace(
         settings, net=net or settings.net, epochs=epochs if epochs is not None else settings.epochs
     )
-    progress = progress or Silent()
-    if out is not None:
-        _refuse_taken(Path(out))
-    prepared = prepare(data, settings, progress)
-    folder = _named_folder(Path(out)) if out is not None else _dated_folder(prepared)
-    with only_writer(folder):
-        _refuse_taken(folder)
-        _write_facts(folder, prepared)
-        return _finish(folder, prepared, progress)
+    with joined(settings.device) as ranks:
+        if not ranks.first:
+            return _follow(data, ranks, pack=settings.pack)
+        return _begin(data, settings, out, progress or Silent(), ranks)
 
 
 def resume(
-    folder: str | Path, *, data: str | Path | Source | None = None, progress: Progress | None = None
+    folder: str | Path,
+    *,
+    data: str | Path | Source | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint, bit for bit as if it had not stopped, and return it finished.
 
     A run that was trained to its end is returned as it is. `data` says where the data set is now, if it has moved;
     the run remembers it. Raises DataError where its pictures have changed.
     """
-    progress = progress or Silent()
-    run = open_run(folder)
+    with joined(device) as ranks:
+        if not ranks.first:
+            return _follow(data, ranks)
+        return _go_on(open_run(folder), data, progress or Silent(), ranks)
+
+
+def _begin(
+    data: str | Path | Source, settings: Settings, out: str | Path | None, progress: Progress, ranks: Ranks
+) -> Run:
+    """Choose what is open, make the run folder, and train."""
+    keep_freed_memory()
+    if out is not None:
+        _refuse_taken(Path(out))
+    prepared = prepare(data, settings, progress)
+    _refuse_ranks(prepared, ranks)
+    folder = _named_folder(Path(out)) if out is not None else _dated_folder(prepared)
+    with only_writer(folder):
+        _refuse_taken(folder)
+        _write_facts(folder, prepared)
+        return _lead(folder, prepared, progress, ranks)
+
+
+def _go_on(run: Run, data: str | Path | Source | None, progress: Progress, ranks: Ranks) -> Run:
+    """Read the pictures of a run again and train to its end, if it has not been."""
+    keep_freed_memory()
     with only_writer(run.folder):
         if has_result(run.folder) and data is None:
             progress.say(f"{run.folder}: already trained to its end")
             if not (run.folder / "report.html").exists():
                 write_report(run, progress=progress)
+            tell_trained(ranks)
+            tell_finished(run.folder, ranks)
             return run
         prepared = reread(run, data, progress)
+        _refuse_ranks(prepared, ranks)
         if prepared.recipe != run.recipe:
             with storage_errors(run.folder, "try again."):
                 prepared.recipe.save(run.folder / "recipe.toml")
-        return _finish(run.folder, prepared, progress)
+        return _lead(run.folder, prepared, progress, ranks)
+
+
+def _lead(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) -> Run:
+    """Train as the first of the ranks, which alone writes."""
+    tell_facts(folder, ranks)
+    run = _finish(folder, prepared, progress, ranks)
+    tell_finished(folder, ranks)
+    return run
+
+
+def _follow(data: str | Path | Source | None, ranks: Ranks, *, pack: bool = True) -> Run:
+    """Train as one of the other ranks, by what the first tells, and return the finished run.
+
+    Where its folder cannot be seen from this machine, the run returned has its recipe and no more.
+    """
+    keep_freed_memory()
+    with TemporaryDirectory(prefix="striate-") as copy:
+        if not told_facts(Path(copy), ranks):
+            return open_run(told_finished(ranks))
+        prepared = reread(open_run(copy), data, Silent(), pack=pack)
+        run = _finish(Path(copy), prepared, Silent(), ranks)
+    folder = told_finished(ranks)
+    return open_run(folder) if folder.is_dir() else run
 
 
 def _refuse_taken(folder: Path) -> None:
@@ -96,6 +154,23 @@ def _refuse_taken(folder: Path) -> None:
         )
     if found:
         raise UsageError(f"{folder}: not empty. Give another --out.")
+
+
+def _refuse_ranks(prepared: Prepared, ranks: Ranks) -> None:
+    """Raise UsageError where a run cannot be trained by so many processes."""
+    recipe, loader = prepared.recipe, prepared.loader("train")
+    if ranks.size == 1:
+        return
+    if recipe.net in CATALOG and CATALOG[recipe.net].rule:
+        raise UsageError(f"{recipe.net} learns by its own rule, in one process. Leave out --nproc.")
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+    smallest, least = loader.count(loader.steps - 1), 1 if recipe.train.sync_bn else fewest_at_once(model)
+    if smallest < least * ranks.size:
+        raise UsageError(
+            f"the smallest batch of an epoch has {smallest} pictures, and {ranks.size} processes need "
+            f"{least} each. Give fewer --nproc, or another --batch than {loader.batch}."
+        )
 
 
 def _named_folder(folder: Path) -> Path:
@@ -146,7 +221,7 @@ def _write_facts(folder: Path, prepared: Prepared) -> None:
         raise
 
 
-def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:
+def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) -> Run:
     """Train to the end, write model/ and the report, and return the run."""
     run, recipe = open_run(folder, data=prepared.source), prepared.recipe
     held_out = [
@@ -155,20 +230,30 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress) -> Run:
     job = Job(
         recipe=recipe,
         task=prepared.task,
-        train=prepared.loader("train"),
-        watched=(held_out[0], prepared.loader(held_out[0])) if held_out else None,
-        final=(held_out[-1], prepared.loader(held_out[-1])) if held_out else None,
+        train=_loader(prepared, "train", ranks),
+        watched=(held_out[0], _loader(prepared, held_out[0], ranks)) if held_out else None,
+        final=(held_out[-1], _loader(prepared, held_out[-1], ranks)) if held_out else None,
         folder=folder,
         progress=progress,
         rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
+        ranks=ranks,
+        head=prepared.head,
     )
     try:
         model = run.fresh_model()
-        if recipe.weights and not has_checkpoint(folder / "checkpoints"):
+        if ranks.first and recipe.weights and not has_checkpoint(folder / "checkpoints"):
             progress.say(str(start_from(model, recipe.net, recipe.weights)))
-        fit(model, job)
-        save_result(folder, model, recipe, prepared.classes)
-        write_report(run, progress=progress)
+        set_dropout(model, recipe.train.dropout, name=recipe.net)
+        calibration = fit(model, job)
+        if ranks.first:
+            save_result(folder, model, recipe, prepared.classes, calibration)
+            write_report(run, progress=progress)
     except KeyboardInterrupt as error:
         raise Interrupted(f"stopped at once. Go on with: {command('resume', folder)}") from error
     return run
+
+
+def _loader(prepared: Prepared, split: str, ranks: Ranks) -> Loader:
+    """Return the batches of a split, or this rank's share of them, for the device it computes on."""
+    share = Share(ranks.rank, ranks.size)
+    return replace(prepared.loader(split), share=share, device=ranks.device)

@@ -39,7 +39,7 @@ def test_json_is_one_document_on_standard_output(striate: Striate, photos: Path,
     found = json.loads(striate("train", photos, *flags, "--out", "run", "--json").out)
     assert found.keys() == {"run", "net", "classes", "result"}
     assert found["classes"] == ["dog", "고양이"]
-    assert found["result"].keys() == {"split", "accuracy", "loss", "images"}
+    assert found["result"].keys() == {"split", "accuracy", "ece", "raw_ece", "loss", "images"}
 
 
 def test_an_option_may_be_written_with_an_equals_sign(striate: Striate, photos: Path, flags: Flags) -> None:
@@ -80,7 +80,7 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     "a flag without its value": (["photos", "--net"], 1, "Option '--net' requires an argument."),
     "an unknown option": (
         ["photos", "--epoch", "3"], 1,
-        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs'?)",
+        "No such option '--epoch'. (Did you mean one of: '--depth', '--epochs', '--nproc'?)",
     ),
     "a depth that is none": (["photos", "--depth", "12"], 1, "depth is 12; it must be 8 or 16."),
     "an unknown choice": (
@@ -188,7 +188,8 @@ def test_a_rate_out_of_all_bounds_stops_with_code_5_and_saves_nothing_of_it(
     last = answer.err.splitlines()[-1]
     assert last.startswith("striate: the ")
     assert last.endswith(
-        " of 8; nothing of it was saved. Train again with a lower rate, such as --lr 1e+29. The run until then: run"
+        "of it was saved. After 4 rollbacks the peak rate was 3.91e+27. Train again with a lower one: leave --lr out, "
+        "so that one is chosen. The run until then: run"
     )
     for path in Path("run").rglob("*.safetensors"):
         assert all(tensor.isfinite().all() for tensor in load_file(path).values())

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -5,11 +6,14 @@ import pytest
 import torch
 from stores import store_of
 
+from striate.data import loader as loader_module
 from striate.data.augment import PRESETS
-from striate.data.draw import order
-from striate.data.loader import Batch, Loader
+from striate.data.draw import ids_of, order
+from striate.data.loader import PAGE, PAGES_TOGETHER, Batch, Loader, paged_order
 from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
+from striate.data.rows import HeldRows
+from striate.errors import DataError
 
 NONE = PRESETS["none"]
 PREPROCESS = Preprocess(size=(6, 6), channels=1, mean=(0.25,), std=(0.5,))
@@ -139,3 +143,78 @@ def test_classes_drawn_equally_often_go_on_from_any_batch_bit_for_bit(start: int
     # The four pictures of the rare class are drawn five times each, and shifted and mirrored anew every time.
     rare = torch.cat([batch.images[batch.labels == 1] for batch in whole])
     assert len({picture.numpy().tobytes() for picture in rare}) > 4
+
+
+# --- threads, layouts, pages
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+@pytest.mark.parametrize("preset", ["digits", "photos", "strong"])
+def test_batches_made_ahead_by_threads_are_the_same_bit_for_bit(
+    monkeypatch: pytest.MonkeyPatch, threads: int, preset: str
+) -> None:
+    data = loader(55)
+    alone = list(data.training(2, augment=PRESETS[preset]))
+    monkeypatch.setattr(loader_module, "LARGE", 0)
+    ahead = replace(data, threads=threads)
+    for start in (0, 3):
+        batches = list(ahead.training(2, augment=PRESETS[preset], start=start))
+        assert len(batches) == len(alone) - start
+        assert all(map(alike, batches, alone[start:]))
+    assert all(map(alike, ahead.evaluation(), data.evaluation()))
+
+
+def test_an_epoch_left_in_its_middle_leaves_no_thread_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader_module, "LARGE", 0)
+    before = threading.active_count()
+    batches = replace(loader(55), threads=2).training(0, augment=NONE)
+    next(batches)
+    batches.close()
+    assert threading.active_count() == before
+
+
+def test_what_a_thread_raises_is_raised_where_the_batch_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loader_module, "LARGE", 0)
+
+    def broken(rows: HeldRows, indices: np.ndarray) -> np.ndarray:
+        raise DataError("gone.png: cannot be read any more")
+
+    monkeypatch.setattr(HeldRows, "take", broken)
+    with pytest.raises(DataError, match="cannot be read any more"):
+        next(replace(loader(55), threads=2).training(0, augment=NONE))
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_layout_changes_the_order_in_memory_and_no_value(layout: torch.memory_format) -> None:
+    data = loader(40)
+    for one, other in zip(
+        data.training(0, augment=NONE), replace(data, layout=layout).training(0, augment=NONE), strict=True
+    ):
+        assert alike(one, other)
+        assert other.images.is_contiguous(memory_format=layout)
+
+
+def test_pages_hold_every_picture_once_and_few_pages_at_a_time() -> None:
+    ids = ids_of([f"train/{i}" for i in range(20_480)])
+    places = paged_order(ids, seed=3, epoch=1)
+    assert sorted(places.tolist()) == list(range(20_480))
+    together = PAGE * PAGES_TOGETHER
+    for start in range(0, len(places), together):
+        assert len(np.unique(places[start : start + together] // PAGE)) <= PAGES_TOGETHER + 1
+    assert (paged_order(ids, seed=3, epoch=2) != places).any()
+    assert (paged_order(ids, seed=4, epoch=1) != places).any()
+    near = np.abs(np.diff(places[:together])) < PAGE
+    assert near.mean() < 0.05  # within its pages an epoch is well shuffled
+
+
+def test_a_paged_epoch_goes_on_from_any_batch() -> None:
+    data = replace(loader(55), paged=True)
+    whole = list(data.training(2, augment=PRESETS["digits"]))
+    assert sorted(labels(whole)) == sorted(set(labels(whole)))
+    assert all(map(alike, data.training(2, augment=PRESETS["digits"], start=4), whole[4:]))
+
+
+def alike(one: Batch, other: Batch) -> bool:
+    return torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)

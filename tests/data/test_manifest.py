@@ -61,7 +61,7 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
     manifest.save(tmp_path / "data.json")
     assert load_manifest(tmp_path / "data.json") == manifest
     assert list(json.loads((tmp_path / "data.json").read_bytes())) == [
-        *("root", "format", "counts", "quarantined", "notes", "splits"),
+        *("root", "format", "counts", "quarantined", "notes", "audit", "splits"),
     ]
 
 

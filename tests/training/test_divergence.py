@@ -17,6 +17,7 @@ from striate.training.loop import Job, fit
 from striate.training.position import Position
 from striate.training.recovery import Recovery, Rollback, Split, load_recovery
 from striate.training.step import Outcome
+from striate.training.stopping import Best
 
 
 class Loud(nn.Module):
@@ -288,4 +289,5 @@ def test_a_position_is_astray_where_the_loss_has_grown_tenfold() -> None:
     assert first.after(Outcome(20.1, 1), 4).is_astray
     # A loss that begins near zero, as of a network trained before, may well grow to one.
     assert not Position().after(Outcome(0.01, 1), 4).after(Outcome(9.9, 1), 4).is_astray
-    assert first.after_epoch() == replace(first, loss=0.0, right=0, seen=0)
+    best = Best(0.5, 1)
+    assert first.after_epoch(best) == replace(first, loss=0.0, right=0, seen=0, best=best)

@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "eval": "Score a run on its own or on other data.",
     "predict": "Name what is in pictures.",
     "report": "Write a run's report anew.",
+    "check": "Say what is in a data set, and what is wrong with it.",
     "summary": "Show any network layer by layer: shapes, parameters, multiply-adds, fields, memory.",
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
     "nets": "List the networks, or show one with its errata.",
@@ -60,7 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:
-        app.main(args=None if argv is None else list(argv), prog_name="striate", standalone_mode=False)
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        code = app.main(args=arguments, prog_name="striate", standalone_mode=False, obj=tuple(arguments))
         sys.stdout.flush()
     except StriateError as error:
         print(f"striate: {error}", file=sys.stderr)
@@ -77,4 +79,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"striate: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 3 if error.errno in DISK else 2
-    return 0
+    # The code a verb ends with by `ctx.exit`; what it returns is None.
+    return code if isinstance(code, int) else 0

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
+from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_run, showing
 
 
 @click.command(cls=Verb)
@@ -15,6 +15,18 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
 )
 @click.option(
     "--weights", help="A .safetensors or .pth file to start from, or 'imagenet'. Default: fresh weights."
+)
+@click.option(
+    "--freeze",
+    type=click.Choice(["none", "body", "auto"]),
+    default="auto",
+    show_default=True,
+    help="Of given weights, the layers below the head: none stays, the body stays, or until a new head has learned.",
+)
+@click.option(
+    "--body-lr",
+    type=float,
+    help="Share of the rate below the head. Default: 0.1 with weights and a new head.",
 )
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
 @click.option(
@@ -63,12 +75,44 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     help="Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
+@click.option(
+    "--patience",
+    type=int,
+    default=0,
+    show_default=True,
+    help="End after so many epochs without a better validation loss, and keep the best epoch's weights; 0: never.",
+)
+@click.option(
+    "--val",
+    is_flag=True,
+    help="Hold a tenth of the training pictures out where there is no val/. So does --patience.",
+)
+@click.option(
+    "--progressive",
+    type=float,
+    default=1,
+    show_default=True,
+    help="Share of the side that pictures start with and grow from, such as 0.5.",
+)
 @click.option("--momentum", type=float, help="Momentum, or beta 1 of adamw. Default: 0.9.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(
     "--label-smoothing",
     type=float,
     help="Share of the target spread over all classes. Default: 0.1; of several labels, 0.",
+)
+@click.option(
+    "--dropout",
+    type=float,
+    default=-1,
+    help="Rate of the network's dropout layers. Default: the network's own.",
+)
+@click.option(
+    "--no-calibrate",
+    "calibrate",
+    flag_value=False,
+    default=True,
+    help="Leave the probabilities as the network gives them.",
 )
 @click.option(
     "--class-weights",
@@ -137,9 +181,17 @@ from striate.cli.verb import Verb, json_flag, print_json, run_line, showing
     default=True,
     help="Decode pictures each time, and keep none decoded in the cache folder.",
 )
+@click.option(
+    "--sync-bn", is_flag=True, help="Batch norms see the pictures of all processes, not of their own."
+)
+@nproc_option
+@device_option
 @click.option("--out", type=click.Path(), help="Run folder, new or empty. Default: runs/<date>-<net>-<data>.")
 @json_flag
-def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
+@click.pass_obj
+def command(
+    argv: tuple[str, ...], /, data: str, out: str | None, nproc: int, as_json: bool, **settings: Any
+) -> None:
     """Train a network on DATA and write a run folder with its report.
 
     DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
@@ -148,9 +200,8 @@ def command(data: str, out: str | None, as_json: bool, **settings: Any) -> None:
 
     Options may also be written as in lr=0.1.
     """
+    if striate.launch(argv, nproc=nproc):
+        return
     with showing() as progress:
         run = striate.train(data, settings=striate.Settings(**settings), out=out, progress=progress)
-    if as_json:
-        print_json(run.summary())
-    else:
-        print(run_line(run))
+    print_run(run, as_json=as_json)

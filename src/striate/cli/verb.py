@@ -33,6 +33,18 @@ class Verb(click.Command):
 
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+nproc_option = click.option(
+    "--nproc",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Processes on this machine that train together; each takes its share of every batch.",
+)
+device_option = click.option(
+    "--device",
+    default="auto",
+    help="cpu, cuda, or one such as cuda:1. Default: CUDA where there is any. Processes have one each.",
+)
 
 
 def print_json(value: Any) -> None:
@@ -53,9 +65,14 @@ def showing() -> Iterator["TerminalProgress"]:
         progress.end()
 
 
-def run_line(run: "striate.Run") -> str:
-    """Return the last lines of a training: the run folder and its report."""
-    return f"run     {run.folder}\nreport  {run.folder / 'report.html'}"
+def print_run(run: "striate.Run", *, as_json: bool) -> None:
+    """Print what a training ends with, if this process is the one that prints: the run folder and its report."""
+    if striate.rank() > 0:
+        return
+    if as_json:
+        print_json(run.summary())
+    else:
+        print(f"run     {run.folder}\nreport  {run.folder / 'report.html'}")
 
 
 def note_channels_last(shape: Sequence[int]) -> None:

@@ -116,6 +116,12 @@ class Augment:
         return bool(self.rotation or self.shear or self.translation or self.scale != WHOLE)
 
     @property
+    def moves_whole_pixels(self) -> bool:
+        """Whether nothing is done but to move whole pixels, which gives the same bytes on any device."""
+        colours = self.brightness or self.contrast or self.saturation or self.hue
+        return not (self.crops or self.warps or colours or self.trivial or self.erasing)
+
+    @property
     def margin(self) -> float:
         """How many times the network's input the stored pictures should be along each side."""
         return MARGIN if self.crops or self.warps else 1.0

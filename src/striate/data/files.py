@@ -1,5 +1,6 @@
 """Pictures that are files below a folder."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ class FilePictures:
 
     def read(self, index: int) -> bytes:
         """Return the file's bytes."""
-        return (self.root / self.files[index]).read_bytes()
+        with open(os.path.join(self.root, self.files[index]), "rb", buffering=0) as file:
+            return file.readall()
 
     def subset(self, indices: NDArray[np.int64]) -> "FilePictures":
         """Return the pictures at these positions."""

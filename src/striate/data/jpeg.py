@@ -50,12 +50,13 @@ def decode_jpeg(jpeg: PlainJpeg, *, channels: int, at_least: tuple[int, int]) ->
     """Return the pixels as stored, or None for a whole file that libjpeg-turbo complains of and Pillow reads.
 
     With `at_least` (height, width) not zero they may come at a half, a quarter or an eighth of the size, if that is no
-    smaller: not the pixels of a full decode. Raises ValueError where the file is damaged.
+    smaller, and by libjpeg's quicker transforms: not the pixels of a full decode. Raises ValueError where the file is
+    damaged.
     """
     wanted = "GRAY" if jpeg.colours == "Gray" and channels == 1 else "RGB"
-    height, width = _rough_size(jpeg, at_least)
+    rough, (height, width) = any(at_least), _rough_size(jpeg, at_least)
     try:
-        pixels: Pixels = simplejpeg.decode_jpeg(jpeg.data, wanted, min_height=height, min_width=width)
+        pixels: Pixels = simplejpeg.decode_jpeg(jpeg.data, wanted, rough, min_height=height, min_width=width)
     except ValueError as error:
         if HARMLESS.search(str(error)):
             return None

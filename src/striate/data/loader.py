@@ -15,8 +15,10 @@ from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
 from striate.data.rows import Indices
 from striate.data.sampling import SAMPLINGS
+from striate.data.share import WHOLE, Share
 from striate.data.store import Store
 
+PROCESSOR = torch.device("cpu")
 # Batches of more values than this are made ahead by threads; smaller ones are made faster than threads take turns.
 LARGE = 1 << 20
 # Pages of consecutive pictures, and how many are shuffled together, for a set larger than memory.
@@ -36,7 +38,9 @@ class Loader:
 
     Neither `threads`, which make batches ahead, nor `layout`, the memory order of the images, changes a value.
     `paged` shuffles pages of consecutive pictures, and the pictures of a number of pages at a time, so that a set
-    larger than memory is read from the disk once an epoch.
+    larger than memory is read from the disk once an epoch. `share` is the part of every batch that is made: the
+    parts of all shares together are the batch, whatever their number. `device` is where batches are handed out: they go
+    there as bytes, and are normalised there, and augmented too where that is only to move whole pixels.
     """
 
     store: Store
@@ -47,42 +51,64 @@ class Loader:
     layout: torch.memory_format = torch.contiguous_format
     paged: bool = False
     sampling: str = "natural"
+    share: Share = WHOLE
+    device: torch.device = PROCESSOR
 
     @property
     def steps(self) -> int:
         """The batches of a training epoch: a last one under half a batch is left out, unless it is the only one."""
         return max(1, (len(self.store) + self.batch // 2) // self.batch)
 
+    def count(self, step: int) -> int:
+        """Return how many pictures the batch of a step has, counted from the start of a run, in all shares together."""
+        place = step % self.steps * self.batch
+        return min(self.batch, len(self.store) - place)
+
     def training(
         self, epoch: int, *, augment: Augment, mix: Mix | None = None, start: int = 0
     ) -> Iterator[Batch]:
         """Yield the shuffled, augmented and perhaps mixed batches of one epoch from batch `start` on."""
-        places, ids = self._sample(epoch)
+        every_place, every_id = self._sample(epoch)
+        mix = mix or Mix()
 
         def make(step: int) -> Batch:
             some = slice(step * self.batch, (step + 1) * self.batch)
-            images = self.store.take(places[some])
-            images = augment(images, ids[some], seed=self.seed, epoch=epoch, size=self.preprocess.size)
-            labels = self.store.labels[places[some]]
-            if mix:
-                images, labels = mix(images, labels, ids[some], seed=self.seed, epoch=epoch)
-            return self._batch(images, labels)
+            places, ids = every_place[some], every_id[some]
+            part = self.share.part(len(ids))
+            sources = mix.sources(ids, part, seed=self.seed, epoch=epoch)
+            images = self.store.take(places[sources])
+            if self.device.type != "cpu" and not mix and augment.moves_whole_pixels:
+                images = self._moved(images)
+            images = augment(images, ids[sources], seed=self.seed, epoch=epoch, size=self.preprocess.size)
+            labels = self.store.labels[places[sources]]
+            return self._batch(*mix(images, labels, ids, part=part, seed=self.seed, epoch=epoch))
 
         return self._made(make, range(start, self.steps))
 
     def evaluation(self) -> Iterator[Batch]:
-        """Yield every picture once, in order and unchanged."""
+        """Yield every picture of the share once, in order and unchanged.
+
+        The shares are of one length, for which the last picture is repeated in the last of them: one after another
+        and cut off at the length of the store, they are the store.
+        """
+        chosen = self.share.padded(len(self.store))
 
         def make(start: int) -> Batch:
-            chosen = np.arange(start, min(start + self.batch, len(self.store)))
-            return self._batch(self.store.take(chosen), self.store.labels[chosen])
+            some = chosen[start : start + self.batch]
+            return self._batch(self.store.take(some), self.store.labels[some])
 
-        return self._made(make, range(0, len(self.store), self.batch))
+        return self._made(make, range(0, len(chosen), self.batch))
 
     def _batch(self, images: Tensor, labels: Tensor) -> Batch:
         # Put in order while still bytes, a quarter of what is moved afterwards.
-        images = images.contiguous(memory_format=self.layout)
-        return Batch(self.preprocess.normalise(images), labels)
+        images = self._moved(images).contiguous(memory_format=self.layout)
+        return Batch(self.preprocess.normalise(images), self._moved(labels))
+
+    def _moved(self, values: Tensor) -> Tensor:
+        """Return values on the device; the copy goes on while the next batch is made."""
+        if values.device.type == self.device.type or self.device.type != "cuda":
+            return values.to(self.device)
+        return values.pin_memory().to(self.device, non_blocking=True)
 
     def _made(self, make: Callable[[int], Batch], places: range) -> Iterator[Batch]:
         values = self.batch * int(np.prod(self.preprocess.shape))

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data.audit import Audit
 from striate.data.draw import ids_of
 from striate.data.labels import label_counts
 from striate.data.names import Names
@@ -40,7 +41,8 @@ class Listed:
 class Manifest:
     """The pictures of each split, and those left out with the reason.
 
-    `counts` says for each split how many pictures have each class, label or target.
+    `counts` says for each split how many pictures have each class, label or target; `audit` is what `striate check`
+    says, None for pixels that were never encoded.
     """
 
     root: str
@@ -49,6 +51,7 @@ class Manifest:
     counts: Mapping[str, Mapping[str, int]]
     quarantined: tuple[Bad, ...] = ()
     notes: tuple[str, ...] = ()
+    audit: Mapping[str, Any] | None = None
 
     def save(self, path: Path) -> None:
         """Write data.json."""
@@ -58,6 +61,7 @@ class Manifest:
             "counts": self.counts,
             "quarantined": [{"file": bad.name, "reason": bad.reason} for bad in self.quarantined],
             "notes": list(self.notes),
+            "audit": self.audit,
         }
         # Line by line, since a dict of a million pictures would take half a gigabyte.
         with path.open("w", encoding="utf-8") as file:
@@ -69,8 +73,8 @@ class Manifest:
             file.write("\n }\n}\n")
 
 
-def manifest_of(source: Source, stores: Mapping[str, Store]) -> Manifest:
-    """Return the manifest of a data set as it was read into stores."""
+def manifest_of(source: Source, stores: Mapping[str, Store], found: Audit | None = None) -> Manifest:
+    """Return the manifest of a data set as it was read into stores, with its audit."""
     return Manifest(
         root=absolute(source.root),
         format=source.format,
@@ -78,6 +82,7 @@ def manifest_of(source: Source, stores: Mapping[str, Store]) -> Manifest:
         counts={split: _per_class(source.classes, store) for split, store in stores.items()},
         quarantined=tuple(bad for store in stores.values() for bad in store.bad),
         notes=tuple(source.notes),
+        audit=None if found is None else found.as_json(),
     )
 
 
@@ -88,7 +93,13 @@ def load_manifest(path: Path) -> Manifest:
         bad = tuple(Bad(entry["file"], entry["reason"]) for entry in values["quarantined"])
         splits = {split: _listed(pictures) for split, pictures in values["splits"].items()}
         return Manifest(
-            values["root"], values["format"], splits, values["counts"], bad, tuple(values["notes"])
+            values["root"],
+            values["format"],
+            splits,
+            values["counts"],
+            bad,
+            tuple(values["notes"]),
+            values.get("audit"),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not readable ({error!r}). Restore it from a copy of the run.") from error

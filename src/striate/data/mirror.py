@@ -28,7 +28,7 @@ def draw_mirrored(draws: Draws, *, alternate: bool) -> Chosen:
 
 def flipped(images: Tensor, chosen: Chosen, *, axis: int) -> Tensor:
     """Return (B, C, H, W) with the chosen pictures reversed along an axis: 3 mirrors, 2 turns upside down."""
-    return torch.where(torch.from_numpy(chosen).view(-1, 1, 1, 1), images.flip(axis), images)
+    return torch.where(_of_each(chosen, images), images.flip(axis), images)
 
 
 def turned(images: Tensor, draws: Draws) -> Tensor:
@@ -42,7 +42,7 @@ def turned(images: Tensor, draws: Draws) -> Tensor:
     images = flipped(images, number // 2 % 2 == 1, axis=2)
     if not square:
         return images
-    return torch.where(torch.from_numpy(number >= STRAIGHT).view(-1, 1, 1, 1), images.transpose(2, 3), images)
+    return torch.where(_of_each(number >= STRAIGHT, images), images.transpose(2, 3), images)
 
 
 def shifted(images: Tensor, draws: Draws, *, share: float) -> Tensor:
@@ -54,6 +54,23 @@ def shifted(images: Tensor, draws: Draws, *, share: float) -> Tensor:
     reach_y, reach_x = max(1, round(height * share)), max(1, round(width * share))
     top = torch.from_numpy(draws.whole("shift-y", 2 * reach_y + 1))
     left = torch.from_numpy(draws.whole("shift-x", 2 * reach_x + 1))
+    if images.device.type != "cpu":  # where bytes cannot be padded with their edge
+        return moved(images, top - reach_y, left - reach_x)
     padded = pad(images, (reach_x, reach_x, reach_y, reach_y), mode="replicate")
     places = padded.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, 2Ry+1, 2Rx+1, H, W), a view
     return places[torch.arange(len(images)), :, top, left]
+
+
+def moved(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Return (B, C, H, W), each picture taken from so many pixels (B,) further down and right, its edges repeated."""
+    batch, _, height, width = images.shape
+    device = images.device
+    rows = (torch.arange(height, device=device) + down.to(device)[:, None]).clamp(0, height - 1)  # (B, H)
+    columns = (torch.arange(width, device=device) + right.to(device)[:, None]).clamp(0, width - 1)  # (B, W)
+    each = torch.arange(batch, device=device)[:, None, None]
+    return images[each, :, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+
+
+def _of_each(chosen: Chosen, images: Tensor) -> Tensor:
+    """Return one yes or no a picture, to stand beside pixels (B, C, H, W)."""
+    return torch.from_numpy(chosen).view(-1, 1, 1, 1).to(images.device)

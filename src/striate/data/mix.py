@@ -11,11 +11,13 @@ from torch.nn.functional import one_hot
 
 from striate.data.draw import Draws, Ids
 from striate.data.levels import Numbers, column, rewritten
+from striate.data.rows import Indices
 from striate.errors import UsageError
 
 # Points of the table by which a Beta distribution is inverted.
 POINTS = 4097
 GREATEST_ALPHA = 100.0
+WHOLE = slice(None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +43,15 @@ class Mix:
     def __bool__(self) -> bool:
         return bool(self.mixup or self.cutmix)
 
+    def sources(self, ids: Ids, part: slice = WHOLE, *, seed: int, epoch: int) -> Indices:
+        """Return the positions in a batch of what `part` of it is made of: its own pictures, then their partners."""
+        own = np.arange(len(ids))[part]
+        if not self:
+            return own
+        return np.concatenate([own, np.setdiff1d(partners(Draws(ids, seed, epoch))[own], own)])
+
     def __call__(
-        self, images: Tensor, targets: Tensor, ids: Ids, *, seed: int, epoch: int
+        self, images: Tensor, targets: Tensor, ids: Ids, *, seed: int, epoch: int, part: slice = WHOLE
     ) -> tuple[Tensor, Tensor]:
         """Return pictures (B, C, H, W), uint8 or float32 in 0..255, mixed with their partners, and targets mixed alike.
 
@@ -53,41 +62,47 @@ class Mix:
         The pictures of a batch are put in a ring by a draw of their ids; a picture's partner is the next one. So each
         is given to one other, none to itself, and the same pictures in a batch make the same mixes in whatever order
         they stand.
+
+        Of a batch with `ids` a `part` alone may be asked for. Then images and targets are those at `sources`, and
+        what is returned is that part of what would be returned of all.
         """
         if not self:
             return images, targets
         targets = one_hot(targets, self.classes).float() if targets.ndim == 1 else targets.float()
-        draws = Draws(ids, seed, epoch)
-        partner = partners(draws)
-        if self.cutmix and not (self.mixup and _draw_of_batch("mix-kind", draws) < 0.5):
+        batch = Draws(ids, seed, epoch)
+        given = np.zeros(len(ids), np.int64)
+        given[self.sources(ids, part, seed=seed, epoch=epoch)] = np.arange(len(images))
+        partner = torch.from_numpy(given[partners(batch)[part]])
+        draws = batch.at(np.arange(len(ids))[part])
+        if self.cutmix and not (self.mixup and _draw_of_batch("mix-kind", batch) < 0.5):
             images, own = cut_mixed(images, partner, draws, alpha=self.cutmix)
         else:
             own = beta(draws.uniform("mix-share"), alpha=self.mixup)
             images = mixed_up(images, partner, own=own)
         share = torch.from_numpy(own.astype(np.float32))[:, None]
-        return images, targets * share + targets[partner] * (1 - share)
+        return images, targets[: len(partner)] * share + targets[partner] * (1 - share)
 
 
-def partners(draws: Draws) -> Tensor:
+def partners(draws: Draws) -> Indices:
     """Return the position (B,) of each sample's partner."""
     ring = np.argsort(draws.uniform("mix-partner"), kind="stable")
     partner = np.empty_like(ring)
     partner[ring] = np.roll(ring, -1)
-    return torch.from_numpy(partner)
+    return partner
 
 
 def mixed_up(images: Tensor, partner: Tensor, *, own: Numbers) -> Tensor:
-    """Return the pictures each blended with its partner, `own` (B,) being the share of the picture itself."""
+    """Return the first pictures, as many as have a partner, blended with it; `own` is the share of each itself."""
 
     def work(floats: Tensor, part: slice) -> Tensor:
         others = images.index_select(0, partner[part]).to(torch.float32, copy=True)
         return floats.mul_(column(own[part])).add_(others.mul_(column(1 - own[part])))
 
-    return rewritten(images, work)
+    return rewritten(images[: len(partner)], work)
 
 
 def cut_mixed(images: Tensor, partner: Tensor, draws: Draws, *, alpha: float) -> tuple[Tensor, Numbers]:
-    """Return the pictures with a box of each taken from its partner, and the share of its own pixels that is left.
+    """Return the first pictures with a box of each taken from its partner, and the share of its own pixels left.
 
     The box has the picture's proportions and 1 - Beta of its area; its middle may lie anywhere, and what passes the
     edge is cut.
@@ -96,7 +111,7 @@ def cut_mixed(images: Tensor, partner: Tensor, draws: Draws, *, alpha: float) ->
     half = np.sqrt(1 - beta(draws.uniform("mix-share"), alpha=alpha)) / 2
     top, bottom = _ends(draws.uniform("mix-y"), half, height)
     left, right = _ends(draws.uniform("mix-x"), half, width)
-    out = images.clone()
+    out = images[: len(partner)].clone()
     for i, j in enumerate(partner.tolist()):
         box = slice(top[i], bottom[i]), slice(left[i], right[i])
         out[i, :, *box] = images[j, :, *box]

@@ -1,8 +1,10 @@
 """Packs: the decoded pictures of a data set in one file, so that a picture is decoded once and then read as a page.
 
 A pack is a folder of the cache with rows.bin, which only ever grows, and index.bin, which says of each row what
-picture it is and is replaced in one step after the rows are on the disk. A crash leaves rows that no index names, and
-the next writer cuts them off. One pack serves every split, seed and process of a data set at one size.
+picture it is and is replaced in one step after the rows are written. A crash leaves rows that no index names, and the
+next writer cuts them off. Nobody waits for the disk: rows that may not have reached it yet are trusted until the
+machine is started anew, and the next process that opens the pack makes sure of them. One pack serves every split, seed
+and process of a data set at one size.
 """
 
 import fcntl
@@ -25,6 +27,10 @@ from striate.errors import StorageError
 ENTRY = np.dtype([("id", "<u8"), ("stamp", "<u8"), ("digest", "u1", 16), ("kind", "u1")])
 HOLE, STILL, ANIMATED = range(3)
 ROWS, INDEX, LOCK = "rows.bin", "index.bin", "lock"
+
+# Before the entries: the boot during which rows were last written, and how many had surely reached the disk by then.
+HEAD = np.dtype([("boot", "u1", 16), ("settled", "<u8")])
+BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 Index = NDArray[Any]
 
@@ -59,7 +65,7 @@ class Writer:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self.index = read_index(place)
+        self.index, self.settled = _read(place)
         self._file = os.open(place.folder / ROWS, os.O_RDWR | os.O_CREAT, 0o644)
         os.ftruncate(self._file, len(self.index) * place.row_bytes)  # what a crash left behind
 
@@ -74,12 +80,24 @@ class Writer:
 
     def keep(self, entries: Index) -> None:
         """Make the rows put since the last `keep` part of the pack; may raise OSError."""
-        os.ftruncate(
-            self._file, (len(self.index) + len(entries)) * self.place.row_bytes
-        )  # also holes at the end
-        os.fsync(self._file)
         index = np.concatenate([self.index, entries])
-        write_file(self.place.folder / INDEX, index.tobytes())
+        os.ftruncate(self._file, len(index) * self.place.row_bytes)  # longer where the last ones are holes
+        if not any(_boot()):
+            os.fsync(self._file)
+            self.settled = len(index)
+        self._save(index)
+
+    def settle(self) -> None:
+        """Make sure that the rows an earlier process wrote are on the disk; may raise OSError."""
+        if self.settled < len(self.index):
+            os.fsync(self._file)
+            self.settled = len(self.index)
+            self._save(self.index)
+
+    def _save(self, index: Index) -> None:
+        head = np.zeros((), HEAD)
+        head["boot"], head["settled"] = np.frombuffer(_boot(), np.uint8), self.settled
+        write_file(self.place.folder / INDEX, head.tobytes() + index.tobytes())
         self.index = index
 
     def close(self) -> None:
@@ -109,13 +127,7 @@ def writing(place: Place, *, waiting: Callable[[], None]) -> Iterator[Writer]:
 
 def read_index(place: Place) -> Index:
     """Return what a pack's index says, or nothing where there is none, or the rows are fewer than it says."""
-    try:
-        data = (place.folder / INDEX).read_bytes()
-        rows = (place.folder / ROWS).stat().st_size // place.row_bytes
-    except FileNotFoundError:
-        return np.empty(0, ENTRY)
-    index = np.frombuffer(data[: len(data) // ENTRY.itemsize * ENTRY.itemsize], ENTRY)
-    return index if len(index) <= rows and len(data) % ENTRY.itemsize == 0 else np.empty(0, ENTRY)
+    return _read(place)[0]
 
 
 def find(index: Index, ids: Ids, stamps: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -134,6 +146,29 @@ def map_rows(place: Place, count: int) -> NDArray[Any]:
     if count == 0:
         return np.empty((0, *place.shape), place.dtype)
     return np.memmap(place.folder / ROWS, place.dtype, "r", shape=(count, *place.shape))
+
+
+def _read(place: Place) -> tuple[Index, int]:
+    """Return the entries that can be trusted, and how many of them are surely on the disk."""
+    try:
+        data = (place.folder / INDEX).read_bytes()
+        rows = (place.folder / ROWS).stat().st_size // place.row_bytes
+    except FileNotFoundError:
+        return np.empty(0, ENTRY), 0
+    entries = (len(data) - HEAD.itemsize) // ENTRY.itemsize
+    if entries < 0 or len(data) != HEAD.itemsize + entries * ENTRY.itemsize or entries > rows:
+        return np.empty(0, ENTRY), 0
+    head, index = np.frombuffer(data, HEAD, 1)[0], np.frombuffer(data, ENTRY, offset=HEAD.itemsize)
+    settled = min(int(head["settled"]), entries)
+    return (index, settled) if head["boot"].tobytes() == _boot() else (index[:settled], settled)
+
+
+def _boot() -> bytes:
+    """Return what tells this start of the machine from every other, or zeros where nothing does."""
+    try:
+        return bytes.fromhex(BOOT.read_text().strip().replace("-", ""))
+    except (OSError, ValueError):
+        return bytes(16)
 
 
 def _locked(descriptor: int, waiting: Callable[[], None]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,14 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True)
+class Bad:
+    """A picture that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Source:
     """A data set: where it is, its format, its class names and its splits ('all', or 'train' with 'val' and 'test').
 
@@ -55,8 +63,17 @@ class Source:
     evidence: str = ""
 
 
+@runtime_checkable
+class Named(Protocol):
+    """Pictures that have their names at hand."""
+
+    names: Names
+
+
 def names_of(pictures: Pictures) -> Names:
-    """Return the name of every picture, in order."""
+    """Return the name of every picture, in order; their own where they have them, since a million take 50 MB."""
+    if isinstance(pictures, Named) and isinstance(pictures.names, Names):
+        return pictures.names
     return Names(pictures.name(i) for i in range(len(pictures)))
 
 

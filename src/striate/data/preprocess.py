@@ -19,6 +19,8 @@ from striate.errors import UsageError
 Fit = Literal["crop", "squash"]
 # Raised when decoding or resizing changes, so that older packs are not taken for new.
 FORM = 1
+# Values normalised at a time: a megabyte.
+AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,15 @@ class Preprocess:
 
     def row(self, picture: Encoded | Image.Image) -> Pixels:
         """Return the resized pixels (H, W, C), uint8 or uint16 by `depth`; raises BadPicture."""
+        return self.fitted(self.decoded(picture))
+
+    def decoded(self, picture: Encoded | Image.Image) -> Pixels:
+        """Return upright pixels (H, W[, C]) not yet resized; raises BadPicture."""
         at_least = self.size if self.rough else (0, 0)
-        decoded = decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+        return decode(picture, channels=self.channels, depth=self.depth, at_least=at_least)
+
+    def fitted(self, decoded: Pixels) -> Pixels:
+        """Return decoded pixels resized to (H, W, C)."""
         if self.rough and decoded.dtype == np.uint8 and decoded.shape[:2] != self.size:
             return _resized_roughly(decoded, self.size, self.fit)
         pixels = resize(decoded, size=self.size, fit=self.fit)
@@ -88,10 +97,22 @@ class Preprocess:
 
     def normalise(self, batch: Tensor) -> Tensor:
         """Return uint8, uint16, or float32 on the scale of 8 bits (B, C, H, W) as float32: ((x / 255) - mean) / std."""
-        mean = torch.tensor(self.mean, device=batch.device).view(-1, 1, 1)
-        std = torch.tensor(self.std, device=batch.device).view(-1, 1, 1)
-        values = shallow(batch).to(torch.float32, copy=batch.dtype == torch.float32)
-        return values.sub_(mean * 255).mul_(1 / (std * 255))
+        mean = torch.tensor(self.mean, device=batch.device) * 255
+        scale = 1 / (torch.tensor(self.std, device=batch.device) * 255)
+        values = torch.empty_like(batch, dtype=torch.float32)
+        pictures, out = shallow(batch), values
+        if batch.is_contiguous(memory_format=torch.channels_last) and not batch.is_contiguous():
+            # As rows of width x channels, which the processor's vectors take many of at a time.
+            pictures, out = (images.permute(0, 2, 3, 1).flatten(2) for images in (pictures, values))
+            mean, scale = mean.repeat(batch.shape[3]), scale.repeat(batch.shape[3])
+        else:
+            mean, scale = mean.view(-1, 1, 1), scale.view(-1, 1, 1)
+        # A few pictures at a time, so that each step finds them in the processor's cache; elsewhere all in one go.
+        at_once = AT_ONCE if batch.device.type == "cpu" else batch.numel()
+        together = max(1, at_once * len(batch) // max(1, batch.numel()))
+        for some, given in zip(out.split(together), pictures.split(together), strict=True):
+            some.copy_(given).sub_(mean).mul_(scale)
+        return values
 
 
 def shallow(batch: Tensor) -> Tensor:

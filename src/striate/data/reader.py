@@ -1,14 +1,18 @@
 """How the pictures of a data set become stores: from its pack, into memory, or decoded each time they are asked for."""
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from striate.cache import cache_folder
+from striate.data.ledger import Ledger, inspect, ledger_path, open_ledgers, save_ledgers
 from striate.data.pack import place_of_pack
 from striate.data.pictures import Pictures
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Progress
+from striate.data.progress import Progress, Silent
 from striate.data.store import Store, fill, fill_packed
 from striate.errors import StorageError
 
@@ -37,33 +41,51 @@ class Reader:
         if count * preprocess.row_bytes > memory() < LEAST_AT_ONCE * preprocess.row_bytes:
             raise self._too_large(count, preprocess)
 
-    def store(self, split: str, pictures: Pictures, preprocess: Preprocess) -> Store:
+    def ledgers(self, splits: Mapping[str, Pictures]) -> dict[str, Ledger]:
+        """Return what is known of each split's files; none for pixels that were never encoded."""
+        files = {split: pictures for split, pictures in splits.items() if _are_files(pictures)}
+        return (
+            open_ledgers(files, ledger_path(cache_folder(), self.data)) if len(files) == len(splits) else {}
+        )
+
+    def keep(self, ledgers: Mapping[str, Ledger]) -> None:
+        """Remember what is known for the next time, unless there is no room for it."""
+        with suppress(OSError):
+            save_ledgers(ledgers.values(), ledger_path(cache_folder(), self.data))
+
+    def store(
+        self, split: str, pictures: Pictures, preprocess: Preprocess, ledger: Ledger | None = None
+    ) -> Store:
         """Return the decoded pictures of a split; those that cannot be decoded are listed in its `bad`.
 
+        What is learned of the pictures is entered into `ledger`.
         Raises StorageError where pixels that were never encoded do not fit in memory.
         """
         self.progress.begin(f"reading {split}", len(pictures))
-        store = self._filled(pictures, preprocess)
+        store = self._filled(pictures, preprocess, ledger)
+        if ledger is not None:  # of those from a pack, and those that cannot be read
+            inspect(pictures, ledger, threads=self.threads, progress=Silent())
         self.progress.end()
         return store
 
-    def _filled(self, pictures: Pictures, preprocess: Preprocess) -> Store:
+    def _filled(self, pictures: Pictures, preprocess: Preprocess, ledger: Ledger | None) -> Store:
+        how: dict[str, Any] = {"threads": self.threads, "progress": self.progress, "ledger": ledger}
         fits = len(pictures) * preprocess.row_bytes <= MEMORY_SHARE * memory()
         if not _are_files(pictures):
             if not fits:
                 raise self._too_large(len(pictures), preprocess)
-            return fill(pictures, preprocess, threads=self.threads, progress=self.progress)
+            return fill(pictures, preprocess, **how)
         if not self.pack:
-            return fill(pictures, preprocess, threads=self.threads, progress=self.progress, keep=False)
+            return fill(pictures, preprocess, keep=False, **how)
         place = place_of_pack(
             cache_folder(), self.data, shape=preprocess.shape, dtype=preprocess.dtype, how=preprocess.how
         )
         try:
-            return fill_packed(pictures, preprocess, place, threads=self.threads, progress=self.progress)
+            return fill_packed(pictures, preprocess, place, **how)
         except StorageError as error:
             then = "into memory instead" if fits else "each time they are needed instead"
             self.progress.say(f"note: {error}; the pictures are decoded {then}")
-        return fill(pictures, preprocess, threads=self.threads, progress=self.progress, keep=fits)
+        return fill(pictures, preprocess, keep=fits, **how)
 
     def _too_large(self, count: int, preprocess: Preprocess) -> StorageError:
         height, width, channels = preprocess.shape

@@ -23,28 +23,29 @@ def make_room(place: Place, needed: int) -> None:
     Raises StorageError where they cannot: the limit or the disk is too small.
     """
     limit, cache = limit_of(os.environ.get(VARIABLE) or DEFAULT_LIMIT), place.folder.parent
-    others = [path for path in _by_last_use(cache) if path != place.folder]
-    own = _size(place.folder)
-    while others and own + needed + sum(map(_size, others)) > limit:
-        _drop(others.pop(0))
+    own, sizes = _size(place.folder), {path: _size(path) for path in _by_last_use(cache)}
+    sizes.pop(place.folder, None)
+    disk = shutil.disk_usage(cache)
+    room = disk.free - SPARE * disk.total
     if own + needed > limit:
         raise StorageError(
-            f"the decoded pictures take {needed / 1e9:.2f} GB, more than the {limit / 1e9:.2f} GB of {VARIABLE}"
+            f"the decoded pictures take {_in_words(needed)}, more than the {_in_words(limit)} of {VARIABLE}"
         )
-    disk = shutil.disk_usage(cache)
-    while others and disk.free - needed < SPARE * disk.total:
-        _drop(others.pop(0))
-        disk = shutil.disk_usage(cache)
-    if disk.free - needed < SPARE * disk.total:
+    if needed > room + sum(sizes.values()):
         raise StorageError(
-            f"the decoded pictures take {needed / 1e9:.2f} GB, and the disk of {cache} has "
-            f"{disk.free / 1e9:.2f} GB free"
+            f"the decoded pictures take {_in_words(needed)}, and the disk of {cache} has {_in_words(disk.free)} free"
         )
+    taken = own + sum(sizes.values())
+    for path, size in sizes.items():
+        if taken + needed <= limit and needed <= room:
+            return
+        if _drop(path):
+            taken, room = taken - size, room + size
 
 
 def limit_of(text: str) -> int:
     """Return a size such as '50G' in bytes; raises UsageError for anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", text.strip().upper())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip().upper())
     if match is None:
         raise UsageError(f"{VARIABLE} is '{text}'; wanted a size, such as 50G.")
     return int(float(match[1]) * UNITS[match[2]])
@@ -78,11 +79,18 @@ def _size(folder: Path) -> int:
     return total
 
 
-def _drop(folder: Path) -> None:
-    """Remove a pack, unless a process is writing it. Who is reading it keeps its pages."""
+def _drop(folder: Path) -> bool:
+    """Remove a pack, unless a process is writing it, and say whether. Who is reading it keeps its pages."""
     try:
         with (folder / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:
-        return
+        return False
+    return True
+
+
+def _in_words(size: int) -> str:
+    """Return a number of bytes with its unit, such as '1.5 GB'."""
+    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if size >= UNITS[unit[0]]), "bytes")
+    return f"{size / UNITS.get(unit[0], 1):.1f} {unit}" if unit != "bytes" else f"{size} bytes"

@@ -59,6 +59,11 @@ def place_of(path: str | Path | Source) -> str:
     return str(path) if _is_bundled(path) else absolute(path)
 
 
+def shown_place(source: Source) -> str:
+    """Return what a data set is called in messages and commands: its path as it was given, or its bundled name."""
+    return next((name for name, root in BUNDLED.items() if root == source.root), str(source.root))
+
+
 def open_source(path: str | Path | Source, *, progress: Progress | None = None) -> Source:
     """Find out a data set's format and list its pictures; no picture is decoded. A Source made in Python is checked.
 

@@ -1,11 +1,8 @@
 """The decoded pictures of one split with their labels: each file is read and decoded once, before training."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,12 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from striate.data.ahead import in_order
 from striate.data.decode import BadPicture
+from striate.data.digest import DIGEST_BYTES, digest_of
 from striate.data.draw import Ids, ids_of
+from striate.data.facts import facts_of
 from striate.data.header import is_animated
+from striate.data.ledger import Ledger
 from striate.data.names import Names
 from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Place, Writer, find, map_rows, writing
-from striate.data.pictures import Encoded, Pictures, names_of
+from striate.data.pictures import Bad as Bad
+from striate.data.pictures import Pictures, names_of
 from striate.data.pixels import TOP
 from striate.data.preprocess import Preprocess
 from striate.data.progress import Progress
@@ -29,17 +31,8 @@ from striate.data.rows import DecodedRows, HeldRows, Indices, Rows
 CHUNK = 512
 # Bytes of rows after which a pack's index is written, so that a crash costs no more than these.
 KEPT_EACH = 1 << 30
-DIGEST_BYTES = 16
 # The most pictures that mean and deviation are taken of.
 LOOKED_AT = 20_000
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A picture that was left out, and why."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -91,9 +84,16 @@ class Decoder:
     """Reads and decodes pictures with a pool of threads, in order, and remembers which could not be."""
 
     def __init__(
-        self, pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress
+        self,
+        pictures: Pictures,
+        preprocess: Preprocess,
+        *,
+        threads: int,
+        progress: Progress,
+        ledger: Ledger | None = None,
     ) -> None:
         self.pictures = pictures
+        self.ledger = ledger
         self.preprocess = preprocess
         self.threads = threads
         self.progress = progress
@@ -105,20 +105,23 @@ class Decoder:
 
         def load(place: int) -> Outcome:
             """Decode one picture into its place."""
-            digest = bytes(DIGEST_BYTES)
+            index, digest = int(indices[place]), bytes(DIGEST_BYTES)
             try:
-                encoded = self.pictures.read(int(indices[place]))
+                encoded = self.pictures.read(index)
                 digest = digest_of(encoded)
-                row = self.preprocess.row(encoded)
+                decoded = self.preprocess.decoded(encoded)
             except BadPicture as error:
                 return Outcome(digest, str(error))
             except OSError as error:
                 return Outcome(digest, error.strerror or type(error).__name__)
-            put(place, row)
+            put(place, self.preprocess.fitted(decoded))
+            if self.ledger is not None and not self.ledger.knows(index):
+                name = self.pictures.name(index)
+                self.ledger.enter(index, facts_of(encoded, decoded, name=name, digest=digest))
             return Outcome(digest, animated=is_animated(encoded))
 
         digests = np.zeros((len(indices), DIGEST_BYTES), np.uint8)
-        for place, outcome in enumerate(_in_order(load, len(indices), self.threads)):
+        for place, outcome in enumerate(in_order(load, len(indices), threads=self.threads)):
             digests[place] = np.frombuffer(outcome.digest, np.uint8)
             if outcome.reason:
                 self.bad[int(indices[place])] = outcome.reason
@@ -148,13 +151,20 @@ class Decoder:
 
 
 def fill(
-    pictures: Pictures, preprocess: Preprocess, *, threads: int, progress: Progress, keep: bool = True
+    pictures: Pictures,
+    preprocess: Preprocess,
+    *,
+    threads: int,
+    progress: Progress,
+    ledger: Ledger | None = None,
+    keep: bool = True,
 ) -> Store:
     """Read and decode every picture into memory; those that cannot be decoded are listed in `bad`.
 
-    With `keep=False` they are decoded to see that they can be, and again each time they are asked for.
+    With `keep=False` they are decoded to see that they can be, and again each time they are asked for. What is learned
+    of those that can be is entered into `ledger`.
     """
-    decoder = Decoder(pictures, preprocess, threads=threads, progress=progress)
+    decoder = Decoder(pictures, preprocess, threads=threads, progress=progress, ledger=ledger)
     everything = np.arange(len(pictures))
     if keep:
         array = np.empty((len(pictures), *preprocess.shape), preprocess.dtype)
@@ -168,13 +178,19 @@ def fill(
 
 
 def fill_packed(
-    pictures: Pictures, preprocess: Preprocess, place: Place, *, threads: int, progress: Progress
+    pictures: Pictures,
+    preprocess: Preprocess,
+    place: Place,
+    *,
+    threads: int,
+    progress: Progress,
+    ledger: Ledger | None = None,
 ) -> Store:
     """Return the pictures as rows of a pack; those it does not hold yet are decoded into it.
 
     Raises StorageError where the pack cannot be written, having kept in it what could be.
     """
-    decoder = Decoder(pictures, preprocess, threads=threads, progress=progress)
+    decoder = Decoder(pictures, preprocess, threads=threads, progress=progress, ledger=ledger)
     ids = ids_of(names_of(pictures))
     stamps = _stamps(pictures)
 
@@ -183,6 +199,7 @@ def fill_packed(
 
     with writing(place, waiting=waiting) as writer:
         missing = np.flatnonzero(find(writer.index, ids, stamps) < 0)
+        writer.settle()
         if len(missing):
             make_room(place, len(missing) * place.row_bytes)
         progress.advance(len(pictures) - len(missing))
@@ -195,12 +212,6 @@ def fill_packed(
     decoder.moving = np.flatnonzero((found >= 0) & (index["kind"][found] == ANIMATED)).tolist()
     decoder.tell()
     return decoder.store(HeldRows(array, found), index["digest"][found])
-
-
-def digest_of(encoded: Encoded) -> bytes:
-    """Return the 128-bit digest by which a picture is known again."""
-    content = encoded if isinstance(encoded, bytes) else np.ascontiguousarray(encoded).data
-    return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
 
 def _append(writer: Writer, decoder: Decoder, chunk: Indices, known: tuple[Ids, NDArray[np.uint64]]) -> None:
@@ -229,14 +240,6 @@ def _stamps(pictures: Pictures) -> NDArray[np.uint64]:
 
 def _chunks(indices: Indices, size: int) -> Iterator[Indices]:
     return (indices[start : start + size] for start in range(0, len(indices), size))
-
-
-def _in_order(load: Callable[[int], Outcome], total: int, threads: int) -> Iterator[Outcome]:
-    """Yield load(0), load(1), ... as computed by a pool of threads."""
-    indices = iter(range(total))
-    with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
-        while chunk := list(islice(indices, CHUNK)):
-            yield from pool.map(load, chunk)
 
 
 def mean_and_std(store: Store) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -103,7 +103,7 @@ def largest_errors(
 
 def picture_url(pixels: Tensor) -> str:
     """Return pixels (C, H, W) as a PNG data URL of 8 bits: of many bands the first three, of two the first."""
-    seen = shallow(pixels).round().to(torch.uint8) if pixels.dtype == torch.uint16 else pixels
+    seen = pixels if pixels.dtype == torch.uint8 else shallow(pixels).round().to(torch.uint8)
     array = seen[0].numpy() if len(seen) < 3 else seen[:3].permute(1, 2, 0).contiguous().numpy()
     out = io.BytesIO()
     Image.fromarray(array).save(out, "PNG", optimize=True)

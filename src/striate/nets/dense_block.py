@@ -35,7 +35,8 @@ def can_recompute(module: nn.Module) -> bool:
     """Tell whether a gradient is wanted and every norm under `module` uses the batch's own statistics."""
     norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
     live = all(m.training and m.momentum is not None and m.weight.device.type != "meta" for m in norms)
-    return live and torch.is_grad_enabled()
+    # There are none where norms of another kind, such as those over several processes, have taken their place.
+    return bool(norms) and live and torch.is_grad_enabled()
 
 
 def norm_relu_pool(x: Tensor, norm: nn.BatchNorm2d, pool: Callable[[Tensor], Tensor]) -> Tensor:

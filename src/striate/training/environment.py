@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from striate.training.launch import place
+
 PACKAGES = ("striate", "torch", "numpy", "pillow", "simplejpeg", "safetensors")
 
 
@@ -21,6 +23,7 @@ def environment(*, seed: int) -> dict[str, Any]:
         "cpu": _cpu(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "processes": place().size,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "seed": seed,
         "revision": _revision(),

@@ -5,22 +5,20 @@ A rollback is a resume: where to go back to is written down, and the run is take
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
-from striate.data.progress import Progress
 from striate.errors import DataError, Interrupted, StorageError, command
-from striate.rule import LearningRule
-from striate.tasks.task import AnyTask, Scores, evaluate
+from striate.tasks.calibration import Calibration
+from striate.tasks.task import AnyTask, Judge, Scores, judged
 from striate.training.checkpoint import (
     KEEP,
     checkpoint_states,
@@ -30,85 +28,85 @@ from striate.training.checkpoint import (
     save_checkpoint,
 )
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
+from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
+from striate.training.handover import hand_over, hand_over_best, hand_over_file
+from striate.training.job import Job
 from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.optim import Hyper, make_optimizer
 from striate.training.position import Position
-from striate.training.recipe import LAYOUTS, Recipe
+from striate.training.progressive import shrink, side_at
+from striate.training.recipe import LAYOUTS
 from striate.training.record import Record
-from striate.training.recovery import LOWER, MOST_ROLLBACKS, Recovery, Rollback, Split, load_recovery
+from striate.training.recovery import (
+    LOWER,
+    MOST_ROLLBACKS,
+    RECOVERY,
+    Recovery,
+    Rollback,
+    Split,
+    load_recovery,
+)
 from striate.training.schedule import SCHEDULES
-from striate.training.step import BackPropagation, ByRule, Learner, NotFiniteError, Outcome, parts
+from striate.training.step import (
+    BackPropagation,
+    ByRule,
+    Learner,
+    NotFiniteError,
+    Outcome,
+    number_of_parts,
+    parts,
+)
+from striate.training.stopping import Best, save_best
+from striate.training.sync_norm import synchronise
+from striate.training.team import Team
 from striate.training.trainee import Trainee
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
 
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What is trained on what, and the run folder it is written to.
-
-    `watched` is the split looked at after each epoch, `final` the one scored at the end; nothing is chosen by either.
-    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer.
-    """
-
-    recipe: Recipe
-    task: AnyTask
-    train: Loader
-    watched: tuple[str, Loader] | None
-    final: tuple[str, Loader] | None
-    folder: Path
-    progress: Progress
-    rule: Callable[[nn.Module], LearningRule] | None = None
-
-    @property
-    def steps(self) -> int:
-        """The steps of the whole run."""
-        return self.recipe.train.epochs * self.train.steps
-
-    def is_way_back(self, state: Mapping[str, Any]) -> bool:
-        """Say whether a run that diverges can go back to a checkpoint: one that was due, not one between them."""
-        return self.is_due(state["step"]) and not Position(**state).is_astray
-
-    def is_due(self, step: int) -> bool:
-        """Say whether a checkpoint is due after `step` steps."""
-        every = self.recipe.train.checkpoint_every
-        return step % self.train.steps == 0 or (every > 0 and step % every == 0)
-
-
-def fit(model: nn.Module, job: Job) -> None:
+def fit(model: nn.Module, job: Job) -> Calibration:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
+    Returns what the validation pictures say of its probabilities.
     Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a number is not finite and going back is not
     asked for or does not help, StorageError where there is no room on disk or in memory.
     """
     model.to(memory_format=LAYOUTS[job.recipe.train.layout])  # type: ignore[call-overload]  # torch's stubs lack it
+    model.to(job.ranks.device)
+    if job.recipe.train.sync_bn:
+        synchronise(model, job.ranks)
+    plan = job.recipe.train
+    tuning = FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
     with StopSignal() as stop, _memory_errors(job):
         while True:
-            divergence = _train(model, job, stop)
-            if divergence is None:
-                return
-            _roll_back(job, divergence)
-            del divergence  # whose traceback holds what was trained
+            ended = _train(model, tuning, job, stop)
+            if isinstance(ended, Calibration):
+                return ended
+            if job.ranks.first:
+                _roll_back(job, ended)
+            del ended  # whose traceback holds what was trained
 
 
-def _train(model: nn.Module, job: Job, stop: StopSignal) -> Divergence | None:
+def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Calibration | Divergence:
     """Train from where the run folder stands to the end, or return where numbers were not finite."""
+    hand_over_file(job.folder / RECOVERY, job.ranks)
     recovery = load_recovery(job.folder)
     if recovery.given_up:
         raise given_up(job.folder, recovery, lr=job.recipe.train.lr)
-    trainee = Trainee(model, _learner(model, job), ema=job.recipe.train.ema)
-    position = _restored(trainee, job, recovery)
+    team = Team(model, job.ranks, lambda: stop.asked)
+    trainee = Trainee(model, _learner(model, tuning, job, team), ema=job.recipe.train.ema)
+    position = _restored(trainee, job, recovery) if job.ranks.first else Position()
+    position = Position.of(hand_over(trainee, position.to_dict(), job.ranks))
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record:
-        trainer = _Trainer(trainee, job, recovery, record, stop)
+        trainer = _Trainer(trainee, tuning, job, recovery, record, team)
         try:
             position = trainer.begin(position)
-            while position.step < job.steps:
+            while position.step < job.steps and not position.best.is_over(job.recipe.train.patience):
                 position = trainer.epoch(position)
-            trainer.finish()
+            return trainer.finish(position)
         except Divergence as divergence:
             return divergence
-    return None
 
 
 def _roll_back(job: Job, divergence: Divergence) -> None:
@@ -134,15 +132,22 @@ class _Trainer:
     """The loop's working parts, gathered so that each method is of one breath."""
 
     def __init__(
-        self, trainee: Trainee, job: Job, recovery: Recovery, record: Record, stop: StopSignal
+        self,
+        trainee: Trainee,
+        tuning: FineTuning,
+        job: Job,
+        recovery: Recovery,
+        record: Record,
+        team: Team,
     ) -> None:
         self.trainee = trainee
+        self.tuning = tuning
         self.job = job
         self.recovery = recovery
         self.record = record
-        self.stop = stop
+        self.team = team
         self.plan = job.recipe.train
-        self.at_once = math.ceil(self.plan.batch / self.plan.accumulate)
+        self.at_once = math.ceil(self.plan.batch / (self.plan.accumulate * team.size))
         self.scored_at_once: int | None = None
 
     def begin(self, position: Position) -> Position:
@@ -175,56 +180,77 @@ class _Trainer:
         for batch in job.train.training(epoch, augment=self.plan.augment, mix=mix, start=done):
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
-            if position.step % steps and (self.stop.asked or job.is_due(position.step)):
+            stops = self.team.stops
+            if position.step % steps and (stops or job.is_due(position.step)):
                 self._save(position)
-                self._stop_if_asked(position)
-        self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = position.after_epoch()
+                self._stop_if(stops, position)
+        best = self._end_epoch(epoch, position, time.perf_counter() - started)
+        position = position.after_epoch(best)
         self._save(position)
-        self._stop_if_asked(position)
+        self._stop_if(self.team.asked(), position)
         return position
 
-    def finish(self) -> None:
-        """Score the final split and record it; what is left in the network is the result."""
+    def finish(self, position: Position) -> Calibration:
+        """Calibrate, score the final split and record it; what is left in the network is the result."""
+        best: dict[str, Any] = {}
+        if self.plan.patience:
+            epochs, best["epoch"] = (
+                step // self.job.train.steps for step in (position.step, position.best.step)
+            )
+            self.trainee.take(hand_over_best(self.job.folder, position.best.step, self.job.ranks))
+            self.job.progress.say(f"the best of {epochs} epochs was {best['epoch']}")
+        calibration = self._calibration()
         if self.job.final is not None:
             split, loader = self.job.final
-            scores = self._evaluate(split, loader, self.job.steps)
-            values = {"split": split, "loss": scores.loss, **scores.values(), "images": scores.images}
+            scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
+            values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
             self.record.write("result", values)
             self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
         self.trainee.settle()
+        return calibration
+
+    def _calibration(self) -> Calibration:
+        """Fit the probabilities to the validation pictures; where there are none, they stay."""
+        if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
+            return Calibration()
+        outputs, labels = self._judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
+        return self.job.task.calibration(outputs, labels)
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
-        rate = (
-            self.plan.lr * self.recovery.rate * SCHEDULES[self.plan.schedule](position.step / self.job.steps)
-        )
+        done = position.step / self.job.steps
+        self.tuning.set(done)
+        rate = self.plan.lr * self.recovery.rate * SCHEDULES[self.plan.schedule](self.tuning.stage(done))
+        side = side_at(done, full=min(batch.images.shape[2:]), first=self.plan.progressive)
+        batch = batch._replace(images=shrink(batch.images, side))
+        count = self.job.train.count(position.step)
         outcome = self._learn(batch, position.step, rate)
-        position = position.after(outcome, len(batch.labels))
+        position = position.after(outcome, count)
         mean, score = position.loss / position.seen, position.right / position.seen
-        self.job.progress.advance(len(batch.labels), loss=mean, accuracy=score)
+        self.job.progress.advance(count, loss=mean, accuracy=score)
         if position.step % max(1, self.job.train.steps // LOGGED_STEPS) == 0:
             self.record.write("step", {"step": position.step, "loss": outcome.loss, "lr": rate})
         return position
 
     def _learn(self, batch: Batch, step: int, rate: float) -> Outcome:
         """Take the step after `step` steps, on fewer pictures at a time where they do not fit in memory."""
+        count = self.job.train.count(step)
         while True:
-            torch.manual_seed(key("step", seed=self.job.recipe.seed, step=step))
+            torch.manual_seed(key(self.job.ranks.purpose("step"), seed=self.job.recipe.seed, step=step))
             self._follow_splits(step + 1)
             try:
                 return self.trainee.learn(
-                    batch, step=step, lr=rate, progress=step / self.job.steps, at_once=self.at_once
+                    batch, step=step, lr=rate, progress=step / self.job.steps, at_once=self.at_once, of=count
                 )
             except NotFiniteError as error:
-                if all(bool(tensor.isfinite().all()) for tensor in batch):
+                if not self.job.ranks.any(not all(bool(tensor.isfinite().all()) for tensor in batch)):
                     raise self._divergence(str(error), step + 1) from error
                 raise self._divergence(
                     "the batch holds numbers that are not finite", step + 1, by_rate=False
                 ) from error
             except NoRoomError as error:
                 said = str(error)
-            self._split(step + 1, len(batch.images), said)
+            self._split(step + 1, math.ceil(count / self.team.size), said)
 
     def _follow_splits(self, step: int) -> None:
         """Take as many pictures at a time as recovery.json says of a step, and record where that changes."""
@@ -247,8 +273,8 @@ class _Trainer:
         self.recovery = self.recovery.splitting(Split(step, fewer))
         self.recovery.save(self.job.folder)
 
-    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> None:
-        """Look at the watched split and record the epoch."""
+    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Best:
+        """Look at the watched split and record the epoch; return the best epoch until now, its weights kept."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -259,28 +285,44 @@ class _Trainer:
             "seconds": round(seconds, 3),
         }
         line = f"epoch {epoch + 1}: loss {loss:.4f}, {metric.name} {metric.text(score)}"
+        best = position.best
         if self.job.watched:
             split, loader = self.job.watched
             scores = self._evaluate(split, loader, position.step)
             values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
             line += f"; {split} {metric.text(scores.score)}"
+            best = best.after(scores.loss, position.step) if self.plan.patience else best
         self.record.write("epoch", values)
         self.job.progress.say(line)
+        if best.step == position.step and self.job.ranks.first:
+            with self.trainee.as_scored() as model:
+                save_best(self.job.folder, best.step, model.state_dict())
+        return best
 
-    def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
-        scores = self._scores(loader)
+    def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
+        task = task or self.job.task
+        scores = task.scores(*self._judged(loader, task.judge))
         if not math.isfinite(scores.loss):
             raise self._divergence(f"the {split} loss became {scores.loss}", step)
         return scores
 
-    def _scores(self, loader: Loader) -> Scores:
-        """Return the scores of a split, found on fewer pictures at a time where they do not fit in memory."""
+    def _judged(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of every picture of a split, of which each rank looks at its share."""
+        kept = self._judged_share(loader, judge)
+        return [self.job.ranks.gather(part)[: len(loader.store)] for part in kept]
+
+    def _judged_share(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of a share, found on fewer pictures at a time where they do not fit in memory."""
         while True:
             at_once = self.scored_at_once or loader.batch
-            batches = (part for batch in loader.evaluation() for part in parts(batch, at_once=at_once))
+            batches = (
+                part
+                for batch in loader.evaluation()
+                for part in parts(batch, number_of_parts(len(batch.images), at_once=at_once))
+            )
             try:
                 with no_room_errors(), self.trainee.as_scored() as model:
-                    return evaluate(model, batches, self.job.task)
+                    return judged(model, batches, judge)
             except NoRoomError as error:
                 said = str(error)
             release()
@@ -291,14 +333,15 @@ class _Trainer:
     def _save(self, position: Position) -> None:
         """Write a checkpoint of this position, unless a number in it is not finite."""
         self.record.sync()
-        checkpoint = self.trainee.checkpoint({**vars(position), "record_length": self.record.length})
+        checkpoint = self.trainee.checkpoint({**position.to_dict(), "record_length": self.record.length})
         if not checkpoint.is_finite:
             raise self._divergence("the optimizer's state became infinite", position.step)
-        folder = self.job.folder / "checkpoints"
-        save_checkpoint(folder, position.step, checkpoint, way_back=self.job.is_way_back)
+        if self.job.ranks.first:
+            folder = self.job.folder / "checkpoints"
+            save_checkpoint(folder, position.step, checkpoint, way_back=self.job.is_way_back)
 
-    def _stop_if_asked(self, position: Position) -> None:
-        if self.stop.asked:
+    def _stop_if(self, asked: bool, position: Position) -> None:
+        if asked:
             raise Interrupted(
                 f"stopped after step {position.step} of {self.job.steps}; a checkpoint is written. "
                 f"Go on with: {command('resume', self.job.folder)}"
@@ -308,13 +351,15 @@ class _Trainer:
         return Divergence(reason, step=step, steps=self.job.steps, by_rate=by_rate)
 
 
-def _learner(model: nn.Module, job: Job) -> Learner:
+def _learner(model: nn.Module, tuning: FineTuning, job: Job, team: Team) -> Learner:
     if job.rule is not None:
         return ByRule(model, job.task, job.rule(model))
     plan = job.recipe.train
     hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
+    tuning.thaw()
     optimizer = make_optimizer(plan.optimizer, model, hyper)
-    return BackPropagation(model, job.task, optimizer, clip_norm=plan.clip_norm)
+    tuning.lower_rates(optimizer)
+    return BackPropagation(model, job.task, optimizer, clip_norm=plan.clip_norm, team=team)
 
 
 def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
@@ -327,7 +372,7 @@ def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
         return Position()
     try:
         trainee.restore(found.checkpoint)
-        position = Position(**found.checkpoint.state)
+        position = Position.of(found.checkpoint.state)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."

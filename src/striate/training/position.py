@@ -1,8 +1,11 @@
 """Where in a run the loop stands: what a checkpoint's state.json holds."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from striate.training.step import Outcome
+from striate.training.stopping import Best
 
 # A loss this many times the first one, or 1, has left all sense behind.
 ASTRAY = 10
@@ -14,7 +17,8 @@ class Position:
 
     `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
     metrics.jsonl when the position was saved, `rollbacks` how often the run had gone back by then; `first` and `last`
-    are the losses of the run's first step and of the last one.
+    are the losses of the run's first step and of the last one;
+    `best` is kept where the recipe has a patience.
     """
 
     step: int = 0
@@ -25,11 +29,16 @@ class Position:
     rollbacks: int = 0
     first: float = 0.0
     last: float = 0.0
+    best: Best = field(default_factory=Best)
 
-    @property
-    def is_astray(self) -> bool:
-        """Whether the loss has grown so much that the weights are not worth going back to, though still finite."""
-        return self.last > ASTRAY * max(self.first, 1.0)
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> "Position":
+        """Return what `to_dict` wrote; raises TypeError for anything else."""
+        return cls(**{**state, "best": Best(**state.get("best", {}))})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        return asdict(self)
 
     def after(self, outcome: Outcome, count: int) -> "Position":
         """Return the position one step of `count` pictures later."""
@@ -43,6 +52,11 @@ class Position:
             last=outcome.loss,
         )
 
-    def after_epoch(self) -> "Position":
-        """Return the same place with no sums: the start of the next epoch."""
-        return replace(self, loss=0.0, right=0, seen=0)
+    @property
+    def is_astray(self) -> bool:
+        """Whether the loss has grown so much that the weights are not worth going back to, though still finite."""
+        return self.last > ASTRAY * max(self.first, 1.0)
+
+    def after_epoch(self, best: Best) -> "Position":
+        """Return the same place with no sums, and the best epoch until now: the start of the next epoch."""
+        return replace(self, loss=0.0, right=0, seen=0, best=best)

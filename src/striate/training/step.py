@@ -13,6 +13,7 @@ from striate.data.loader import Batch
 from striate.rule import LearningRule
 from striate.tasks.task import AnyTask
 from striate.training.memory import fewest_at_once, no_room_errors
+from striate.training.team import Team
 
 Tensors = Mapping[str, Tensor]
 
@@ -39,9 +40,10 @@ class Learner(Protocol):
     def fewest(self) -> int:
         """The least `at_once` of a step; 0 where a batch cannot be taken in parts."""
 
-    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int) -> Outcome:
+    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
         """Change the network by one batch, taken `at_once` pictures at a time; `progress` is the share of the run done.
 
+        `of` is the number of pictures of the step where the batch is this rank's share of it, else 0.
         Raises NotFiniteError, after which network and state are of no use, and NoRoomError, after which they are as
         they were, unless a batch cannot be taken in parts.
         """
@@ -57,42 +59,51 @@ class BackPropagation:
     """Learning by the gradient of the task's loss; one longer than `clip_norm` is shortened to it, 0 meaning never."""
 
     def __init__(
-        self, model: nn.Module, task: AnyTask, optimizer: torch.optim.Optimizer, *, clip_norm: float = 0.0
+        self,
+        model: nn.Module,
+        task: AnyTask,
+        optimizer: torch.optim.Optimizer,
+        *,
+        clip_norm: float = 0.0,
+        team: Team | None = None,
     ) -> None:
         self._model = model
         self._task = task
         self._optimizer = optimizer
         self._clip_norm = clip_norm
+        self._team = team or Team(model)
         self._buffers = list(model.buffers())
         self._fewest = fewest_at_once(model)
 
     @property
     def fewest(self) -> int:
         """The least `at_once`: 2 for a network with batch norms, else 1."""
-        return self._fewest
+        return 0 if self._team.in_step else self._fewest
 
-    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int) -> Outcome:
+    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
         """Make one step of the optimizer by the gradient of the whole batch's mean loss."""
         before = [
             buffer.clone() for buffer in self._buffers
         ]  # the statistics of norms, which a part may move
         try:
-            with no_room_errors():
-                loss, right = self._gradients(batch, at_once)
+            with self._team.computing(), no_room_errors():
+                loss, right = self._gradients(batch, at_once, of or len(batch.images))
         except BaseException:
             self._optimizer.zero_grad()
             for buffer, value in zip(self._buffers, before, strict=True):
                 buffer.copy_(value)
             raise
+        share = len(batch.images) / (of or len(batch.images))
+        loss, scored = self._team.add_up(loss, right, share=share)
         gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
         length = get_total_norm(gradients)
         if self._clip_norm:
             clip_grads_with_norm_(self._model.parameters(), self._clip_norm, length)
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.step()
         # Read once the step is made, since each reading waits for the device.
-        return Outcome(_finite(self._model, loss, gradient=length), right)
+        return Outcome(_finite(self._model, loss, gradient=length), float(scored))
 
     def tensors(self) -> Tensors:
         """Return the optimizer's state as tensors named '<parameter index>.<key>'."""
@@ -115,15 +126,16 @@ class BackPropagation:
             state.setdefault(int(index), {})[name] = placed
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
 
-    def _gradients(self, batch: Batch, at_once: int) -> tuple[Tensor, float]:
-        """Leave the gradient of the mean loss over a batch in the parameters; return that loss, and the score."""
+    def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float]:
+        """Leave the gradient of what a batch adds to the mean loss of `of` pictures; return that, and the score."""
         self._optimizer.zero_grad()
         losses, right = [], 0.0
-        for images, labels in parts(batch, at_once=at_once, fewest=self._fewest):
+        number = number_of_parts(of, self._team.size, at_once=at_once, fewest=self._fewest)
+        for images, labels in parts(batch, number):
             outputs = self._model(images)
             loss = self._task.loss(outputs, labels)
-            if len(images) < len(batch.images):
-                loss = loss * (len(images) / len(batch.images))
+            if len(images) < of:
+                loss = loss * (len(images) / of)
             loss.backward()
             losses.append(loss.detach())
             right += self._task.score(outputs, labels)
@@ -141,7 +153,7 @@ class ByRule:
         self._task = task
         self._rule = rule
 
-    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int) -> Outcome:
+    def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
         """Look at the batch as in use, then let the rule learn from it, always from the whole."""
         with no_room_errors():
             with torch.no_grad():
@@ -159,10 +171,16 @@ class ByRule:
         """Take nothing over."""
 
 
-def parts(batch: Batch, *, at_once: int, fewest: int = 1) -> Iterator[Batch]:
-    """Yield a batch in parts of nearly equal size, `at_once` pictures or fewer, but none under `fewest`."""
-    count = len(batch.images)
-    number = max(1, min(math.ceil(count / at_once), count // max(1, fewest)))
+def number_of_parts(of: int, ranks: int = 1, *, at_once: int, fewest: int = 1) -> int:
+    """Return in how many parts each rank takes its share of `of` pictures, the same for all: norms may need each other.
+
+    A part has `at_once` pictures or fewer, but none under `fewest`.
+    """
+    return max(1, min(math.ceil(math.ceil(of / ranks) / at_once), of // ranks // max(1, fewest)))
+
+
+def parts(batch: Batch, number: int) -> Iterator[Batch]:
+    """Yield a batch in so many parts of nearly equal size."""
     if number == 1:
         yield batch
         return

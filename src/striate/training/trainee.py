@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from striate.data.loader import Batch
 from striate.training.average import Average
@@ -20,9 +20,9 @@ class Trainee:
         self.learner = learner
         self._average = Average(model, decay=ema) if ema else None
 
-    def learn(self, batch: Batch, *, step: int, lr: float, progress: float, at_once: int) -> Outcome:
+    def learn(self, batch: Batch, *, step: int, lr: float, progress: float, at_once: int, of: int) -> Outcome:
         """Take one step of learning, as Learner.step, and average the weights it leads to."""
-        outcome = self.learner.step(batch, lr=lr, progress=progress, at_once=at_once)
+        outcome = self.learner.step(batch, lr=lr, progress=progress, at_once=at_once, of=of)
         if self._average:
             self._average.update(step)
         return outcome
@@ -32,6 +32,11 @@ class Trainee:
         """Give the network by which the run is judged: that of the average where one is kept."""
         with self._average.in_place() if self._average else nullcontext():
             yield self.model
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Put other weights into the network for good, in the place of the average too."""
+        self.model.load_state_dict(dict(weights))
+        self._average = None
 
     def settle(self) -> None:
         """Leave in the network the weights that are the run's result."""

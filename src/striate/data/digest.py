@@ -1,0 +1,15 @@
+"""The digest by which a picture's content is known again."""
+
+from hashlib import blake2b
+
+import numpy as np
+
+from striate.data.pictures import Encoded
+
+DIGEST_BYTES = 16
+
+
+def digest_of(encoded: Encoded) -> bytes:
+    """Return the 128-bit digest of a file's bytes, or of pixels."""
+    content = encoded if isinstance(encoded, bytes) else np.ascontiguousarray(encoded).data
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()

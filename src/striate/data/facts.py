@@ -1,0 +1,153 @@
+"""What is worth knowing of a picture besides its pixels, in 112 bytes, taken down when it is decoded."""
+
+import re
+from contextlib import suppress
+from os.path import splitext
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.fingerprint import BYTES, fingerprint
+from striate.data.header import depth_of, is_animated
+from striate.data.kind import image_bands, open_picture
+from striate.data.pictures import Encoded
+from striate.data.upright import UPRIGHT, orientation_of
+
+# One row a picture. `id` and `stamp` are its name's and its file's, as packs have them; sizes are of the upright
+# picture; `kind` is a position in KINDS, `mode` one in MODES, `flags` are the bits below.
+FACTS = np.dtype(
+    [
+        ("id", "<u8"),
+        ("stamp", "<u8"),
+        ("bytes", "<u4"),
+        ("height", "<u4"),
+        ("width", "<u4"),
+        ("digest", "u1", 16),
+        ("kind", "u1"),
+        ("mode", "u1"),
+        ("flags", "<u2"),
+        ("fingerprint", "u1", BYTES),
+    ]
+)
+# A row without SEEN is empty. BAD pictures cannot be read.
+SEEN, BAD, ANIMATED, TURNED, BLANK, MISNAMED, DEEP = (1 << bit for bit in range(7))
+# What a file is by its content -> how its name may end.
+SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "AVIF": (".avif",),
+    "DICOM": (".dcm", ".dicom"),
+    "npy": (".npy",),
+}
+# What a file is by its content -> how it begins.
+MARKS = {
+    "JPEG": re.compile(rb"\xff\xd8"),
+    "PNG": re.compile(rb"\x89PNG"),
+    "GIF": re.compile(rb"GIF8"),
+    "WEBP": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),
+    "BMP": re.compile(rb"BM"),
+    "PPM": re.compile(rb"P[1-7f][\s#]", re.IGNORECASE),
+    "AVIF": re.compile(rb"....ftypavi[fs]", re.DOTALL),
+    "npy": re.compile(rb"\x93NUMPY"),
+    "DICOM": re.compile(rb".{128}DICM", re.DOTALL),
+}
+# Positions in this tuple stand in the rows.
+KINDS = ("other", "pixels", *SUFFIXES)
+PILLOW_KINDS = {"JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF"}
+MODES = (
+    "other", "grey", "grey and alpha", "colour", "colour and alpha", "palette", "CMYK", "black and white",
+    "floats", "bands",
+)  # fmt: skip
+PILLOW_MODES = {
+    "L": "grey", "I": "grey", "LA": "grey and alpha", "La": "grey and alpha", "RGB": "colour", "YCbCr": "colour",
+    "LAB": "colour", "RGBA": "colour and alpha", "RGBa": "colour and alpha", "P": "palette", "PA": "palette",
+    "CMYK": "CMYK", "1": "black and white", "F": "floats",
+}  # fmt: skip
+CHANNEL_MODES = {1: "grey", 2: "grey and alpha", 3: "colour", 4: "colour and alpha"}
+# A picture whose values all lie within this many grey levels shows nothing.
+BLANK_SPAN = 8
+LARGEST = 2**32 - 1
+
+Row = Any  # one element of an array of FACTS
+
+
+def facts_of(encoded: Encoded, pixels: NDArray[Any], *, name: str, digest: bytes) -> Row:
+    """Return the row of a picture from its file's bytes, its upright pixels (H, W[, C]) at any scale and its digest.
+
+    `id` and `stamp` are left for the ledger. Raises nothing of a picture that was decoded.
+    """
+    row = np.zeros((), FACTS)
+    row["flags"] = SEEN
+    row["digest"] = np.frombuffer(digest, np.uint8)
+    row["fingerprint"] = fingerprint(pixels)
+    if int(pixels.max()) - int(pixels.min()) <= BLANK_SPAN * (257 if pixels.dtype == np.uint16 else 1):
+        row["flags"] |= BLANK
+    if isinstance(encoded, bytes):
+        _describe_file(row, encoded, pixels, name)
+    else:
+        _describe_array(row, encoded)
+    return row
+
+
+def bad_facts(encoded: Encoded | None, *, digest: bytes | None) -> Row:
+    """Return the row of a picture that cannot be decoded, or, where `encoded` is None, not even read."""
+    row = np.zeros((), FACTS)
+    row["flags"] = SEEN | BAD
+    if digest is not None:
+        row["digest"] = np.frombuffer(digest, np.uint8)
+    if isinstance(encoded, bytes):
+        row["bytes"] = min(len(encoded), LARGEST)
+    return row
+
+
+def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) -> None:
+    kind = kind_of(encoded)
+    suffix = splitext(name)[1].lower()
+    known = any(suffix in suffixes for suffixes in SUFFIXES.values())
+    row["bytes"] = min(len(encoded), LARGEST)
+    row["kind"] = KINDS.index(kind)
+    row["height"], row["width"] = pixels.shape[:2]
+    row["mode"] = MODES.index(_mode_of_bands(1 if pixels.ndim == 2 else pixels.shape[2]))
+    flags = {
+        MISNAMED: known and suffix not in SUFFIXES.get(kind, (suffix,)),
+        ANIMATED: is_animated(encoded),
+        DEEP: kind != "JPEG" and depth_of(encoded) > 8,
+    }
+    if kind in PILLOW_KINDS:
+        with suppress(Exception):  # it was decoded by other means, or its tags are broken
+            image = open_picture(encoded)
+            turn = orientation_of(image)
+            flags[TURNED] = turn in UPRIGHT
+            width, height = image.size[::-1] if turn in UPRIGHT and UPRIGHT[turn][0] else image.size
+            row["height"], row["width"] = height, width
+            if image_bands(image) in (0, 1, 3):
+                row["mode"] = MODES.index(
+                    PILLOW_MODES.get(image.mode, "grey" if "I;16" in image.mode else "other")
+                )
+    for flag, holds in flags.items():
+        row["flags"] |= flag if holds else 0
+
+
+def kind_of(encoded: bytes) -> str:
+    """Return what a file is by its first bytes, one of KINDS."""
+    return next((kind for kind, mark in MARKS.items() if mark.match(encoded)), "other")
+
+
+def _describe_array(row: Row, array: NDArray[Any]) -> None:
+    row["bytes"] = min(array.nbytes, LARGEST)
+    row["height"], row["width"] = array.shape[:2]
+    row["kind"] = KINDS.index("pixels")
+    bands = 1 if array.ndim == 2 else array.shape[2]
+    row["mode"] = MODES.index("floats" if array.dtype.kind == "f" else _mode_of_bands(bands))
+    row["flags"] |= 0 if array.dtype == np.uint8 else DEEP
+
+
+def _mode_of_bands(bands: int) -> str:
+    return CHANNEL_MODES.get(bands, "bands")

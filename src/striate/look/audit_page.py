@@ -1,0 +1,130 @@
+"""check.html: one self-contained page on a data set's audit, with pictures, in English and Korean."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from PIL import Image
+
+from striate.data.audit import Audit, Copies
+from striate.data.decode import BadPicture, decode
+from striate.data.findings import Finding
+from striate.data.gathered import Gathered
+from striate.data.header import bands_of
+from striate.data.pixels import Pixels
+from striate.look.audit_text import shown_classes
+
+# Groups of copies on the page, pictures of each, and pictures of any other finding.
+GROUPS_SHOWN, MEMBERS_SHOWN, EXAMPLES_SHOWN = 30, 4, 12
+UNREADABLE_SHOWN = 500
+# The longer side of a small picture; smaller pictures are enlarged to it without smoothing.
+THUMBNAIL = 128
+# The findings about pictures that are worth seeing one by one.
+SEEN = ("tiny", "blank", "misnamed", "animated", "mixed-colour")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture on the page: its name, what stands below it, and a data URL or nothing."""
+
+    name: str
+    caption: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One picture as it is, and as the network will see it in some epochs."""
+
+    name: str
+    urls: Sequence[str]
+
+
+def audit_page(data: Gathered, audit: Audit, *, sheet: Sequence[Strip] = (), preset: str = "") -> str:
+    """Return the page; `sheet` shows what augmentation by `preset` does."""
+    environment = Environment(
+        loader=PackageLoader("striate.look"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("audit.html").render(
+        audit=audit,
+        classes=_classes(audit),
+        groups=[(copies, _members(data, copies)) for copies in audit.copies[:GROUPS_SHOWN]],
+        pictures=[(finding, _examples(data, finding)) for finding in audit.findings if finding.code in SEEN],
+        unreadable=audit.unreadable[:UNREADABLE_SHOWN],
+        sheet=sheet,
+        preset=preset,
+    )
+
+
+def _classes(audit: Audit) -> list[dict[str, Any]]:
+    """Return the classes to list with their counts by split and each one's share of the largest."""
+    if not audit.counts:
+        return []
+    most = max((count for counts in audit.counts.values() for count in counts.values()), default=0)
+    return [
+        {
+            "name": name,
+            "counts": [counts.get(name, 0) for counts in audit.counts.values()],
+            "share": next(iter(audit.counts.values())).get(name, 0) / max(1, most),
+        }
+        for name in shown_classes(audit)
+    ]
+
+
+def _members(data: Gathered, copies: Copies) -> list[Shown]:
+    several = len({copy.split for copy in copies.members}) > 1 or "all" not in data.splits
+    return [
+        Shown(
+            copy.name,
+            f"{copy.split}: {copy.label}" if several else copy.label,
+            _thumbnail(data, copy.position),
+        )
+        for copy in copies.members[:MEMBERS_SHOWN]
+    ]
+
+
+def _examples(data: Gathered, finding: Finding) -> list[Shown]:
+    return [
+        Shown(data.name(position), data.label_of(position), _thumbnail(data, position))
+        for position in finding.examples[:EXAMPLES_SHOWN]
+    ]
+
+
+def _thumbnail(data: Gathered, position: int) -> str:
+    """Return a small picture as a data URL, or nothing where it can no longer be read."""
+    try:
+        encoded = data.read(position)
+        pixels = decode(encoded, channels=bands_of(encoded) or 3, at_least=(THUMBNAIL, THUMBNAIL))
+    except (BadPicture, OSError):
+        return ""
+    image = Image.fromarray(visible(pixels))
+    longer = max(image.size)
+    if longer > THUMBNAIL:
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+    elif longer <= THUMBNAIL // 2:
+        scale = THUMBNAIL // longer
+        image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    return image_url(np.asarray(image))
+
+
+def visible(pixels: Pixels) -> Pixels:
+    """Return (H, W) or (H, W, 3) of pixels: the first channels, where there are others."""
+    if pixels.ndim == 2:
+        return pixels
+    return np.ascontiguousarray(pixels[:, :, :3]) if pixels.shape[2] >= 3 else pixels[:, :, 0]
+
+
+def image_url(pixels: Pixels) -> str:
+    """Return pixels (H, W) or (H, W, 3) as a data URL: JPEG where that is smaller than PNG."""
+    image = Image.fromarray(pixels)
+    forms = []
+    for form, settings in (("jpeg", {"quality": 85}), ("png", {"optimize": True})):
+        out = io.BytesIO()
+        image.save(out, form, **settings)
+        forms.append((len(out.getvalue()), form, out.getvalue()))
+    _, form, content = min(forms)
+    return f"data:image/{form};base64," + base64.b64encode(content).decode()

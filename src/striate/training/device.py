@@ -1,0 +1,44 @@
+"""Which device a network is computed on."""
+
+import torch
+
+from striate.errors import UsageError
+from striate.training.launch import Place
+
+PROCESSOR = torch.device("cpu")
+
+
+def device_of(name: str, here: Place) -> torch.device:
+    """Return the device of 'auto', 'cpu', 'cuda' or 'cuda:1' for one of the ranks on this machine.
+
+    'auto' is a CUDA device where there is one. Each rank has a device of its own, numbered as the ranks of its machine
+    are. Raises UsageError for a name that is none of these and a device that is not there.
+    """
+    kind, _, number = name.partition(":")
+    if kind not in ("auto", "cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
+        raise UsageError(f"Unknown device '{name}'. Known: auto, cpu, cuda, cuda:0, cuda:1, ...")
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cpu" or (kind == "auto" and not there):
+        return PROCESSOR
+    return torch.device("cuda", chosen_device(name, here, there=there))
+
+
+def chosen_device(name: str, here: Place, *, there: int) -> int:
+    """Return the number of the CUDA device that `name` means, of so many as are `there`; raises UsageError."""
+    _, _, number = name.partition(":")
+    if not there:
+        why = "none is ready" if torch.version.cuda else "this torch is built without CUDA"
+        raise UsageError(f"no CUDA device for --device {name}: {why}. Leave --device out, or give cpu.")
+    if number and here.together > 1:
+        raise UsageError(
+            f"--device {name} is one device for {here.together} processes. Give cuda, or --nproc 1."
+        )
+    if here.together > there:
+        raise UsageError(
+            f"{here.together} processes need a CUDA device each, and there are {there}. "
+            f"Give --nproc {there}, or --device cpu."
+        )
+    chosen = int(number) if number else here.local
+    if chosen >= there:
+        raise UsageError(f"no device {name}: the CUDA devices are numbered 0 to {there - 1}.")
+    return chosen

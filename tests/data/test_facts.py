@@ -1,0 +1,109 @@
+"""Facts: what a picture's row says of it."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from planted import scene
+
+from striate.data.decode import decode
+from striate.data.digest import digest_of
+from striate.data.facts import (
+    ANIMATED,
+    BAD,
+    BLANK,
+    DEEP,
+    FACTS,
+    KINDS,
+    MISNAMED,
+    MODES,
+    SEEN,
+    TURNED,
+    bad_facts,
+    facts_of,
+)  # fmt: skip
+from striate.data.fingerprint import fingerprint
+
+
+def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **settings)
+    return out.getvalue()
+
+
+def row_of(content: bytes | NDArray[Any], name: str = "a") -> Any:
+    return facts_of(content, decode(content, channels=3), name=name, digest=digest_of(content))
+
+
+def picture(mode: str = "RGB") -> Image.Image:
+    return Image.fromarray(scene(30, 50)).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("image", "form", "kind", "mode"),
+    [
+        (picture(), "JPEG", "JPEG", "colour"),
+        (picture("L"), "JPEG", "JPEG", "grey"),
+        (picture("CMYK"), "JPEG", "JPEG", "CMYK"),
+        (picture("RGBA"), "PNG", "PNG", "colour and alpha"),
+        (picture("LA"), "PNG", "PNG", "grey and alpha"),
+        (picture("P"), "PNG", "PNG", "palette"),
+        (picture("1"), "PNG", "PNG", "black and white"),
+        (picture(), "WEBP", "WEBP", "colour"),
+        (picture(), "BMP", "BMP", "colour"),
+        (picture("P"), "GIF", "GIF", "palette"),
+        (picture("L"), "TIFF", "TIFF", "grey"),
+    ],
+)
+def test_a_row_says_kind_mode_and_size(image: Image.Image, form: str, kind: str, mode: str) -> None:
+    content = encoded(image, form)
+    row = row_of(content)
+    assert (KINDS[row["kind"]], MODES[row["mode"]]) == (kind, mode)
+    assert (row["height"], row["width"], row["bytes"]) == (30, 50, len(content))
+    assert row["flags"] == SEEN
+    assert row["digest"].tobytes() == digest_of(content)
+    assert np.array_equal(row["fingerprint"], fingerprint(decode(content, channels=3)))
+
+
+def test_a_turned_picture_has_its_upright_size() -> None:
+    image = picture()
+    tags = image.getexif()
+    tags[0x0112] = 6
+    row = row_of(encoded(image, "JPEG", exif=tags))
+    assert (row["height"], row["width"], row["flags"]) == (50, 30, SEEN | TURNED)
+
+
+def test_animations_deep_pictures_and_blank_ones_are_flagged() -> None:
+    moving = encoded(
+        picture("P"), "GIF", save_all=True, append_images=[Image.fromarray(scene(30, 50, seed=1))]
+    )
+    deep = encoded(Image.fromarray(scene(30, 50)[:, :, 0].astype(np.uint16) * 257), "PNG")
+    assert row_of(moving)["flags"] == SEEN | ANIMATED
+    assert row_of(deep)["flags"] == SEEN | DEEP
+    assert row_of(encoded(Image.new("L", (9, 9), 70), "PNG"))["flags"] == SEEN | BLANK
+
+
+@pytest.mark.parametrize(
+    ("name", "misnamed"),
+    [("a/b.png", False), ("B.PNG", False), ("b.jpg", True), ("b.jpeg", True), ("b", False), ("b.dat", False)],
+)
+def test_a_name_that_ends_in_another_kind_is_flagged(name: str, misnamed: bool) -> None:
+    assert bool(row_of(encoded(picture(), "PNG"), name)["flags"] & MISNAMED) == misnamed
+
+
+def test_pixels_are_of_the_kind_pixels() -> None:
+    row = row_of(scene(30, 50))
+    assert (KINDS[row["kind"]], MODES[row["mode"]], row["bytes"]) == ("pixels", "colour", 4500)
+
+
+def test_a_bad_picture_keeps_its_size_and_digest_if_it_could_be_read() -> None:
+    row = bad_facts(b"xyz", digest=digest_of(b"xyz"))
+    assert (row["flags"], row["bytes"], row["digest"].tobytes()) == (SEEN | BAD, 3, digest_of(b"xyz"))
+    assert not bad_facts(None, digest=None)["digest"].any()
+
+
+def test_a_row_takes_112_bytes() -> None:
+    assert FACTS.itemsize == 112

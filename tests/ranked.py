@@ -1,0 +1,129 @@
+"""What ranks do together, to be run in each of them: `Server.call` names one of these functions."""
+
+import torch
+from torch import Tensor, nn
+
+from striate.data.loader import Batch
+from striate.data.share import Share
+from striate.tasks.classification import Classification
+from striate.training.memory import NoRoomError
+from striate.training.ranks import Ranks
+from striate.training.step import BackPropagation
+from striate.training.sync_norm import SyncNorm, synchronise
+from striate.training.team import Team
+
+TASK = Classification(("a", "b", "c"))
+
+
+def talk(ranks: Ranks) -> None:
+    """Sums, parts and messages arrive in every rank; what is long travels in several buckets."""
+    me, size = ranks.rank, ranks.size
+    whole, halves = torch.full((3, 4), me + 1.0), torch.full((9_000_000,), 0.5)
+    ranks.add([whole, halves[:8_400_000], halves[8_400_000:], torch.tensor(1.0, dtype=torch.double)])
+    assert torch.equal(whole, torch.full((3, 4), size * (size + 1) / 2))
+    assert torch.equal(halves, torch.full((9_000_000,), 0.5 * size))
+    for part in (
+        torch.full((2, 3), me),
+        torch.tensor([[True, False]] * 2),
+        torch.full((2,), me / 3).double(),
+    ):
+        gathered = ranks.gather(part)
+        assert gathered.dtype == part.dtype
+        assert torch.equal(gathered[2 * me : 2 * me + 2], part)
+        assert len(gathered) == 2 * size
+    assert ranks.tell(f"{me}".encode()) == b"0"
+    assert ranks.tell(b"") == b""
+    assert ranks.any(me == size - 1)
+    assert not ranks.any(False)
+    ranks.wait()
+
+
+def normalise(ranks: Ranks) -> None:
+    """A norm over all ranks is torch's norm over the whole batch: outputs, gradients, running statistics."""
+    for momentum, affine, shape in ((0.1, True, (7, 3, 4, 5)), (None, True, (7, 3)), (0.3, False, (7, 3, 2))):
+        torch.manual_seed(0)
+        kind = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(shape)]
+        ours = nn.Sequential(kind(3, momentum=momentum, affine=affine), nn.Flatten())
+        whole = nn.Sequential(kind(3, momentum=momentum, affine=affine), nn.Flatten())
+        synchronise(ours, ranks)
+        assert isinstance(ours[0], SyncNorm)
+        assert ours.state_dict().keys() == whole.state_dict().keys()
+        mine = Share(ranks.rank, ranks.size).part(shape[0])
+        for _ in range(2):
+            x, weights = torch.randn(shape).requires_grad_(), torch.randn(shape).flatten(1)
+            own = x[mine].detach().requires_grad_()
+            y, y_whole = ours(own), whole(x)
+            assert torch.allclose(y, y_whole[mine], atol=1e-6)
+            (y * weights[mine]).sum().backward()
+            (y_whole * weights).sum().backward()
+            assert own.grad is not None
+            assert x.grad is not None
+            assert torch.allclose(own.grad, x.grad[mine], atol=1e-5)
+        ranks.add([p.grad for p in ours.parameters() if p.grad is not None])
+        for a, b in zip(ours.parameters(), whole.parameters(), strict=True):
+            assert a.grad is not None
+            assert b.grad is not None
+            assert torch.allclose(a.grad, b.grad, atol=1e-5)
+        for name, value in whole.state_dict().items():
+            assert torch.allclose(ours.state_dict()[name], value, atol=1e-6), name
+        assert torch.equal(ours.eval()(own), nn.Flatten()(ours[0](own)))
+
+
+class Small(nn.Module):
+    """A linear network that has no room for more than two pictures, in the last rank."""
+
+    def __init__(self, ranks: Ranks, most: int = 2) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.norm, self.linear = nn.BatchNorm1d(4), nn.Linear(4, 3)
+        self.most = most if ranks.rank == ranks.size - 1 else 100
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x)
+        if len(x) > self.most:
+            raise MemoryError
+        return self.linear(x)
+
+
+def run_out_of_memory(ranks: Ranks) -> None:
+    """Where one rank has no room, no rank takes the step; on fewer pictures at a time all take the same."""
+    model = Small(ranks)
+    asked = [False]
+    team = Team(model, ranks, lambda: asked[0])
+    learner = BackPropagation(model, TASK, torch.optim.SGD(model.parameters(), 0.1), team=team)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    images, labels = torch.randn(12, 4), torch.arange(12) % 3
+    mine = Share(ranks.rank, ranks.size).part(12)
+    batch = Batch(images[mine], labels[mine])
+    try:
+        learner.step(batch, lr=0.1, progress=0, at_once=12, of=12)
+    except NoRoomError:
+        assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    else:
+        raise AssertionError("there was room")
+    assert not team.stops
+    asked[0] = ranks.rank == 1
+    outcome = learner.step(batch, lr=0.1, progress=0, at_once=2, of=12)
+    assert team.stops
+    same = ranks.gather(torch.cat([value.double().flatten() for value in model.state_dict().values()])[None])
+    assert torch.equal(same, same[:1].expand_as(same))
+    assert ranks.gather(torch.tensor([outcome.loss])).unique().numel() == 1
+
+
+def add_up(ranks: Ranks) -> None:
+    """A step of all ranks on uneven shares is the step of one on the whole batch."""
+    torch.manual_seed(1)
+    images, labels = torch.randn(7, 4), torch.arange(7) % 3
+    mine = Share(ranks.rank, ranks.size).part(7)
+    torch.manual_seed(0)
+    ours, alone = nn.Linear(4, 3), nn.Linear(4, 3)
+    alone.load_state_dict(ours.state_dict())
+    optimizers = [torch.optim.SGD(net.parameters(), 0.1, momentum=0.9) for net in (ours, alone)]
+    together = BackPropagation(ours, TASK, optimizers[0], team=Team(ours, ranks))
+    single = BackPropagation(alone, TASK, optimizers[1])
+    for _ in range(3):
+        a = together.step(Batch(images[mine], labels[mine]), lr=0.1, progress=0, at_once=2, of=7)
+        b = single.step(Batch(images, labels), lr=0.1, progress=0, at_once=7)
+        assert abs(a.loss - b.loss) < 1e-6
+        assert a.right == b.right
+    assert torch.allclose(ours.weight, alone.weight, atol=1e-6)

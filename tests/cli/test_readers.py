@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -152,3 +153,20 @@ def test_a_terminal_that_cannot_show_a_script_is_no_reason_to_fail(finished: Pat
     out, err = process.communicate()
     assert (process.returncode, err) == (0, b"")
     assert b"\\uace0\\uc591\\uc774" in out
+
+
+def test_a_run_that_has_not_finished_answers_by_its_last_checkpoint_and_says_so(
+    striate: Striate, finished: Path
+) -> None:
+    picture = Path(library.open_run(finished).recipe.data) / "dog" / "사진1.png"
+    scored = striate("eval", finished)
+    shutil.rmtree(finished / "model")
+    note = "the run has not finished: these are its weights after step 8\n"
+    answer = striate("predict", finished, picture, "--top", "1")
+    assert (answer.code, answer.err) == (0, note)
+    assert "dog" in answer.out
+    again = striate("eval", finished)
+    assert (again.code, again.err) == (0, note)
+    # Only what is fitted after training is not there yet.
+    assert again.out.splitlines()[0] == scored.out.splitlines()[0]
+    assert striate("report", finished).code == 0

@@ -172,3 +172,18 @@ def test_a_killed_rank_ends_the_run_at_once_and_resume_is_exact(
     )
     server.run(tmp_path, "resume", run, ranks=2)
     assert result(run) == result(two)
+
+
+def test_ranks_stop_early_with_the_best_weights_and_calibrate_together(
+    server: Server, data: Path, tmp_path: Path
+) -> None:
+    flags = (*FLAGS, "--patience", "2", "--lr", "0.2", "--schedule", "constant", "--epochs", "9")
+    found = {}
+    for ranks in (1, 3):
+        run = tmp_path / f"run of {ranks}"
+        server.run(tmp_path, "train", data, "--net", NET, *flags, "--out", run, ranks=ranks)
+        config = json.loads((run / "model" / "config.json").read_text())["striate"]["calibration"]
+        result = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
+        found[ranks] = [config["temperature"], config["threshold"], result["epoch"], *losses(run)]
+        assert config["images"] == 4
+    assert found[3] == pytest.approx(found[1], abs=1e-3)

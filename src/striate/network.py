@@ -1,8 +1,9 @@
 """From what a recipe calls its network, a name of the catalogue or a spec, to a module."""
 
+import torch
 from torch import nn
 
-from striate.errors import unknown
+from striate.errors import UsageError, unknown
 from striate.nets.build import build
 from striate.nets.catalog import CATALOG
 from striate.spec import build as build_spec
@@ -24,3 +25,20 @@ def make_network(net: str, *, input: tuple[int, ...], num_classes: int | None = 
     if is_spec(net):
         return build_spec(net, input=input, num_classes=num_classes)
     return build(net, num_classes=num_classes, in_channels=input[0])
+
+
+def head_of(net: str, *, input: tuple[int, ...], num_classes: int) -> frozenset[str]:
+    """Return the names of the parameters that a network has for its classes: those that one more class would widen.
+
+    A spec that says its width in numbers cannot have one more; its head is the last layer with parameters.
+    """
+    with torch.device("meta"):
+        model = make_network(net, input=input, num_classes=num_classes)
+        try:
+            wider = make_network(net, input=input, num_classes=num_classes + 1)
+        except UsageError:
+            names = [name for name, _ in model.named_parameters()]
+            last = names[-1].rpartition(".")[0] if names else ""
+            return frozenset(name for name in names if name.rpartition(".")[0] == last)
+    shapes = {name: p.shape for name, p in wider.named_parameters()}
+    return frozenset(name for name, p in model.named_parameters() if p.shape != shapes[name])

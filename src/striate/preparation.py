@@ -19,8 +19,9 @@ from striate.data.source import open_source, place_of
 from striate.data.store import Store, mean_and_std
 from striate.errors import DataError, UsageError
 from striate.nets.catalog import CATALOG
+from striate.nets.pretrained import start_from
 from striate.nets.published import PUBLISHED, published
-from striate.network import check_name, make_network
+from striate.network import check_name, head_of, make_network
 from striate.reading import choose_input, read_splits, refuse_unwritable_names, split_source, tell_unscored
 from striate.run import EVALUATED_AT_ONCE, THREADS, Run
 from striate.tasks.make import make_task
@@ -36,6 +37,8 @@ from striate.training.choice import (
     choose_plan,
     refuse_unused,
 )
+from striate.training.dropout import set_dropout
+from striate.training.progressive import sides
 from striate.training.recipe import LAYOUTS, Recipe
 
 # Threads that make large batches ahead of the step they are for.
@@ -64,6 +67,13 @@ class Prepared:
             label_smoothing=recipe.train.label_smoothing,
             weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
         )
+
+    @property
+    def head(self) -> frozenset[str]:
+        """The names of the network's parameters that answer, by which fine-tuning begins."""
+        preprocess = self.recipe.preprocess
+        shape = (preprocess.channels, *preprocess.size)
+        return head_of(self.recipe.net, input=shape, num_classes=len(self.classes))
 
     def loader(self, split: str) -> Loader:
         """Return the batches of a split."""
@@ -95,7 +105,7 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     refuse_unwritable_names(source)
-    splits = split_source(source, seed=settings.seed)
+    splits = split_source(source, settings, progress)
     tell_unscored(splits, source.classes, progress)
     shape, depth = choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
@@ -141,6 +151,9 @@ def _recipe(
     mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
     preprocess = replace(unscaled, mean=mean, std=std)
     model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
+    # Read here too, so that weights that do not fit are refused before a run folder is made.
+    given = start_from(model, net, settings.weights) if settings.weights else None
+    set_dropout(model, settings.dropout, name=net)
     facts = Facts(
         pictures=len(store),
         grey=channels == 1,
@@ -150,6 +163,7 @@ def _recipe(
         layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
         own_rate=None if entry is None else entry.rate,
         pretrained=settings.weights is not None,
+        new_head=given is not None and given.head is not None,
         task=source.task,
     )
     plan, choices = choose_plan(settings, facts)
@@ -169,6 +183,7 @@ def _recipe(
         targets=scale_of(store.labels) if source.task == "regression" else Scale(),
     )
     _refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
+    _refuse_fixed_side(model, recipe)
     return recipe
 
 
@@ -231,3 +246,17 @@ def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) 
             f"{recipe.net} cannot be trained on a batch of {smallest} at {'x'.join(map(str, shape))}, the smallest of "
             f"an epoch: {error}. Give another --batch than {loader.batch}."
         ) from error
+
+
+def _refuse_fixed_side(model: nn.Module, recipe: Recipe) -> None:
+    """Raise UsageError where pictures shall grow and the network takes one side only, or none as small."""
+    full = min(recipe.preprocess.size)
+    for side in sides(full, recipe.train.progressive):
+        try:
+            with torch.no_grad():
+                model.train()(torch.zeros(2, recipe.preprocess.channels, side, side))
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"{recipe.net} does not take pictures of {side}x{side}, so they cannot grow to {full}x{full}: {error}. "
+                "Leave out --progressive, or give a larger share."
+            ) from error

@@ -19,7 +19,7 @@ from striate.data.progress import Progress
 from striate.data.reader import Reader
 from striate.data.split import stratified_split
 from striate.data.store import Store
-from striate.errors import DataError, command
+from striate.errors import DataError, UsageError, command
 from striate.nets.catalog import CATALOG
 from striate.training.choice import DEFAULT_NET, Settings, choose_side, resolve_augment
 
@@ -57,13 +57,27 @@ def refuse_unwritable_names(source: Source) -> None:
             raise DataError(f"{source.root}: the name {name!a} is not UTF-8. Rename the folder.") from error
 
 
-def split_source(source: Source, *, seed: int) -> Mapping[str, Pictures]:
-    """Return the splits of a data set; one that has none is split by the seed."""
-    splits = source.splits
+def split_source(source: Source, settings: Settings, progress: Progress) -> Mapping[str, Pictures]:
+    """Return the splits of a data set; one that has none is split by the seed.
+
+    Raises UsageError where a patience has no pictures to watch.
+    """
+    splits, seed = source.splits, settings.seed
     if splits.keys() in ({"all"}, {"train"}):
         (pictures,) = splits.values()
         ids = ids_of(names_of(pictures))
         splits = stratified_split(pictures, ids, seed=seed)
+    elif (
+        len(splits.get("train", ()))
+        and not len(splits.get("val", ()))
+        and (settings.val or settings.patience)
+    ):
+        # What is chosen by the test pictures cannot be scored by them.
+        ids = ids_of(names_of(splits["train"]))
+        splits = {**splits, **stratified_split(splits["train"], ids, seed=seed, test=False)}
+        progress.say(f"val {len(splits['val']):,} pictures: a tenth of those to train on, there being none")
+    if settings.patience and not len(splits.get("val", ())):
+        raise UsageError("--patience needs pictures held out for val, and these are too few. Leave it out.")
     if not len(splits.get("train", ())):
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
     return splits

@@ -26,15 +26,16 @@ from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.network import make_network
 from striate.tasks.answer import Answer
+from striate.tasks.calibration import Calibration
 from striate.tasks.make import make_task
-from striate.tasks.task import AnyTask, Scores, evaluate
+from striate.tasks.task import AnyTask, Flipped, Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint
 from striate.training.device import PROCESSOR, device_of
 from striate.training.launch import place
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record
 from striate.training.recovery import load_recovery
-from striate.training.result import has_result, load_result
+from striate.training.result import has_result, load_calibration, load_result
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
 # Pictures evaluated at a time, and the threads that decode them.
@@ -70,7 +71,14 @@ class Run:
     @cached_property
     def task(self) -> AnyTask:
         """What the network's outputs mean."""
-        return make_task(self.recipe.task, self.classes, scale=self.recipe.targets)
+        return make_task(self.recipe.task, self.classes, scale=self.recipe.targets).calibrated(
+            self.calibration
+        )
+
+    @cached_property
+    def calibration(self) -> Calibration:
+        """The temperature and the thresholds found on the validation pictures."""
+        return load_calibration(self.folder)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -152,13 +160,22 @@ class Run:
         shape = (self.preprocess.channels, *self.preprocess.size)
         return make_network(self.recipe.net, num_classes=len(self.classes), input=shape)
 
-    def predict(self, picture: Picture, *, top: int | None = None) -> Sequence[Answer]:
+    def predict(
+        self, picture: Picture, *, top: int | None = None, threshold: float | None = None, flip: bool = False
+    ) -> Sequence[Answer]:
         """Return what the network says of a path, a Pillow image or a uint8 array (H, W[, C]).
 
         Of classes the `top` likeliest, or five; of labels those it gives, or the `top` likeliest; the likeliest
-        first, each a Guess of label and probability. Of targets all, each an Estimate of label and value. Raises
-        DataError where the picture cannot be read, UsageError for a `top` of targets.
+        first, each a Guess of label and probability. Of targets all, each an Estimate of label and value.
+
+        `threshold` takes the place of those found on the validation pictures: a Guess under it does not pass, and
+        where the likeliest class does not, the picture may show none of them. With `flip` the mirror image answers
+        too, and the mean probability counts. Raises DataError where the picture cannot be read, UsageError for a
+        `threshold` that is no probability, and for `top` or `threshold` of targets.
         """
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise UsageError(f"threshold is {threshold:g}; it must be from 0 to 1.")
+        task = self.task if threshold is None else self.task.with_threshold(threshold)
         encoded = read_picture(picture) if isinstance(picture, str | Path) else picture
         try:
             pixels = torch.from_numpy(self.preprocess.pixels(encoded))
@@ -166,25 +183,29 @@ class Run:
             name = picture if isinstance(picture, str | Path) else "the picture"
             raise DataError(f"{name}: cannot be read ({error}).") from error
         with torch.inference_mode():
-            logits = self.model(self.preprocess.normalise(pixels[None].to(self.device)))
-        return self.task.guesses(logits, top=top)[0]
+            logits = _network(self.model, task, flip=flip)(
+                self.preprocess.normalise(pixels[None].to(self.device))
+            )
+        return task.guesses(logits, top=top)[0]
 
     def evaluate(
         self,
         data: str | Path | Source | None = None,
         *,
         split: str | None = None,
+        flip: bool = False,
         progress: Progress | None = None,
     ) -> Scores:
         """Return the scores on a split of other data, or of the run's own: test, else val, else everything.
 
-        Raises DataError where the data have a class the network does not know, or are of another kind.
+        With `flip` each picture is answered together with its mirror image. Raises DataError where the data have a
+        class the network does not know, or are of another kind.
         """
         if self.unfinished and progress:
             progress.say(self.unfinished)
-        return self.score(self.load(data, split=split, progress=progress))
+        return self.score(self.load(data, split=split, progress=progress), flip=flip)
 
-    def score(self, store: Store) -> Scores:
+    def score(self, store: Store, *, flip: bool = False) -> Scores:
         """Return the scores on decoded pictures, such as `load` returns."""
         loader = Loader(
             store=store,
@@ -193,7 +214,7 @@ class Run:
             threads=THREADS,
             device=self.device,
         )
-        return evaluate(self.model, loader.evaluation(), self.task)
+        return evaluate(_network(self.model, self.task, flip=flip), loader.evaluation(), self.task)
 
     def source(self, progress: Progress | None = None) -> Source:
         """Return the data set the run was trained on; raises DataError where it is no longer there."""
@@ -233,6 +254,10 @@ class Run:
         if not len(store):
             raise DataError(f"{source.root}: none of the {chosen} pictures can be read.")
         return relabel(store, source, self.classes, self.recipe.task)
+
+
+def _network(model: nn.Module, task: AnyTask, *, flip: bool) -> nn.Module:
+    return Flipped(model, task).eval() if flip else model
 
 
 def open_run(path: str | Path, *, data: Source | None = None, device: str = "cpu") -> Run:

@@ -26,6 +26,7 @@ from striate.preparation import Prepared, reread
 from striate.run import Run, open_run
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
+from striate.training.dropout import set_dropout
 from striate.training.environment import environment
 from striate.training.guard import LOCK, only_writer
 from striate.training.handover import tell_facts, tell_finished, tell_trained, told_facts, told_finished
@@ -242,14 +243,16 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) 
         progress=progress,
         rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
         ranks=ranks,
+        head=prepared.head,
     )
     try:
         model = run.fresh_model()
         if ranks.first and recipe.weights and not has_checkpoint(folder / "checkpoints"):
             progress.say(str(start_from(model, recipe.net, recipe.weights)))
-        fit(model, job)
+        set_dropout(model, recipe.train.dropout, name=recipe.net)
+        calibration = fit(model, job)
         if ranks.first:
-            save_result(folder, model, recipe, prepared.classes)
+            save_result(folder, model, recipe, prepared.classes, calibration)
             write_report(run, progress=progress)
     except KeyboardInterrupt as error:
         raise Interrupted(f"stopped at once. Go on with: {command('resume', folder)}") from error

@@ -28,7 +28,7 @@ def test_eval_prints_a_line_for_each_class(striate: Striate, finished: Path) -> 
 
 def test_eval_prints_json(striate: Striate, finished: Path) -> None:
     found = json.loads(striate("eval", finished, "--json", "--split", "val").out)
-    assert found.keys() == {"images", "loss", "accuracy", "classes"}
+    assert found.keys() == {"images", "loss", "accuracy", "ece", "raw_ece", "classes"}
     assert found["images"] == 4
     assert [row.keys() for row in found["classes"]] == [{"class", "images", "precision", "recall"}] * 2
     assert [row["class"] for row in found["classes"]] == ["dog", "고양이"]
@@ -54,12 +54,37 @@ def test_predict_prints_the_likeliest_classes_first(striate: Striate, finished: 
     assert striate("predict", finished, picture) == (0, "\n".join(expected) + "\n", "")
 
 
+def test_predict_says_first_when_a_picture_may_show_none_of_the_classes(
+    striate: Striate, finished: Path
+) -> None:
+    picture = picture_of(finished)
+    best, other = library.open_run(finished).predict(picture)
+    words = f"none of these (best guess {best.label}, {best.probability:.1%})"  # type: ignore[union-attr]
+    expected = [picture, *(f"  {line}" for line in (words, best, other))]
+    assert striate("predict", finished, picture, "--threshold", "1") == (0, "\n".join(expected) + "\n", "")
+    assert "none of these" not in striate("predict", finished, picture, "--threshold", "0").out
+    (found,) = json.loads(striate("predict", finished, picture, "--threshold", "1", "--json").out)
+    assert found["none_of_these"] is True
+    assert found["predictions"][0]["class"] == best.label
+
+
+def test_eval_and_predict_answer_by_mirror_images_too(striate: Striate, finished: Path) -> None:
+    run = library.open_run(finished)
+    scores = run.evaluate(flip=True)
+    assert striate("eval", finished, "--flip").out.splitlines()[0] == (
+        f"accuracy {scores.accuracy:.2%}, loss {scores.loss:.4f}, 4 pictures"
+    )
+    picture = picture_of(finished)
+    (found,) = json.loads(striate("predict", finished, picture, "--flip", "--json").out)
+    assert found["predictions"] == [guess.to_dict() for guess in run.predict(picture, flip=True)]
+
+
 def test_predict_prints_json(striate: Striate, finished: Path) -> None:
     picture = picture_of(finished)
     guess = library.open_run(finished).predict(picture, top=1)[0]
     found = json.loads(striate("predict", finished, picture, picture, "--top", "1", "--json").out)
     prediction = {"class": guess.label, "probability": guess.probability}
-    assert found == [{"image": picture, "predictions": [prediction]}] * 2
+    assert found == [{"image": picture, "none_of_these": not guess.passes, "predictions": [prediction]}] * 2
 
 
 @pytest.mark.parametrize(
@@ -70,6 +95,7 @@ def test_predict_prints_json(striate: Striate, finished: Path) -> None:
         (["page.png"], 2, "page.png: cannot be read (not a picture of a known format)."),
         (["empty.png"], 2, "empty.png: cannot be read (the file is empty)."),
         ([], 1, "Missing argument 'IMAGES...'."),
+        (["no.png", "--threshold", "2"], 1, "threshold is 2; it must be from 0 to 1."),
         (["a.png", "--top", "0"], 1, "Invalid value for '--top': 0 is not in the range x>=1."),
     ],
 )

@@ -39,7 +39,7 @@ def test_json_is_one_document_on_standard_output(striate: Striate, photos: Path,
     found = json.loads(striate("train", photos, *flags, "--out", "run", "--json").out)
     assert found.keys() == {"run", "net", "classes", "result"}
     assert found["classes"] == ["dog", "고양이"]
-    assert found["result"].keys() == {"split", "accuracy", "loss", "images"}
+    assert found["result"].keys() == {"split", "accuracy", "ece", "raw_ece", "loss", "images"}
 
 
 def test_an_option_may_be_written_with_an_equals_sign(striate: Striate, photos: Path, flags: Flags) -> None:

@@ -14,6 +14,7 @@ SCORES = ClassScores(
     answers=torch.tensor([0, 0, 2, 0, 2]),
     confidences=torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5]),
     num_classes=3,
+    raw_confidences=torch.tensor([0.9, 0.8, 0.7, 0.6, 0.5]),
 )
 
 

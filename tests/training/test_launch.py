@@ -3,16 +3,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from forks import SRC, Server
+from forks import SRC, Server, wait_for
 
 from striate.cli.main import main
-from striate.errors import LaunchError, UsageError
+from striate.errors import Interrupted, LaunchError, UsageError
 from striate.training import launch as launching
 from striate.training import ranks
 from striate.training.launch import Place, launch, place, rank
@@ -81,10 +82,9 @@ def test_a_port_that_is_taken_ends_the_launch(torchrun: pytest.MonkeyPatch) -> N
         torchrun.setenv("OMP_NUM_THREADS", "1")
         with pytest.raises(LaunchError) as raised, joined("cpu"):
             pass
-    assert str(raised.value).startswith(f"rank 0 of 4 cannot meet the others at 127.0.0.1:{port} (")
-    assert "EADDRINUSE" in str(raised.value)
-    assert str(raised.value).endswith(
-        ". See that this port is free there, and that all ranks are started together."
+    assert str(raised.value) == (
+        f"rank 0 of 4 cannot meet the others at 127.0.0.1:{port} (The server socket has failed to listen on any local "
+        "network address). See that this port is free there, and that all ranks are started together."
     )
 
 
@@ -116,7 +116,7 @@ def said(codes: list[int | None], folder: Path, *, interrupted: bool = False) ->
         launching._judge(codes, folder, interrupted=interrupted)
     except SystemExit as error:
         return error.code
-    except LaunchError as error:
+    except (LaunchError, Interrupted) as error:
         return str(error)
     return None
 
@@ -127,7 +127,9 @@ def test_the_fault_of_one_rank_is_told_from_its_consequences(
     assert said([0, 0], tmp_path) is None
     assert said([3, 4, 4], tmp_path) == 3
     assert said([130, 130], tmp_path, interrupted=True) == 130
-    assert said([-15, 130], tmp_path, interrupted=True) == 130
+    assert said([-15, 130], tmp_path, interrupted=True) == (
+        "stopped at once. Nothing was trained yet: start it again."
+    )
     assert said([3, 130], tmp_path, interrupted=True) == 3
     assert said([4, None], tmp_path) == 4  # which has said why
     assert said([4, -11], tmp_path) == (
@@ -182,3 +184,65 @@ def test_ranks_share_the_cores(
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(1)
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let a rank be a shell script, which writes a file when it is ready."""
+
+    def write(script: str) -> None:
+        path = tmp_path / "rank"
+        path.write_text(
+            f'#!/bin/sh\n{script}\ntouch "{tmp_path}/ready.$RANK"\nwhile :; do sleep 0.05; done\n'
+        )
+        path.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(path))
+        monkeypatch.setattr(launching, "GRACE", 0.5)
+
+    return write
+
+
+def when_ready(tmp_path: Path, signals: int) -> threading.Thread:
+    """Send so many Ctrl-C to this process once both ranks are there."""
+
+    def send() -> None:
+        for number in range(2):
+            wait_for(tmp_path / f"ready.{number}")
+        for _ in range(signals):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    return thread
+
+
+def test_ctrl_c_is_passed_on_once_to_each_rank(tmp_path: Path, scripted: Callable[[str], None]) -> None:
+    scripted(f"trap 'echo x >> \"{tmp_path}/got.$RANK\"; exit 130' INT")
+    thread = when_ready(tmp_path, 1)
+    with pytest.raises(SystemExit) as raised:
+        launch(["train"], nproc=2)
+    thread.join()
+    assert raised.value.code == 130
+    assert [(tmp_path / f"got.{number}").read_text() for number in range(2)] == ["x\n"] * 2
+
+
+def test_a_third_ctrl_c_ends_ranks_that_do_not_listen(
+    tmp_path: Path, scripted: Callable[[str], None]
+) -> None:
+    scripted("trap '' INT TERM")
+    thread = when_ready(tmp_path, 3)
+    with pytest.raises(Interrupted, match=r"^stopped at once\. Nothing was trained yet: start it again\.$"):
+        launch(["train"], nproc=2)
+    thread.join()
+
+
+def test_a_rank_that_does_not_end_with_the_others_is_ended(
+    tmp_path: Path, scripted: Callable[[str], None]
+) -> None:
+    scripted("trap '' TERM\n[ $RANK = 1 ] && echo full >&2 && exit 3")
+    began = time.monotonic()
+    with pytest.raises(SystemExit) as raised:
+        launch(["train"], nproc=2)
+    assert raised.value.code == 3
+    assert time.monotonic() - began < 10

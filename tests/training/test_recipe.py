@@ -82,6 +82,11 @@ def test_a_recipe_without_a_task_is_one_of_classification(tmp_path: Path) -> Non
         ("layout", "channel_last", "Unknown layout 'channel_last'. Did you mean 'channels_last'?"),
         ("class_weights", "balance", "Unknown class weights 'balance'. Did you mean 'balanced'?"),
         ("sampling", "sqrt", "Unknown sampling 'sqrt'. Known: balanced, natural."),
+        ("frozen", 1.5, "frozen is 1.5; it must be from 0 to 1."),
+        ("body_lr", -0.1, "body_lr is -0.1; it must be from 0 to 1."),
+        ("progressive", 0.0, "progressive is 0.0; it must be over 0 and at most 1."),
+        ("patience", -1, "patience is -1; it must be at least 0."),
+        ("dropout", 1.0, "dropout is 1.0; it must be at least 0 and under 1."),
     ],
 )
 def test_a_plan_that_makes_no_sense_is_refused_when_made(setting: str, value: Any, message: str) -> None:

@@ -15,11 +15,27 @@ from striate.errors import DataError
     type=click.IntRange(min=1),
     help="Classes to name. Default: 5; of several labels, those it gives.",
 )
+@click.option(
+    "--threshold",
+    type=float,
+    help="Probability under which a picture shows none of the classes, 0 to name one always; or from which a label "
+    "is given. Default: chosen on the validation pictures.",
+)
+@click.option("--flip", is_flag=True, help="Answer by each picture and its mirror image: twice the time.")
 @device_option
 @json_flag
-def command(run: str, images: tuple[str, ...], top: int | None, device: str, as_json: bool) -> None:
+def command(
+    run: str,
+    images: tuple[str, ...],
+    top: int | None,
+    threshold: float | None,
+    flip: bool,
+    device: str,
+    as_json: bool,
+) -> None:
     """Name the likeliest classes of each IMAGE, with their probabilities; or its labels, or its numbers.
 
+    Where even the likeliest class is under the threshold, the picture may show none of them, which is said first.
     A picture that cannot be read is named at the end; the others are answered all the same.
     """
     opened = striate.open_run(run, device=device)
@@ -29,13 +45,16 @@ def command(run: str, images: tuple[str, ...], top: int | None, device: str, as_
     unread: list[str] = []
     for image in images:
         try:
-            guesses = opened.predict(image, top=top)
+            guesses = opened.predict(image, top=top, threshold=threshold, flip=flip)
         except DataError as error:
             unread.append(str(error))
             continue
-        answers.append({"image": image, "predictions": [guess.to_dict() for guess in guesses]})
+        doubted = opened.recipe.task == "classification" and not guesses[0].passes
+        none = {"none_of_these": doubted} if opened.recipe.task == "classification" else {}
+        answers.append({"image": image, **none, "predictions": [guess.to_dict() for guess in guesses]})
         if not as_json:
-            lines = [str(guess) for guess in guesses] or ["no label"]
+            doubt = [f"none of these (best guess {guesses[0].words})"] if doubted else []
+            lines = [*doubt, *map(str, guesses)] or ["no label"]
             print("\n".join([image, *(f"  {line}" for line in lines)]))
     if as_json:
         print_json(answers)

@@ -16,6 +16,18 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
 @click.option(
     "--weights", help="A .safetensors or .pth file to start from, or 'imagenet'. Default: fresh weights."
 )
+@click.option(
+    "--freeze",
+    type=click.Choice(["none", "body", "auto"]),
+    default="auto",
+    show_default=True,
+    help="Of given weights, the layers below the head: none stays, the body stays, or until a new head has learned.",
+)
+@click.option(
+    "--body-lr",
+    type=float,
+    help="Share of the rate below the head. Default: 0.1 with weights and a new head.",
+)
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: by the number of pictures.")
 @click.option("--time", help="Train as many epochs as fit in a time: 90s, 10m, 1h30m.")
 @click.option(
@@ -64,12 +76,44 @@ from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print
     help="Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
+@click.option(
+    "--patience",
+    type=int,
+    default=0,
+    show_default=True,
+    help="End after so many epochs without a better validation loss, and keep the best epoch's weights; 0: never.",
+)
+@click.option(
+    "--val",
+    is_flag=True,
+    help="Hold a tenth of the training pictures out where there is no val/. So does --patience.",
+)
+@click.option(
+    "--progressive",
+    type=float,
+    default=1,
+    show_default=True,
+    help="Share of the side that pictures start with and grow from, such as 0.5.",
+)
 @click.option("--momentum", type=float, help="Momentum, or beta 1 of adamw. Default: 0.9.")
 @click.option("--weight-decay", type=float, help="Default: by optimizer. Norms and biases do not decay.")
 @click.option(
     "--label-smoothing",
     type=float,
     help="Share of the target spread over all classes. Default: 0.1; of several labels, 0.",
+)
+@click.option(
+    "--dropout",
+    type=float,
+    default=-1,
+    help="Rate of the network's dropout layers. Default: the network's own.",
+)
+@click.option(
+    "--no-calibrate",
+    "calibrate",
+    flag_value=False,
+    default=True,
+    help="Leave the probabilities as the network gives them.",
 )
 @click.option(
     "--class-weights",

@@ -17,9 +17,10 @@ TRAIN, VAL, TEST = range(3)
 Places = NDArray[np.int64]
 
 
-def stratified_split(pictures: Pictures, ids: Ids, *, seed: int) -> dict[str, Pictures]:
+def stratified_split(pictures: Pictures, ids: Ids, *, seed: int, test: bool = True) -> dict[str, Pictures]:
     """Hold out a tenth of each class for val and a tenth for test, at least one each where the class has three.
 
+    Without `test` only val is held out: what would be in test, being in a folder of its own, is trained on.
     Labels of which a picture may have several each get their tenth too, from the rarest on, and keep one picture to
     train on where they can (a light form of Sechidis, Tsoumakas, Vlahavas 2011). Numbers are held out range by range.
     Which pictures, their names and the seed decide: adding a picture does not move the others by more than the
@@ -33,6 +34,8 @@ def stratified_split(pictures: Pictures, ids: Ids, *, seed: int) -> dict[str, Pi
     else:
         _hold_out_classes(labels if labels.ndim == 1 else _ranges(labels), shuffled, part)
     names = {"train": TRAIN, "val": VAL, "test": TEST}
+    if not test:
+        part[part == names.pop("test")] = TRAIN
     return {name: pictures.subset(np.flatnonzero(part == number)) for name, number in names.items()}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from striate.tasks.calibration import calibration_error
 from striate.tasks.metric import or_none, percent
 
 
@@ -13,9 +14,9 @@ from striate.tasks.metric import or_none, percent
 class ClassScores:
     """What an evaluation found, picture by picture and in sum.
 
-    `labels`, `answers` (class indices) and `confidences` (probability of the answer) are (N,), in the order of the
-    split; `loss` is the mean cross-entropy without label smoothing
-    or class weights.
+    `labels`, `answers` (class indices), `confidences` (probability of the answer) and `raw_confidences`, those before
+    calibration, are (N,), in the order of the split; `loss` is the mean cross-entropy without label smoothing, class
+    weights or calibration.
     """
 
     loss: float
@@ -23,6 +24,7 @@ class ClassScores:
     answers: Tensor
     confidences: Tensor
     num_classes: int
+    raw_confidences: Tensor
 
     @property
     def images(self) -> int:
@@ -40,8 +42,18 @@ class ClassScores:
         return f"accuracy {self.accuracy:.2%}"
 
     def values(self) -> dict[str, Any]:
-        """Return the accuracy by its name."""
-        return {"accuracy": self.accuracy}
+        """Return the accuracy and the calibration errors by their names."""
+        return {"accuracy": self.accuracy, "ece": self.ece, "raw_ece": self.raw_ece}
+
+    @property
+    def ece(self) -> float:
+        """The expected calibration error."""
+        return calibration_error(self.confidences, self.labels == self.answers)
+
+    @property
+    def raw_ece(self) -> float:
+        """The expected calibration error before calibration."""
+        return calibration_error(self.raw_confidences, self.labels == self.answers)
 
     @property
     def accuracy(self) -> float:

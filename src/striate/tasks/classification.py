@@ -1,6 +1,8 @@
 """One label a picture: cross-entropy, accuracy, and the most likely classes."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from striate.tasks.answer import Guess
+from striate.tasks.calibration import Calibration, class_calibration
 from striate.tasks.class_scores import ClassScores
 from striate.tasks.metric import Metric
 from striate.tasks.task import Outputs, main_head, over_heads
@@ -20,7 +23,8 @@ NAMED = 5
 class Classification:
     """The task of naming one of `classes`.
 
-    `weights` say how much a picture of each class counts in the loss; none: alike.
+    `weights` say how much a picture of each class counts in the loss; none: alike. Probabilities are those of the
+    outputs divided by `temperature`; an answer under `threshold` is not to be believed.
     """
 
     metric: ClassVar[Metric] = Metric("accuracy", "accuracy")
@@ -28,6 +32,8 @@ class Classification:
     classes: tuple[str, ...]
     label_smoothing: float = 0.0
     weights: tuple[float, ...] = ()
+    temperature: float = 1.0
+    threshold: float = 0.0
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the mean cross-entropy of logits (B, K) and labels (B,), or shares (B, K) of mixed pictures.
@@ -46,24 +52,47 @@ class Classification:
         return int((self.answers(outputs) == truth).sum())
 
     def judge(self, outputs: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
-        """Return loss, label, answer and confidence of each picture (B,)."""
-        best = outputs.softmax(1).max(1)
+        """Return loss, label, answer, confidence and confidence before calibration of each picture (B,)."""
+        raw, best = outputs.softmax(1).amax(1), self._probabilities(outputs).max(1)
         losses = cross_entropy(outputs, labels, reduction="none").double()
-        return losses, labels, best.indices, best.values
+        return losses, labels, best.indices, best.values, raw
 
     def scores(self, *kept: Tensor) -> ClassScores:
         """Return the scores of what `judge` kept."""
-        losses, labels, answers, confidences = kept
-        return ClassScores(float(losses.mean()), labels, answers, confidences, len(self.classes))
+        losses, labels, answers, confidences, raw = kept
+        return ClassScores(float(losses.mean()), labels, answers, confidences, len(self.classes), raw)
+
+    def calibration(self, outputs: Tensor, labels: Tensor) -> Calibration:
+        """Return the temperature and the threshold that validation outputs (N, K) and labels (N,) ask for."""
+        return class_calibration(outputs, labels)
+
+    def calibrated(self, calibration: Calibration) -> "Classification":
+        """Return this task with a temperature and a threshold."""
+        return replace(self, temperature=calibration.temperature, threshold=calibration.threshold)
+
+    def with_threshold(self, threshold: float) -> "Classification":
+        """Return this task with another threshold."""
+        return replace(self, threshold=threshold)
+
+    def merged(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return logits (B, K) whose probabilities are the mean of those of several logits (B, K)."""
+        logs = torch.stack([(logits / self.temperature).log_softmax(1) for logits in outputs])
+        return self.temperature * (logs.logsumexp(0) - math.log(len(outputs)))
 
     def guesses(self, outputs: Tensor, *, top: int | None = None) -> list[list[Guess]]:
         """Return for each row of logits (B, K) its `top` likeliest classes, or five, the likeliest first."""
-        best = outputs.softmax(1).topk(min(top or NAMED, len(self.classes)), 1)
+        best = self._probabilities(outputs).topk(min(top or NAMED, len(self.classes)), 1)
         rows = zip(best.values.tolist(), best.indices.tolist(), strict=True)
         return [
-            [Guess(self.classes[i], p) for p, i in zip(probabilities, indices, strict=True)]
+            [
+                Guess(self.classes[i], p, p >= self.threshold)
+                for p, i in zip(probabilities, indices, strict=True)
+            ]
             for probabilities, indices in rows
         ]
+
+    def _probabilities(self, logits: Tensor) -> Tensor:
+        return (logits / self.temperature).softmax(1)
 
     def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         if not self.weights:

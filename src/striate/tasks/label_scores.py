@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from striate.tasks.average_precision import average_precision
+from striate.tasks.calibration import EVEN
 from striate.tasks.metric import or_none, percent
-
-# The probability from which a label counts as given.
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -19,12 +17,14 @@ class LabelScores:
     """What an evaluation found, picture by picture and in sum.
 
     `losses` (N,) are the pictures' binary cross-entropies summed over labels, without label smoothing or weights,
-    `labels` (N, K) are 0 or 1, and `probabilities` (N, K) are of each label being there.
+    `labels` (N, K) are 0 or 1, `probabilities` (N, K) are of each label being there, and `thresholds` (K,) those from
+    which it counts as given, or one for all.
     """
 
     losses: Tensor
     labels: Tensor
     probabilities: Tensor
+    thresholds: Tensor | float = EVEN
 
     @property
     def loss(self) -> float:
@@ -44,7 +44,7 @@ class LabelScores:
     @property
     def answers(self) -> Tensor:
         """Which labels (N, K) the network gives, as 0 and 1."""
-        return (self.probabilities >= THRESHOLD).to(torch.uint8)
+        return (self.probabilities >= self.thresholds).to(torch.uint8)
 
     @property
     def exact_match(self) -> float:

@@ -1,5 +1,6 @@
 """Numbers of a picture: Huber's loss on targets in standard units, answers in the user's."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from torch.nn.functional import huber_loss
 
 from striate.errors import UsageError
 from striate.tasks.answer import Estimate
+from striate.tasks.calibration import Calibration
 from striate.tasks.metric import Metric
 from striate.tasks.target_scores import TargetScores
 from striate.tasks.task import Outputs, main_head, over_heads
@@ -61,6 +63,24 @@ class Regression:
         """Return the scores of what `judge` kept."""
         losses, labels, answers = kept
         return TargetScores(losses, labels, answers, torch.tensor(self.scale.mean, dtype=torch.double))
+
+    def calibration(self, outputs: Tensor, labels: Tensor) -> Calibration:
+        """Return nothing found: numbers have no probabilities."""
+        return Calibration()
+
+    def calibrated(self, calibration: Calibration) -> "Regression":
+        """Return this task as it is."""
+        return self
+
+    def with_threshold(self, threshold: float) -> "Regression":
+        """Raise UsageError."""
+        raise UsageError(
+            f"threshold {threshold:g} is for classes, and this network gives numbers. Leave it out."
+        )
+
+    def merged(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return the mean of several outputs (B, T)."""
+        return torch.stack([*outputs]).mean(0)
 
     def guesses(self, outputs: Tensor, *, top: int | None = None) -> list[list[Estimate]]:
         """Return every target's number for each row of outputs (B, T); raises UsageError where `top` is asked."""

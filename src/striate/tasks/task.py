@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.tasks.answer import Answer
+from striate.tasks.calibration import Calibration
 from striate.tasks.metric import Metric
 
 # What a network returns: (B, K), and in training perhaps the outputs of auxiliary heads after them.
@@ -78,12 +79,26 @@ class Task(Protocol[S_co, A_co]):
     def scores(self, *kept: Tensor) -> S_co:
         """Return the scores of what `judge` kept of every batch."""
 
+    def calibration(self, outputs: Tensor, labels: Tensor) -> Calibration:
+        """Return what outputs (N, K) on validation pictures say of the probabilities; of numbers nothing."""
+
+    def calibrated(self, calibration: Calibration) -> "Task[S_co, A_co]":
+        """Return this task with probabilities and thresholds as calibrated; losses stay as they are."""
+
+    def with_threshold(self, threshold: float) -> "Task[S_co, A_co]":
+        """Return this task with one threshold for everything; raises UsageError where it makes no sense."""
+
+    def merged(self, outputs: Sequence[Tensor]) -> Tensor:
+        """Return outputs (B, K) whose probabilities, or numbers, are the mean of those of several outputs (B, K)."""
+
     def guesses(self, outputs: Tensor, *, top: int | None) -> Sequence[Sequence[A_co]]:
         """Return the answers for each row of outputs (B, K), or only its `top` likeliest; None: as suits the task."""
 
 
 # A task of whichever kind: what a data set asks is only known when it is opened.
 AnyTask = Task[Scores, Answer]
+# What is kept of the outputs (B, K) and the labels of a batch, as Task.judge does.
+Judge = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 
 def over_heads(loss: Callable[[Tensor], Tensor], outputs: Outputs) -> Tensor:
@@ -99,16 +114,33 @@ def main_head(outputs: Outputs) -> Tensor:
     return outputs if isinstance(outputs, Tensor) else outputs[0]
 
 
+class Flipped(nn.Module):
+    """A network that answers by each picture and its mirror image: (B, C, H, W) -> the merged outputs (B, K)."""
+
+    def __init__(self, model: nn.Module, task: Task[Any, Any]) -> None:
+        super().__init__()
+        self.model = model
+        self._task = task
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the outputs whose probabilities, or numbers, are the mean of both."""
+        return self._task.merged([self.model(x), self.model(x.flip(3))])
+
+
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any]) -> S_co:
     """Run a network in eval mode over batches of (images, labels) and return the scores."""
-    return task.scores(*judged(model, batches, task))
+    return task.scores(*judged(model, batches, task.judge))
 
 
-def judged(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[Any, Any]) -> list[Tensor]:
-    """Return what the task keeps of each picture, off the device; the network's training flag is put back after."""
+def judged(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    judge: Judge,
+) -> list[Tensor]:
+    """Return what `judge` keeps of each picture's outputs and label, off the device; the network's training flag is put back."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():
-        kept = [task.judge(model(images), labels) for images, labels in batches]
+        kept = [judge(model(images), labels) for images, labels in batches]
     model.train(was_training)
     return [torch.cat(values).cpu() for values in zip(*kept, strict=True)]

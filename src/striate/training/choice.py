@@ -10,6 +10,8 @@ from striate.data.pictures import TaskName
 from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
+from striate.training.dropout import OWN_DROPOUT
+from striate.training.finetune import BODY_LR, FREEZES, freeze_share
 from striate.training.recipe import Plan
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
@@ -28,6 +30,8 @@ LAYOUT = {DEFAULT_NET: "channels_last"}
 RATES = {"norms": 0.1, "no norms, few layers": 0.05, "no norms, many layers": 0.01}
 ADAMW_RATE = 0.002
 FINE_TUNING_RATE = 0.01
+# Where layers below the head learn more slowly, or not: the head's, whose inputs are hundreds of trained features.
+HEAD_RATE = 0.02
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
 DEEP = 8
 DECAY = {"sgd": 5e-4, "nesterov": 5e-4, "adamw": 0.05}
@@ -37,6 +41,7 @@ LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
 OF_BACK_PROPAGATION = (
     "optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights", "accumulate", "clip_norm",
+    "freeze", "body_lr",
 )  # fmt: skip
 OFF = {
     "label_smoothing": 0.0,
@@ -44,6 +49,7 @@ OFF = {
     "sampling": "natural",
     "accumulate": 1,
     "clip_norm": 0.0,
+    "freeze": "auto",
 }
 OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
@@ -65,6 +71,12 @@ class Settings:
     the average of the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate) or 'stop'.
     `sync_bn` lets batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what is computed
     on.
+
+    With weights to start from, `freeze` (none, body, auto) says whether the layers below the head stay as they are:
+    never, always, or until a new head has learned; `body_lr` is their share of the rate afterwards. `patience` ends
+    the run after so many epochs without a better validation loss and takes the best epoch's weights; `val` holds a
+    tenth of the training pictures out where the data have none for it. `progressive` is the share of the side that
+    pictures grow from. `calibrate` fits probabilities to the validation pictures; `dropout` replaces the network's.
     """
 
     net: str | None = None
@@ -100,6 +112,13 @@ class Settings:
     tensorboard: bool = False
     sync_bn: bool = False
     device: str = "auto"
+    freeze: str = "auto"
+    body_lr: float | None = None
+    patience: int = 0
+    val: bool = False
+    progressive: float = 1.0
+    calibrate: bool = True
+    dropout: float = OWN_DROPOUT
 
     def __post_init__(self) -> None:
         for name in ("size", "threads"):
@@ -114,6 +133,8 @@ class Settings:
             raise unknown("augmentation", self.augment, PRESETS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
+        if self.freeze not in FREEZES:
+            raise unknown("freeze", self.freeze, FREEZES)
         if self.depth not in (None, *get_args(Depth)):
             raise UsageError(f"depth is {self.depth}; it must be 8 or 16.")
 
@@ -124,7 +145,8 @@ class Facts:
 
     `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
     `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
-    `pretrained` says whether it starts from weights that somebody trained; `task` is what the data ask of a picture.
+    `pretrained` says whether it starts from weights that somebody trained, `new_head` whether these lack the last
+    layer; `task` is what the data ask of a picture.
     """
 
     pictures: int
@@ -135,6 +157,7 @@ class Facts:
     layers: int
     own_rate: float | None = None
     pretrained: bool = False
+    new_head: bool = False
     task: TaskName = "classification"
 
 
@@ -174,6 +197,8 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         raise UsageError(
             f"{facts.net} learns by its own rule, which takes one label a picture. Leave mixup and cutmix at 0."
         )
+    _refuse_tuning_nothing(settings, facts)
+    tuning, tuned = _fine_tuning(settings, facts)
     batch = settings.batch or _batch(facts.pictures)
     optimizer = settings.optimizer or "nesterov"
     choices = [
@@ -181,7 +206,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         Chosen("batch", batch, f"for {facts.pictures:,} training pictures"),
         _augment(grey=facts.grey, side=facts.side, task=facts.task),
         Chosen("optimizer", optimizer, "the default"),
-        _rate(optimizer, batch, facts),
+        _rate(optimizer, batch, facts, lowered=tuning["body_lr"] < 1 or tuning["frozen"] == 1),
         Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
         if facts.net in LAYOUT
         else Chosen("layout", "contiguous", "not measured for this network"),
@@ -193,13 +218,15 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     kept = (
         "schedule", "checkpoint_every", "mixup", "cutmix", "accumulate", "clip_norm", "ema", "on_divergence",
         "sync_bn",
+        "patience", "progressive", "calibrate", "dropout",
     )  # fmt: skip
     values |= {name: getattr(settings, name) for name in kept}
     for name, usual in {**USUAL, "label_smoothing": LABEL_SMOOTHING[facts.task]}.items():
         given = getattr(settings, name)
         values[name] = usual if given is None else given
     unused = ("optimizer", "weight_decay") if facts.own_rate is not None else ()
-    return Plan(**values), [c for c in choices if asked[c.name] is None and c.name not in unused]
+    told = [c for c in choices if asked[c.name] is None and c.name not in unused]
+    return Plan(**values, **tuning), told + tuned
 
 
 def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskName) -> None:
@@ -248,16 +275,48 @@ def _batch(pictures: int) -> int:
     return max(b for b in BATCHES if b == BATCHES[0] or b * STEPS_PER_EPOCH <= pictures)
 
 
-def _rate(optimizer: str, batch: int, facts: Facts) -> Chosen:
-    """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam."""
+def _refuse_tuning_nothing(settings: Settings, facts: Facts) -> None:
+    """Raise UsageError where layers shall be frozen, or learn more slowly, that know nothing yet."""
+    if facts.pretrained:
+        return
+    if settings.freeze == "body":
+        raise UsageError(
+            "freeze is 'body', and the network starts from fresh weights. Give --weights, or leave it out."
+        )
+    if settings.body_lr is not None:
+        raise UsageError(
+            "--body-lr is for a network that starts from given weights. Give --weights, or leave it out."
+        )
+
+
+def _fine_tuning(settings: Settings, facts: Facts) -> tuple[dict[str, Any], list[Chosen]]:
+    """Return how the layers below the head learn, and what of that was chosen for the user."""
+    new_head = facts.new_head and facts.own_rate is None
+    frozen = freeze_share(settings.freeze, new_head=new_head)
+    below = BODY_LR if new_head else 1.0
+    values = {"frozen": frozen, "body_lr": below if settings.body_lr is None else settings.body_lr}
+    told = []
+    if new_head and settings.freeze == "auto":
+        told.append(Chosen("frozen", frozen, "the share of the run in which the new head learns alone"))
+    if new_head and settings.body_lr is None and frozen < 1:
+        told.append(Chosen("body_lr", below, "the share of the rate below the new head"))
+    return values, told
+
+
+def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
+    """Return the peak rate: in proportion to the batch for SGD (Goyal et al. 2017), its root for Adam.
+
+    From given weights it is lower, the more so where the layers below the head have no lower one (`lowered`).
+    """
     if facts.own_rate is not None:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
     share = batch / BATCHES[-1]
     if optimizer == "adamw":
-        rate = ADAMW_RATE / 10 if facts.pretrained else ADAMW_RATE
+        rate = ADAMW_RATE / 10 if facts.pretrained and not lowered else ADAMW_RATE
         return Chosen("lr", rate * share**0.5, f"for adamw at batch {batch}")
     if facts.pretrained:
-        return Chosen("lr", FINE_TUNING_RATE * share, f"for {optimizer} at batch {batch}, from given weights")
+        rate = HEAD_RATE if lowered else FINE_TUNING_RATE
+        return Chosen("lr", rate * share, f"for {optimizer} at batch {batch}, from given weights")
     kind = (
         "norms"
         if facts.normed

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load as tensors_from_bytes
+from torch import Tensor
 
 from striate.training.checkpoint import Checkpoint, tensor_bytes
 from striate.training.launch import tell_run
 from striate.training.ranks import Ranks
+from striate.training.stopping import load_best
 from striate.training.trainee import Trainee
 
 # What a run folder holds before the first step that the others need.
@@ -75,6 +77,13 @@ def hand_over(trainee: Trainee, state: Mapping[str, Any], ranks: Ranks) -> Mappi
     if not ranks.first:
         trainee.restore(first)
     return first.state
+
+
+def hand_over_best(folder: Path, step: int, ranks: Ranks) -> Mapping[str, Tensor]:
+    """Return, in every rank, the best weights in the run folder of the first; raises DataError where they are gone."""
+    if ranks.size == 1:
+        return load_best(folder, step)
+    return tensors_from_bytes(ranks.tell(tensor_bytes(load_best(folder, step)) if ranks.first else b""))
 
 
 def hand_over_file(path: Path, ranks: Ranks) -> None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +75,10 @@ def launch(argv: Sequence[str], *, nproc: int) -> bool:
     if nproc > (cores := usable_cores()):
         print(f"note: {nproc} processes share {cores} cores", file=sys.stderr)
     with TemporaryDirectory(prefix="striate-") as folder, ExitStack() as stack:
-        ranks = _start(argv, nproc, Path(folder), stack)
+        environment = _environment(nproc, folder)
+        ranks: list[subprocess.Popen[bytes]] = []
         with _passing_on_signals(ranks) as asked:
+            ranks.extend(_start(argv, number, environment, stack) for number in range(nproc))
             codes = _wait(ranks)
         _judge(codes, Path(folder), interrupted=bool(asked))
     return True
@@ -106,33 +108,37 @@ def _tell(name: str, what: str) -> bool:
     return True
 
 
-def _start(argv: Sequence[str], nproc: int, folder: Path, stack: ExitStack) -> list[subprocess.Popen[bytes]]:
-    """Start the ranks. Rank 0 prints; what the others say is kept in files, for the case that they are to blame."""
+def _environment(nproc: int, folder: str) -> dict[str, str]:
+    """Return the environment that ranks on this machine have in common."""
     shared = {
         "WORLD_SIZE": str(nproc),
         "LOCAL_WORLD_SIZE": str(nproc),
         "MASTER_ADDR": LOCALHOST,
         "MASTER_PORT": str(_free_port()),
-        LAUNCHER: str(folder),
+        LAUNCHER: folder,
     }
-    environment = {**os.environ, **shared}
-    if sys.platform in LOOPBACK:
-        environment.setdefault("GLOO_SOCKET_IFNAME", LOOPBACK[sys.platform])
-    ranks = []
-    for number in range(nproc):
-        # A session of its own, so that Ctrl-C reaches the launcher alone, which passes it on once. Standard input is
-        # a pipe from the launcher: where it ends, the launcher is gone.
-        process = subprocess.Popen(
-            [sys.executable, "-m", "striate", *argv],
-            env={**environment, "RANK": str(number), "LOCAL_RANK": str(number)},
-            stdin=subprocess.PIPE,
-            stdout=None if number == 0 else subprocess.DEVNULL,
-            stderr=None if number == 0 else stack.enter_context(_said(folder, number).open("wb")),
-            start_new_session=True,
-        )
-        ranks.append(stack.enter_context(process))
-        stack.callback(process.kill)
-    return ranks
+    local = {"GLOO_SOCKET_IFNAME": LOOPBACK[sys.platform]} if sys.platform in LOOPBACK else {}
+    return {**local, **os.environ, **shared}
+
+
+def _start(
+    argv: Sequence[str], number: int, environment: Mapping[str, str], stack: ExitStack
+) -> subprocess.Popen[bytes]:
+    """Start a rank. The first prints; what another says is kept in a file, for the case that it is to blame."""
+    said = _said(Path(environment[LAUNCHER]), number)
+    # A session of its own, so that Ctrl-C reaches the launcher alone, which passes it on once. Standard input is a pipe
+    # from the launcher: where it ends, the launcher is gone.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "striate", *argv],
+        env={**environment, "RANK": str(number), "LOCAL_RANK": str(number)},
+        stdin=subprocess.PIPE,
+        stdout=None if number == 0 else subprocess.DEVNULL,
+        stderr=None if number == 0 else stack.enter_context(said.open("wb")),
+        start_new_session=True,
+    )
+    stack.enter_context(process)
+    stack.callback(process.kill)
+    return process
 
 
 def _said(folder: Path, number: int) -> Path:
@@ -147,13 +153,13 @@ def _free_port() -> int:
 
 @contextmanager
 def _passing_on_signals(ranks: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
-    """Pass Ctrl-C and SIGTERM on to every rank; yields the list of those that came."""
+    """Pass Ctrl-C and SIGTERM on to every rank, from the third on as SIGKILL; yields the list of those that came."""
     asked: list[int] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         asked.append(number)
         for process in ranks:
-            process.send_signal(number)
+            process.send_signal(number if len(asked) < 3 else signal.SIGKILL)
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -195,7 +201,9 @@ def _judge(codes: Sequence[int | None], folder: Path, *, interrupted: bool) -> N
         if code not in (LaunchError.exit_code, Interrupted.exit_code)
     }
     killed = {number: code for number, code in own.items() if code < 0}
-    if interrupted and (killed or not own):
+    if interrupted and killed:
+        raise Interrupted(f"stopped at once. {_way_on(folder, len(codes))}")
+    if interrupted and not own:
         raise SystemExit(Interrupted.exit_code)
     if killed:
         number, code = min(killed.items())

@@ -17,14 +17,17 @@ from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
 from striate.errors import DataError, Interrupted, StorageError, command
-from striate.tasks.task import Scores, judged
+from striate.tasks.calibration import Calibration
+from striate.tasks.task import AnyTask, Judge, Scores, judged
 from striate.training.checkpoint import KEEP, checkpoint_states, drop_after, load_checkpoint, save_checkpoint
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
+from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
-from striate.training.handover import hand_over, hand_over_file
+from striate.training.handover import hand_over, hand_over_best, hand_over_file
 from striate.training.job import Job, Position
 from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.optim import Hyper, make_optimizer
+from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS
 from striate.training.record import Record
 from striate.training.recovery import (
@@ -46,6 +49,7 @@ from striate.training.step import (
     number_of_parts,
     parts,
 )
+from striate.training.stopping import Best, save_best
 from striate.training.sync_norm import synchronise
 from striate.training.team import Team
 from striate.training.trainee import Trainee
@@ -53,9 +57,10 @@ from striate.training.trainee import Trainee
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
 
-def fit(model: nn.Module, job: Job) -> None:
+def fit(model: nn.Module, job: Job) -> Calibration:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
+    Returns what the validation pictures say of its probabilities.
     Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a number is not finite and going back is not
     asked for or does not help, StorageError where there is no room on disk or in memory.
     """
@@ -63,36 +68,37 @@ def fit(model: nn.Module, job: Job) -> None:
     model.to(job.ranks.device)
     if job.recipe.train.sync_bn:
         synchronise(model, job.ranks)
+    plan = job.recipe.train
+    tuning = FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
     with StopSignal() as stop, _memory_errors(job):
         while True:
-            divergence = _train(model, job, stop)
-            if divergence is None:
-                return
+            ended = _train(model, tuning, job, stop)
+            if isinstance(ended, Calibration):
+                return ended
             if job.ranks.first:
-                _roll_back(job, divergence)
-            del divergence  # whose traceback holds what was trained
+                _roll_back(job, ended)
+            del ended  # whose traceback holds what was trained
 
 
-def _train(model: nn.Module, job: Job, stop: StopSignal) -> Divergence | None:
+def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Calibration | Divergence:
     """Train from where the run folder stands to the end, or return where numbers were not finite."""
     hand_over_file(job.folder / RECOVERY, job.ranks)
     recovery = load_recovery(job.folder)
     if recovery.given_up:
         raise given_up(job.folder, recovery, lr=job.recipe.train.lr)
     team = Team(model, job.ranks, lambda: stop.asked)
-    trainee = Trainee(model, _learner(model, job, team), ema=job.recipe.train.ema)
+    trainee = Trainee(model, _learner(model, tuning, job, team), ema=job.recipe.train.ema)
     position = _restored(trainee, job, recovery) if job.ranks.first else Position()
-    position = Position(**hand_over(trainee, vars(position), job.ranks))
+    position = Position.of(hand_over(trainee, position.to_dict(), job.ranks))
     with Record(job.folder / "metrics.jsonl", length=position.record_length) as record:
-        trainer = _Trainer(trainee, job, recovery, record, team)
+        trainer = _Trainer(trainee, tuning, job, recovery, record, team)
         try:
             position = trainer.begin(position)
-            while position.step < job.steps:
+            while position.step < job.steps and not position.best.is_over(job.recipe.train.patience):
                 position = trainer.epoch(position)
-            trainer.finish()
+            return trainer.finish(position)
         except Divergence as divergence:
             return divergence
-    return None
 
 
 def _roll_back(job: Job, divergence: Divergence) -> None:
@@ -117,8 +123,17 @@ def _roll_back(job: Job, divergence: Divergence) -> None:
 class _Trainer:
     """The loop's working parts, gathered so that each method is of one breath."""
 
-    def __init__(self, trainee: Trainee, job: Job, recovery: Recovery, record: Record, team: Team) -> None:
+    def __init__(
+        self,
+        trainee: Trainee,
+        tuning: FineTuning,
+        job: Job,
+        recovery: Recovery,
+        record: Record,
+        team: Team,
+    ) -> None:
         self.trainee = trainee
+        self.tuning = tuning
         self.job = job
         self.recovery = recovery
         self.record = record
@@ -160,27 +175,45 @@ class _Trainer:
             if position.step % steps and (stops or job.is_regular(position.step)):
                 self._save(position)
                 self._stop_if(stops, position)
-        self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = Position(step=position.step, rollbacks=position.rollbacks)
+        best = self._end_epoch(epoch, position, time.perf_counter() - started)
+        position = Position(step=position.step, rollbacks=position.rollbacks, best=best)
         self._save(position)
         self._stop_if(self.team.asked(), position)
         return position
 
-    def finish(self) -> None:
-        """Score the final split and record it; what is left in the network is the result."""
+    def finish(self, position: Position) -> Calibration:
+        """Calibrate, score the final split and record it; what is left in the network is the result."""
+        best: dict[str, Any] = {}
+        if self.plan.patience:
+            epochs, best["epoch"] = (
+                step // self.job.train.steps for step in (position.step, position.best.step)
+            )
+            self.trainee.take(hand_over_best(self.job.folder, position.best.step, self.job.ranks))
+            self.job.progress.say(f"the best of {epochs} epochs was {best['epoch']}")
+        calibration = self._calibration()
         if self.job.final is not None:
             split, loader = self.job.final
-            scores = self._evaluate(split, loader, self.job.steps)
-            values = {"split": split, "loss": scores.loss, **scores.values(), "images": scores.images}
+            scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
+            values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
             self.record.write("result", values)
             self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
         self.trainee.settle()
+        return calibration
+
+    def _calibration(self) -> Calibration:
+        """Fit the probabilities to the validation pictures; where there are none, they stay."""
+        if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
+            return Calibration()
+        outputs, labels = self._judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
+        return self.job.task.calibration(outputs, labels)
 
     def _step(self, batch: Batch, position: Position) -> Position:
         """Learn from one batch and return the position after it."""
-        rate = (
-            self.plan.lr * self.recovery.rate * SCHEDULES[self.plan.schedule](position.step / self.job.steps)
-        )
+        done = position.step / self.job.steps
+        self.tuning.set(done)
+        rate = self.plan.lr * self.recovery.rate * SCHEDULES[self.plan.schedule](self.tuning.stage(done))
+        side = side_at(done, full=min(batch.images.shape[2:]), first=self.plan.progressive)
+        batch = batch._replace(images=shrink(batch.images, side))
         count = self.job.train.count(position.step)
         outcome = self._learn(batch, position.step, rate)
         position = position.after(outcome, count)
@@ -231,8 +264,8 @@ class _Trainer:
         self.recovery = self.recovery.splitting(Split(step, fewer))
         self.recovery.save(self.job.folder)
 
-    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> None:
-        """Look at the watched split and record the epoch."""
+    def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Best:
+        """Look at the watched split and record the epoch; return the best epoch until now, its weights kept."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -243,27 +276,34 @@ class _Trainer:
             "seconds": round(seconds, 3),
         }
         line = f"epoch {epoch + 1}: loss {loss:.4f}, {metric.name} {metric.text(score)}"
+        best = position.best
         if self.job.watched:
             split, loader = self.job.watched
             scores = self._evaluate(split, loader, position.step)
             values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
             line += f"; {split} {metric.text(scores.score)}"
+            best = best.after(scores.loss, position.step) if self.plan.patience else best
         self.record.write("epoch", values)
         self.job.progress.say(line)
+        if best.step == position.step and self.job.ranks.first:
+            with self.trainee.as_scored() as model:
+                save_best(self.job.folder, best.step, model.state_dict())
+        return best
 
-    def _evaluate(self, split: str, loader: Loader, step: int) -> Scores:
-        scores = self._scores(loader)
+    def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
+        task = task or self.job.task
+        scores = task.scores(*self._judged(loader, task.judge))
         if not math.isfinite(scores.loss):
             raise self._divergence(f"the {split} loss became {scores.loss}", step)
         return scores
 
-    def _scores(self, loader: Loader) -> Scores:
-        """Return the scores of a split, to which each rank adds those of its share."""
-        kept = self._judged(loader)
-        return self.job.task.scores(*(self.job.ranks.gather(part)[: len(loader.store)] for part in kept))
+    def _judged(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of every picture of a split, of which each rank looks at its share."""
+        kept = self._judged_share(loader, judge)
+        return [self.job.ranks.gather(part)[: len(loader.store)] for part in kept]
 
-    def _judged(self, loader: Loader) -> list[Tensor]:
-        """Return what the task keeps of a split, on fewer pictures at a time where they do not fit in memory."""
+    def _judged_share(self, loader: Loader, judge: Judge) -> list[Tensor]:
+        """Return what is kept of a share, found on fewer pictures at a time where they do not fit in memory."""
         while True:
             at_once = self.scored_at_once or loader.batch
             batches = (
@@ -273,7 +313,7 @@ class _Trainer:
             )
             try:
                 with no_room_errors(), self.trainee.as_scored() as model:
-                    return judged(model, batches, self.job.task)
+                    return judged(model, batches, judge)
             except NoRoomError as error:
                 said = str(error)
             release()
@@ -284,7 +324,7 @@ class _Trainer:
     def _save(self, position: Position) -> None:
         """Write a checkpoint of this position, unless a number in it is not finite."""
         self.record.sync()
-        checkpoint = self.trainee.checkpoint({**vars(position), "record_length": self.record.length})
+        checkpoint = self.trainee.checkpoint({**position.to_dict(), "record_length": self.record.length})
         if not checkpoint.is_finite:
             raise self._divergence("the optimizer's state became infinite", position.step)
         if self.job.ranks.first:
@@ -302,12 +342,14 @@ class _Trainer:
         return Divergence(reason, step=step, steps=self.job.steps, by_rate=by_rate)
 
 
-def _learner(model: nn.Module, job: Job, team: Team) -> Learner:
+def _learner(model: nn.Module, tuning: FineTuning, job: Job, team: Team) -> Learner:
     if job.rule is not None:
         return ByRule(model, job.task, job.rule(model))
     plan = job.recipe.train
     hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
+    tuning.thaw()
     optimizer = make_optimizer(plan.optimizer, model, hyper)
+    tuning.lower_rates(optimizer)
     return BackPropagation(model, job.task, optimizer, clip_norm=plan.clip_norm, team=team)
 
 
@@ -321,7 +363,7 @@ def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
         return Position()
     try:
         trainee.restore(found.checkpoint)
-        position = Position(**found.checkpoint.state)
+        position = Position.of(found.checkpoint.state)
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         raise DataError(
             f"{job.folder}: the checkpoint is not one of the recipe in recipe.toml. Restore both from a copy."

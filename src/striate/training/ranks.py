@@ -1,6 +1,7 @@
 """The processes that train one network together: what they tell each other, in the same order in every one."""
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,6 +24,8 @@ SILENCE = timedelta(minutes=10)
 PATIENCE = timedelta(days=7)
 # Numbers that travel together: the next ones are gathered while these are on their way.
 BUCKET = 1 << 23
+# Where in torch's source an error was raised, at the beginning of its text.
+IN_SOURCE = re.compile(r"^\[[^]]*\.cc:\d+\] ")
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def _meet(here: Place, device: torch.device) -> None:
     except (RuntimeError, ValueError) as error:
         raise LaunchError(
             f"rank {here.rank} of {here.size} cannot meet the others at "
-            f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} ({_first_line(error)}). "
+            f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']} ({_said(error)}). "
             "See that this port is free there, and that all ranks are started together."
         ) from error
 
@@ -160,7 +163,7 @@ def _others_are_there() -> Iterator[None]:
         yield
     except RuntimeError as error:
         lost = (
-            f"rank {dist.get_rank()} of {dist.get_world_size()} lost the others ({_first_line(error)}). "
+            f"rank {dist.get_rank()} of {dist.get_world_size()} lost the others ({_said(error)}). "
             "See why they ended, then go on from the last checkpoint with `striate resume`."
         )
         if tell_lost(lost):
@@ -189,5 +192,7 @@ def _end_with_launcher() -> None:
     threading.Thread(target=watch, name="launcher", daemon=True).start()
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+def _said(error: Exception) -> str:
+    """Return the first sentence of what torch says, without where in its source it says so."""
+    line = (str(error).strip().splitlines() or ["torch gave no reason"])[0]
+    return IN_SOURCE.sub("", line).split(". ")[0].rstrip(".")

@@ -18,6 +18,7 @@ from striate.durable import write_file
 from striate.errors import DataError, UsageError, unknown
 from striate.tasks.regression import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
+from striate.training.dropout import OWN_DROPOUT
 from striate.training.optim import OPTIMIZERS
 from striate.training.schedule import SCHEDULES
 
@@ -43,6 +44,7 @@ LEAST = {
     "momentum": 0,
     "weight_decay": 0,
     "checkpoint_every": 0,
+    "patience": 0,
     "accumulate": 1,
     "clip_norm": 0,
     "ema": 0,
@@ -60,6 +62,11 @@ class Plan:
     than `clip_norm` is shortened to it; `ema` is the decay of the average of the weights that is the result, all 0
     or 1 where there is none. `on_divergence` is 'rollback' or 'stop'. `sync_bn` has batch norms see the pictures of
     all ranks.
+
+    `frozen` is the share of the run in which only the head learns, `body_lr` what of the rate the rest gets (see
+    FineTuning); `patience` counts epochs without a better watched loss, 0 meaning that the last weights are the
+    result; `progressive` is the share of the side that pictures start with. `calibrate` fits probabilities to the
+    validation pictures. `dropout` replaces the network's own, which -1 leaves.
     """
 
     epochs: int
@@ -83,6 +90,12 @@ class Plan:
     ema: float = 0.0
     on_divergence: str = "rollback"
     sync_bn: bool = False
+    frozen: float = 0.0
+    body_lr: float = 1.0
+    patience: int = 0
+    progressive: float = 1.0
+    calibrate: bool = True
+    dropout: float = OWN_DROPOUT
 
     def __post_init__(self) -> None:
         Mix(mixup=self.mixup, cutmix=self.cutmix)
@@ -106,6 +119,13 @@ class Plan:
         for name in ("momentum", "label_smoothing", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
+        for name in ("frozen", "body_lr"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 0 to 1.")
+        if not 0 < self.progressive <= 1:
+            raise UsageError(f"progressive is {self.progressive}; it must be over 0 and at most 1.")
+        if self.dropout != OWN_DROPOUT and not 0 <= self.dropout < 1:
+            raise UsageError(f"dropout is {self.dropout}; it must be at least 0 and under 1.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from striate.durable import read_folder, storage_errors, write_folder
 from striate.errors import DataError, command
+from striate.tasks.calibration import Calibration
 from striate.training.checkpoint import tensor_bytes
 from striate.training.recipe import FORMAT, Recipe
 
@@ -19,9 +20,11 @@ MODEL = "model"
 FILES = ("model.safetensors", "config.json")
 
 
-def save_result(folder: Path, model: nn.Module, recipe: Recipe, classes: tuple[str, ...]) -> None:
+def save_result(
+    folder: Path, model: nn.Module, recipe: Recipe, classes: tuple[str, ...], calibration: Calibration
+) -> None:
     """Write model/ into a run folder, whole or not at all; raises StorageError where the disk is full."""
-    config = json.dumps(config_of(recipe, classes), ensure_ascii=False, indent=2)
+    config = json.dumps(config_of(recipe, classes, calibration), ensure_ascii=False, indent=2)
     contents = (tensor_bytes(model.state_dict()), config.encode())
     with storage_errors(folder / MODEL, f"run: {command('resume', folder)}"):
         write_folder(folder / MODEL, dict(zip(FILES, contents, strict=True)))
@@ -48,8 +51,28 @@ def load_result(folder: Path) -> Mapping[str, Tensor]:
         ) from error
 
 
-def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:
-    """Return config.json: network, classes, task, and the preprocessing that belongs to the weights."""
+def load_calibration(folder: Path) -> Calibration:
+    """Return what a run's config.json says of its probabilities: nothing where it has not finished, or is older.
+
+    Raises DataError where config.json is broken.
+    """
+    path = folder / MODEL / FILES[1]
+    if not has_result(folder):
+        return Calibration()
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["striate"].get("calibration", {})
+        return Calibration(
+            temperature=float(told.get("temperature", 1)),
+            threshold=float(told.get("threshold", 0)),
+            thresholds=tuple(map(float, told.get("thresholds", ()))),
+            images=int(told.get("images", 0)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not readable ({error}). Restore it from a copy.") from error
+
+
+def config_of(recipe: Recipe, classes: tuple[str, ...], calibration: Calibration) -> dict[str, Any]:
+    """Return config.json: network, classes, task, calibration, and the preprocessing that belongs to the weights."""
     preprocess = recipe.preprocess
     return {
         "architecture": recipe.net,
@@ -63,7 +86,13 @@ def config_of(recipe: Recipe, classes: tuple[str, ...]) -> dict[str, Any]:
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
         },
-        "striate": {"format": FORMAT, "task": recipe.task, "depth": preprocess.depth, **_scale(recipe)},
+        "striate": {
+            "format": FORMAT,
+            "task": recipe.task,
+            "depth": preprocess.depth,
+            **_scale(recipe),
+            **({"calibration": asdict(calibration)} if calibration.images else {}),
+        },
     }
 
 

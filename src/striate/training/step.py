@@ -99,7 +99,7 @@ class BackPropagation:
         if self._clip_norm:
             clip_grads_with_norm_(self._model.parameters(), self._clip_norm, length)
         for group in self._optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.step()
         # Read once the step is made, since each reading waits for the device.
         return Outcome(_finite(self._model, loss, gradient=length), float(right))
@@ -125,7 +125,7 @@ class BackPropagation:
             state.setdefault(int(index), {})[name] = placed
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
 
-    def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float | Tensor]:
+    def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float]:
         """Leave the gradient of what a batch adds to the mean loss of `of` pictures; return that, and the score."""
         self._optimizer.zero_grad()
         losses, right = [], 0.0

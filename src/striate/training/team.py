@@ -27,10 +27,8 @@ class Team:
         self._asked = asked
         self._one_asked = False
         # Each rank's norms have seen its own pictures; their mean has seen all.
-        norms = [module for module in model.modules() if isinstance(module, _NormBase)]
-        kept = (tensor for norm in norms for tensor in (norm.running_mean, norm.running_var))
-        self._statistics = [tensor for tensor in kept if tensor is not None]
-        self.in_step = ranks.size > 1 and any(isinstance(norm, SyncNorm) for norm in norms)
+        self._norms = [module for module in model.modules() if isinstance(module, _NormBase)]
+        self.in_step = ranks.size > 1 and any(isinstance(norm, SyncNorm) for norm in self._norms)
         """Whether the ranks need each other in the middle of a step, so that none can take a part of it again."""
 
     @property
@@ -62,15 +60,19 @@ class Team:
         if not self._vote(has_room=True):
             raise NoRoomError("in another process")
 
-    def add_up(self, loss: Tensor, right: float | Tensor, *, share: float) -> tuple[Tensor, float | Tensor]:
+    def add_up(self, loss: Tensor, right: float, *, share: float) -> tuple[Tensor, float | Tensor]:
         """Add up gradients, loss and score, `share` being this rank's share of the pictures; return loss and score."""
         if self.size == 1:
             return loss, right
         gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
         sums = torch.stack([loss.detach().float(), loss.new_tensor(right, dtype=torch.float)])
-        for tensor in self._statistics:
+        # Norms as in use have not moved, and a sum of shares would round them.
+        moved = (norm for norm in self._norms if norm.training)
+        kept = (tensor for norm in moved for tensor in (norm.running_mean, norm.running_var))
+        statistics = [tensor for tensor in kept if tensor is not None]
+        for tensor in statistics:
             tensor.mul_(share)
-        self._ranks.add([*gradients, *self._statistics, sums])
+        self._ranks.add([*gradients, *statistics, sums])
         return sums[0], sums[1]
 
     def _vote(self, *, has_room: bool) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from striate.data.loader import Batch
 from striate.training.average import Average
@@ -32,6 +32,11 @@ class Trainee:
         """Give the network by which the run is judged: that of the average where one is kept."""
         with self._average.in_place() if self._average else nullcontext():
             yield self.model
+
+    def take(self, weights: Mapping[str, Tensor]) -> None:
+        """Put other weights into the network for good, in the place of the average too."""
+        self.model.load_state_dict(dict(weights))
+        self._average = None
 
     def settle(self) -> None:
         """Leave in the network the weights that are the run's result."""

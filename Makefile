@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: demo test test-all lint golden bench clean
+.PHONY: demo test test-all soak lint golden bench clean
 
 demo: .venv/installed
 	$(BIN)/striate train fashion
@@ -13,6 +13,10 @@ test: .venv/installed-dev
 
 test-all: .venv/installed-dev
 	$(BIN)/pytest -n 2 -m "not gpu"
+
+# Ten times the kills of `make test`, and a kill at every call to the file system that writing a checkpoint makes.
+soak: .venv/installed-dev
+	STRIATE_KILLS=500 $(BIN)/pytest tests/test_resume.py tests/training/test_checkpoint_killed.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -236,6 +236,9 @@ def test_a_run_folder_says_all_that_decided_the_run(finished: Path) -> None:
     ]  # fmt: skip
     assert json.loads((finished / "classes.json").read_text(encoding="utf-8")) == {"0": "dog", "1": "고양이"}
     config = json.loads((finished / "model" / "config.json").read_text(encoding="utf-8"))
+    calibration = config["striate"].pop("calibration")
+    assert sorted(calibration) == ["images", "temperature", "threshold", "thresholds"]
+    assert (calibration["images"], calibration["temperature"] > 0) == (4, True)
     recipe = library.open_run(finished).recipe
     assert config == {
         "architecture": "conv3-4 relu gap fc-classes",

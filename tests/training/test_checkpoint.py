@@ -11,7 +11,14 @@ import torch
 
 from striate import durable
 from striate.errors import DataError, StorageError
-from striate.training.checkpoint import Checkpoint, load_checkpoint, read_checkpoint, save_checkpoint
+from striate.training.checkpoint import (
+    Checkpoint,
+    checkpoint_states,
+    drop_after,
+    load_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
 
 
 def checkpoint(step: int) -> Checkpoint:
@@ -56,6 +63,22 @@ def test_two_generations_are_kept_and_latest_names_the_newest(folder: Path) -> N
         "optimizer.safetensors",
         "state.json",
     ]
+
+
+def test_what_is_no_way_back_pushes_out_nothing_that_is(folder: Path) -> None:
+    for step in (5, 7, 8):
+        save_checkpoint(folder, step, checkpoint(step), way_back=lambda state: state["step"] < 4)
+        assert names(folder) == ["0000000002", "0000000003", f"{step:010d}", "latest"]
+
+
+def test_only_a_checkpoint_that_counts_is_loaded_and_later_ones_can_be_dropped(folder: Path) -> None:
+    found = load_checkpoint(folder, counts=lambda state: state["step"] < 3)
+    assert found.checkpoint is not None
+    assert found.checkpoint.state["step"] == 2
+    assert [state["step"] for state in checkpoint_states(folder)] == [3, 2]
+    drop_after(folder, 2)
+    assert names(folder) == ["0000000002", "latest"]
+    assert (folder / "latest").read_text() == "0000000002"
 
 
 def test_what_was_saved_comes_back_bit_for_bit(folder: Path) -> None:

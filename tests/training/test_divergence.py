@@ -14,7 +14,10 @@ from torch import Tensor, nn
 from striate.errors import DataError, DivergedError
 from striate.training.checkpoint import Checkpoint
 from striate.training.loop import Job, fit
+from striate.training.position import Position
 from striate.training.recovery import Recovery, Rollback, Split, load_recovery
+from striate.training.step import Outcome
+from striate.training.stopping import Best
 
 
 class Loud(nn.Module):
@@ -253,3 +256,38 @@ def test_the_newest_checkpoint_is_gone_back_to_unless_the_run_has_just_come_from
     assert Recovery((Rollback(12, 10, ""),)).target([15, 10]) == 15
     assert Recovery((Rollback(12, 0, ""),)).target([0]) == 0
     assert Recovery().target([]) == 0
+
+
+class Astray(Injected):
+    """A network whose weights are of no use from its sixth step on, and whose loss is no number from its tenth."""
+
+    def __init__(self) -> None:
+        super().__init__("", step=0)
+        self.register_buffer("astray", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if self.calls == 6:
+            self.astray.fill_(1)
+        wrong = 1e6 if self.calls < 10 else float("inf")
+        return y * 0 + torch.tensor([wrong, -wrong]) if self.astray else y
+
+
+def test_checkpoints_of_a_run_that_goes_astray_are_not_gone_back_to(tmp_path: Path) -> None:
+    """All later ones are as large a loss, though finite; the last before them is kept for as long as it takes."""
+    with pytest.raises(DivergedError):
+        fit(Astray(), job(tmp_path, checkpoint_every=1, on_divergence="stop"))
+    kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir())
+    assert kept == ["0000000004", "0000000005", "0000000009"]
+    assert load_recovery(tmp_path).rollbacks == (Rollback(10, 5, "the loss became nan"),)
+
+
+def test_a_position_is_astray_where_the_loss_has_grown_tenfold() -> None:
+    first = Position().after(Outcome(2.0, 1), 4)
+    assert (first.first, first.last, first.is_astray) == (2.0, 2.0, False)
+    assert not first.after(Outcome(20.0, 1), 4).is_astray
+    assert first.after(Outcome(20.1, 1), 4).is_astray
+    # A loss that begins near zero, as of a network trained before, may well grow to one.
+    assert not Position().after(Outcome(0.01, 1), 4).after(Outcome(9.9, 1), 4).is_astray
+    best = Best(0.5, 1)
+    assert first.after_epoch(best) == replace(first, loss=0.0, right=0, seen=0, best=best)

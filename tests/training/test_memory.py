@@ -19,7 +19,7 @@ from striate.tasks.task import AnyTask
 from striate.training.loop import fit
 from striate.training.memory import fewest_at_once, is_out_of_memory
 from striate.training.recovery import Split, load_recovery
-from striate.training.step import BackPropagation, parts
+from striate.training.step import BackPropagation, number_of_parts, parts
 
 SAID = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes. Error code 12"
 RAISED = {
@@ -59,7 +59,7 @@ def test_a_batch_is_taken_in_even_parts_none_too_small(
     count: int, at_once: int, fewest: int, sizes: list[int]
 ) -> None:
     batch = Batch(torch.arange(count), torch.arange(count))
-    taken = list(parts(batch, at_once=at_once, fewest=fewest))
+    taken = list(parts(batch, number_of_parts(count, at_once=at_once, fewest=fewest)))
     assert [len(part.images) for part in taken] == sizes
     assert torch.equal(torch.cat([part.labels for part in taken]), batch.labels)
 

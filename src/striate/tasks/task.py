@@ -137,7 +137,7 @@ def judged(
     batches: Iterable[tuple[Tensor, Tensor]],
     judge: Judge,
 ) -> list[Tensor]:
-    """Return what `judge` keeps of each picture's outputs and label, off the device; the network's training flag is put back."""
+    """Return what `judge` keeps of each picture's outputs and label, off the device; the training flag is put back."""
     was_training = model.training
     model.eval()
     with torch.inference_mode():

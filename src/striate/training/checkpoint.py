@@ -23,6 +23,7 @@ from striate.durable import read_folder, storage_errors, write_file, write_folde
 from striate.errors import DataError, command
 
 Tensors = Mapping[str, Tensor]
+State = Mapping[str, Any]
 KEEP = 2
 FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
 AVERAGE = "average.safetensors"
@@ -34,7 +35,7 @@ class Checkpoint:
 
     model: Tensors
     optimizer: Tensors
-    state: Mapping[str, Any]
+    state: State
     average: Tensors | None = None
 
     @property
@@ -52,18 +53,18 @@ class Found:
     damaged: tuple[str, ...]
 
 
-def always(_: Any) -> bool:
-    """Return True: of any step, or any state."""
+def always(_: State) -> bool:
+    """Return True."""
     return True
 
 
 def save_checkpoint(
-    folder: Path, step: int, checkpoint: Checkpoint, *, regular: Callable[[int], bool] = always
+    folder: Path, step: int, checkpoint: Checkpoint, *, way_back: Callable[[State], bool] = always
 ) -> None:
-    """Write a checkpoint below `folder` and drop all but it and the newest KEEP of those whose step is `regular`.
+    """Write a checkpoint below `folder` and drop all but it and the newest KEEP whose state is a `way_back`.
 
-    Those between, as are written when a run is stopped, push no other out: where a run can go back to does not depend
-    on them. Raises StorageError where there is no room or the disk fails; the checkpoints before it stay whole.
+    So what is written when a run is stopped, or while it goes astray, pushes out nothing to go back to. Raises
+    StorageError where there is no room or the disk fails; the checkpoints before it stay whole.
     """
     contents = [
         tensor_bytes(checkpoint.model),
@@ -79,10 +80,10 @@ def save_checkpoint(
         folder.mkdir(exist_ok=True)
         write_folder(folder / name, files)
         write_file(folder / "latest", name.encode())
-    _prune(folder, step, regular)
+    _prune(folder, step, way_back)
 
 
-def load_checkpoint(folder: Path, *, counts: Callable[[Mapping[str, Any]], bool] = always) -> Found:
+def load_checkpoint(folder: Path, *, counts: Callable[[State], bool] = always) -> Found:
     """Return the newest whole checkpoint below `folder` whose state `counts`; a damaged one is passed over.
 
     Raises DataError where there are some and all are damaged.
@@ -104,7 +105,7 @@ def load_checkpoint(folder: Path, *, counts: Callable[[Mapping[str, Any]], bool]
     return Found(None, ())
 
 
-def checkpoint_states(folder: Path) -> Iterator[Mapping[str, Any]]:
+def checkpoint_states(folder: Path) -> Iterator[State]:
     """Return the loop's numbers of each readable checkpoint below `folder`, the newest first."""
     states = map(_read_state, reversed(_steps(folder)))
     return (state for state in states if state is not None)
@@ -154,7 +155,7 @@ def _steps(folder: Path) -> list[Path]:
     )
 
 
-def _read_state(path: Path) -> Mapping[str, Any] | None:
+def _read_state(path: Path) -> State | None:
     """Return the loop's numbers of a checkpoint, of which nothing else is read, or None where they cannot be."""
     try:
         state = json.loads((path / FILES[2]).read_bytes())
@@ -163,14 +164,14 @@ def _read_state(path: Path) -> Mapping[str, Any] | None:
     return state if isinstance(state, dict) else None
 
 
-def _prune(folder: Path, newest: int, regular: Callable[[int], bool]) -> None:
-    """Keep the checkpoint `newest` and the last KEEP regular ones up to it; drop the others and what is half done.
+def _prune(folder: Path, newest: int, way_back: Callable[[State], bool]) -> None:
+    """Keep the checkpoint `newest` and the last KEEP ways back up to it; drop the others and what is half done.
 
     What is later was damaged.
     """
-    steps = [int(path.name) for path in _steps(folder)]
-    kept = {newest, *[step for step in steps if step <= newest and regular(step)][-KEEP:]}
-    dropped = [path for path in _steps(folder) if int(path.name) not in kept]
+    states = {path: _read_state(path) for path in _steps(folder) if int(path.name) <= newest}
+    ways = [path for path, state in states.items() if state is not None and way_back(state)]
+    dropped = {*_steps(folder)} - {folder / f"{newest:010d}", *ways[-KEEP:]}
     for path in (*dropped, *folder.glob("*.tmp")):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

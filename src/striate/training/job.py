@@ -1,7 +1,7 @@
-"""What a run is: the work to be done, and where in it the loop stands."""
+"""What a run is: the work to be done."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ from striate.data.loader import Loader
 from striate.data.progress import Progress
 from striate.rule import LearningRule
 from striate.tasks.task import AnyTask
+from striate.training.position import Position
 from striate.training.ranks import ALONE, Ranks
 from striate.training.recipe import Recipe
-from striate.training.step import Outcome
-from striate.training.stopping import Best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,44 +43,11 @@ class Job:
         """The steps of the whole run."""
         return self.recipe.train.epochs * self.train.steps
 
-    def is_regular(self, step: int) -> bool:
-        """Say whether a checkpoint is due after `step` steps, whatever else may be saved."""
+    def is_way_back(self, state: Mapping[str, Any]) -> bool:
+        """Say whether a run that diverges can go back to a checkpoint: one that was due, not one between them."""
+        return self.is_due(state["step"]) and not Position.of(state).is_astray
+
+    def is_due(self, step: int) -> bool:
+        """Say whether a checkpoint is due after `step` steps."""
         every = self.recipe.train.checkpoint_every
         return step % self.train.steps == 0 or (every > 0 and step % every == 0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
-
-    `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved, `rollbacks` how often the run had gone back by then;
-    `best` is kept where the recipe has a patience.
-    """
-
-    step: int = 0
-    loss: float = 0.0
-    right: float = 0
-    seen: int = 0
-    record_length: int = 0
-    rollbacks: int = 0
-    best: Best = field(default_factory=Best)
-
-    @classmethod
-    def of(cls, state: Mapping[str, Any]) -> "Position":
-        """Return what `to_dict` wrote; raises TypeError for anything else."""
-        return cls(**{**state, "best": Best(**state.get("best", {}))})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what JSON holds."""
-        return asdict(self)
-
-    def after(self, outcome: Outcome, count: int) -> "Position":
-        """Return the position one step of `count` pictures later."""
-        return replace(
-            self,
-            step=self.step + 1,
-            loss=self.loss + outcome.loss * count,
-            right=self.right + outcome.right,
-            seen=self.seen + count,
-        )

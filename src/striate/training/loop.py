@@ -19,14 +19,22 @@ from striate.data.mix import Mix
 from striate.errors import DataError, Interrupted, StorageError, command
 from striate.tasks.calibration import Calibration
 from striate.tasks.task import AnyTask, Judge, Scores, judged
-from striate.training.checkpoint import KEEP, checkpoint_states, drop_after, load_checkpoint, save_checkpoint
+from striate.training.checkpoint import (
+    KEEP,
+    checkpoint_states,
+    drop_after,
+    has_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
 from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
 from striate.training.handover import hand_over, hand_over_best, hand_over_file
-from striate.training.job import Job, Position
+from striate.training.job import Job
 from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.optim import Hyper, make_optimizer
+from striate.training.position import Position
 from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS
 from striate.training.record import Record
@@ -111,7 +119,7 @@ def _roll_back(job: Job, divergence: Divergence) -> None:
         recovery.save(job.folder)
         raise given_up(job.folder, recovery, lr=plan.lr)
     states = filter(recovery.counts, checkpoint_states(job.folder / "checkpoints"))
-    steps = [state["step"] for state in states if job.is_regular(state["step"])][:KEEP]
+    steps = [state["step"] for state in states if job.is_way_back(state)][:KEEP]
     back = Rollback(divergence.step, recovery.target(steps), divergence.reason)
     recovery = recovery.going_back(back)
     recovery.save(job.folder)
@@ -153,9 +161,10 @@ class _Trainer:
                 f"{back.reason} at step {back.left}: back to step {back.to} with a peak rate of {rate:.4g}"
             )
         self.at_once = self.recovery.at_once(position.step, most=self.at_once)
-        if position == Position() and self.plan.on_divergence == "rollback":
+        position = replace(position, rollbacks=len(self.recovery.rollbacks))
+        if self.plan.on_divergence == "rollback" and not has_checkpoint(self.job.folder / "checkpoints"):
             self._save(position)
-        return replace(position, rollbacks=len(self.recovery.rollbacks))
+        return position
 
     def epoch(self, position: Position) -> Position:
         """Train from `position` to the end of its epoch, look at the watched split, and save."""
@@ -172,11 +181,11 @@ class _Trainer:
             position = self._step(batch, position)
             # The checkpoint after an epoch's last step is written once the epoch has been recorded.
             stops = self.team.stops
-            if position.step % steps and (stops or job.is_regular(position.step)):
+            if position.step % steps and (stops or job.is_due(position.step)):
                 self._save(position)
                 self._stop_if(stops, position)
         best = self._end_epoch(epoch, position, time.perf_counter() - started)
-        position = Position(step=position.step, rollbacks=position.rollbacks, best=best)
+        position = position.after_epoch(best)
         self._save(position)
         self._stop_if(self.team.asked(), position)
         return position
@@ -329,7 +338,7 @@ class _Trainer:
             raise self._divergence("the optimizer's state became infinite", position.step)
         if self.job.ranks.first:
             folder = self.job.folder / "checkpoints"
-            save_checkpoint(folder, position.step, checkpoint, regular=self.job.is_regular)
+            save_checkpoint(folder, position.step, checkpoint, way_back=self.job.is_way_back)
 
     def _stop_if(self, asked: bool, position: Position) -> None:
         if asked:

@@ -93,7 +93,8 @@ class BackPropagation:
             for buffer, value in zip(self._buffers, before, strict=True):
                 buffer.copy_(value)
             raise
-        loss, right = self._team.add_up(loss, right, share=len(batch.images) / (of or len(batch.images)))
+        share = len(batch.images) / (of or len(batch.images))
+        loss, scored = self._team.add_up(loss, right, share=share)
         gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
         length = get_total_norm(gradients)
         if self._clip_norm:
@@ -102,7 +103,7 @@ class BackPropagation:
             group["lr"] = lr * group.get("share", 1.0)
         self._optimizer.step()
         # Read once the step is made, since each reading waits for the device.
-        return Outcome(_finite(self._model, loss, gradient=length), float(right))
+        return Outcome(_finite(self._model, loss, gradient=length), float(scored))
 
     def tensors(self) -> Tensors:
         """Return the optimizer's state as tensors named '<parameter index>.<key>'."""

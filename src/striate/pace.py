@@ -50,8 +50,18 @@ def measured_pace(prepared: Prepared, *, device: torch.device = PROCESSOR) -> Pa
 def timed(prepared: Prepared, pictures: int, *, device: torch.device = PROCESSOR) -> Pace:
     """Make an epoch of some of the training pictures, with a rate of 0, and say what it took."""
     recipe, store = prepared.recipe, prepared.stores["train"]
-    # The rate changes no step's time, and at 0 the weights cannot diverge.
-    plan = replace(recipe.train, epochs=1, lr=0.0, checkpoint_every=0)
+    # The rate changes no step's time, and at 0 the weights cannot diverge. They are timed as the longest ones are:
+    # with all layers learning, at full size.
+    plan = replace(
+        recipe.train,
+        epochs=1,
+        lr=0.0,
+        checkpoint_every=0,
+        frozen=0.0,
+        progressive=1.0,
+        patience=0,
+        calibrate=False,
+    )
     spread = np.unique(np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64))
     some = replace(prepared, stores={**prepared.stores, "train": store.subset(spread)})
     loader = replace(some.loader("train"), device=device)

@@ -51,7 +51,7 @@ WRITTEN_OUT = ("shift", "flip")
 # Settings of a plan that the script knows; any other must have its default, which asks for nothing.
 KNOWN = (
     "epochs", "batch", "augment", "optimizer", "lr", "momentum", "weight_decay", "label_smoothing", "schedule",
-    "layout", "checkpoint_every", "mixup", "cutmix", "class_weights", "sampling", "on_divergence",
+    "layout", "checkpoint_every", "mixup", "cutmix", "class_weights", "sampling", "on_divergence", "calibrate",
 )  # fmt: skip
 
 # Line of the script's head -> what in its body needs it; an empty line parts groups.
@@ -96,17 +96,17 @@ def eject(
             "A data set made in Python cannot be ejected: a script has no way to open it. Give a path."
         )
     prepared = prepare_in_time(data, settings or Settings(), progress or Silent())
-    text = script(prepared)
+    text = script(prepared, val=settings is not None and settings.val)
     with storage_errors(Path(path), "try again."):
         write_file(Path(path), text.encode())
     return Path(path)
 
 
-def script(prepared: Prepared) -> str:
-    """Return the script of a run that is about to start."""
+def script(prepared: Prepared, *, val: bool = False) -> str:
+    """Return the script of a run that is about to start; `val` says whether some pictures were held out for it."""
     _refuse_unknown(prepared)
     origin = origin_of(prepared)
-    values = {**_facts(prepared, origin), **_data(prepared, origin), **_learning(prepared)}
+    values = {**_facts(prepared, origin), **_data(prepared, origin, val), **_learning(prepared)}
     template = Environment(
         loader=PackageLoader("striate.ejecting"),
         undefined=StrictUndefined,
@@ -157,7 +157,7 @@ def _facts(prepared: Prepared, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _data(prepared: Prepared, origin: Origin) -> dict[str, Any]:
+def _data(prepared: Prepared, origin: Origin, val: bool) -> dict[str, Any]:
     """Return how the pictures are read, changed and normalised."""
     recipe, plan, preprocess = prepared.recipe, prepared.recipe.train, prepared.recipe.preprocess
     functions: list[Callable[..., Any]] = [plain.key, plain.mixed, plain.draw]
@@ -182,7 +182,13 @@ def _data(prepared: Prepared, origin: Origin) -> dict[str, Any]:
             f"MIX = Mix(mixup={plan.mixup}, cutmix={plan.cutmix}, classes={len(prepared.classes)})"
         )
         changes.append("batch, answers = MIX(batch, answers, own, seed=SEED, epoch=epoch)")
-    asked = {"net": recipe.net, "size": preprocess.size[0], "fit": preprocess.fit, "depth": preprocess.depth}
+    asked = {
+        "net": recipe.net,
+        "size": preprocess.size[0],
+        "fit": preprocess.fit,
+        "depth": preprocess.depth,
+        "val": val,
+    }
     return {
         "sources": [inspect.getsource(function).rstrip() for function in functions],
         "constants": constants,

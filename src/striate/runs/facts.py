@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from striate.data.place import short_name
 from striate.run import Run
+from striate.tasks.make import make_task
 from striate.tasks.metric import Metric
 from striate.training.guard import is_being_written
 from striate.training.recovery import load_recovery
@@ -58,7 +59,8 @@ class RunFacts:
 
 def run_facts(run: Run) -> RunFacts:
     """Return a run in short; raises DataError where one of its files is missing or broken."""
-    lines, metric = run.metrics, run.task.metric
+    lines = run.metrics
+    metric = make_task(run.recipe.task, run.classes, scale=run.recipe.targets).metric
     epochs = [line for line in lines if line.get("kind") == "epoch"]
     split, score, loss = _scored(lines, metric)
     return RunFacts(

@@ -17,9 +17,12 @@ def workers(threads: int, *, name: str) -> Iterator[ThreadPoolExecutor]:
     started = Barrier(threads + 1)
 
     torch = sys.modules.get("torch")  # where nothing has imported it, there is nothing to tell it
+    # Asked for before any thread is told: a thread that has not computed yet takes the last number set by any.
+    before = 0 if torch is None else torch.get_num_threads()
 
     def start() -> None:
         if torch is not None:
+            torch.get_num_threads()  # torch sets a thread up when first asked, and would then undo what follows
             torch.set_num_threads(1)
         started.wait()
 
@@ -27,9 +30,8 @@ def workers(threads: int, *, name: str) -> Iterator[ThreadPoolExecutor]:
         for _ in range(threads):
             pool.submit(start)
         started.wait()
-        # torch gives a new thread the last number set by any, so it is set back for those to come.
         if torch is not None:
-            torch.set_num_threads(torch.get_num_threads())
+            torch.set_num_threads(before)
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,0 +1,47 @@
+import subprocess
+import sys
+
+PROGRAM = """
+import sys, threading
+import torch
+from striate.data.workers import workers
+
+computed_before = sys.argv[1] == "yes"
+if computed_before:
+    torch.set_num_threads(3)
+with workers(2, name="test") as pool:
+    inside = [pool.submit(torch.get_num_threads).result() for _ in range(4)]
+mine = torch.get_num_threads()
+later = []
+thread = threading.Thread(target=lambda: later.append(torch.get_num_threads()))
+thread.start()
+thread.join()
+print(inside, mine, later)
+"""
+
+
+def said(computed_before: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, computed_before],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"OMP_NUM_THREADS": "3", "PYTHONPATH": ":".join(sys.path)},
+    )
+    return done.stdout.strip()
+
+
+def test_workers_compute_alone_and_all_other_threads_as_before() -> None:
+    assert said("yes") == "[1, 1, 1, 1] 3 [3]"
+
+
+def test_a_process_that_has_not_computed_yet_keeps_its_threads() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", "import torch; print(torch.get_num_threads())"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"OMP_NUM_THREADS": "3"},
+    )
+    usual = told.stdout.strip()
+    assert said("no") == f"[1, 1, 1, 1] {usual} [{usual}]"

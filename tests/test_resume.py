@@ -114,7 +114,7 @@ def test_two_runs_of_one_recipe_end_with_the_same_bytes(server: Server, whole: W
     assert (tmp_path / "run" / "recipe.toml").read_bytes() == (whole.folder / "recipe.toml").read_bytes()
 
 
-@pytest.mark.parametrize("trial", range(KILLS // KILLS_A_RUN))
+@pytest.mark.parametrize("trial", range(max(len(WAYS), KILLS // KILLS_A_RUN)))
 def test_a_run_killed_at_random_moments_resumes_to_the_same_bytes(
     server: Server, wholes: Wholes, quick: Path, trial: int
 ) -> None:

@@ -154,7 +154,7 @@ def test_a_torn_last_line_of_the_record_does_not_matter(finished: Path) -> None:
 def test_env_json_says_what_could_change_a_result(finished: Path) -> None:
     environment = library.open_run(finished).environment
     assert environment.keys() == {
-        "python", "versions", "system", "cpu", "cores", "threads", "processes", "gpu", "seed", "revision",
+        "python", "versions", "system", "cpu", "cores", "threads", "processes", "gpu", "seed", "revision", "started",
     }  # fmt: skip
     assert environment["versions"]["torch"].startswith("2.")
     assert environment["seed"] == 0

@@ -380,7 +380,8 @@ def test_a_run_of_before_there_were_tasks_is_one_of_classification(finished: Pat
         *("classification", "none", "natural"),
     )
     assert config.exists()
-    assert before.evaluate().values() == {"accuracy": before.metrics[-1]["accuracy"]}
+    result = before.metrics[-1]
+    assert before.evaluate().values() == {name: result[name] for name in ("accuracy", "ece", "raw_ece")}
     library.write_report(before)
     assert "Confusion matrix" in page_of(before)
 

@@ -16,6 +16,7 @@ from striate.training.checkpoint import Checkpoint
 from striate.training.loop import Job, fit
 from striate.training.position import Position
 from striate.training.recovery import Recovery, Rollback, Split, load_recovery
+from striate.training.schedule import Plateau
 from striate.training.step import Outcome
 from striate.training.stopping import Best
 
@@ -289,5 +290,7 @@ def test_a_position_is_astray_where_the_loss_has_grown_tenfold() -> None:
     assert first.after(Outcome(20.1, 1), 4).is_astray
     # A loss that begins near zero, as of a network trained before, may well grow to one.
     assert not Position().after(Outcome(0.01, 1), 4).after(Outcome(9.9, 1), 4).is_astray
-    best = Best(0.5, 1)
-    assert first.after_epoch(best) == replace(first, loss=0.0, right=0, seen=0, best=best)
+    best, plateau = Best(0.5, 1), Plateau(0.5)
+    assert first.after_epoch(best, plateau) == replace(
+        first, loss=0.0, right=0, seen=0, best=best, plateau=plateau
+    )

@@ -28,6 +28,7 @@ FLAGS = (
 WAYS: dict[str, tuple[str, ...]] = {
     "plain": (),
     "one that goes back": ("--net", "(conv3-8 relu)*4 gap fc-classes", "--lr", "3", "--ema", "0.99"),
+    "the best epoch": ("--schedule", "plateau", "--patience", "3", "--progressive", "0.5"),
     "parts, clipped": ("--accumulate", "3", "--clip-norm", "0.5", "--sampling", "balanced"),
 } | {
     name: ("--optimizer", name, "--ema", "0.9", *(("--accumulate", "2") if number % 2 else ()))
@@ -114,7 +115,7 @@ def test_two_runs_of_one_recipe_end_with_the_same_bytes(server: Server, whole: W
     assert (tmp_path / "run" / "recipe.toml").read_bytes() == (whole.folder / "recipe.toml").read_bytes()
 
 
-@pytest.mark.parametrize("trial", range(KILLS // KILLS_A_RUN))
+@pytest.mark.parametrize("trial", range(max(len(WAYS), KILLS // KILLS_A_RUN)))
 def test_a_run_killed_at_random_moments_resumes_to_the_same_bytes(
     server: Server, wholes: Wholes, quick: Path, trial: int
 ) -> None:

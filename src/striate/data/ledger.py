@@ -21,7 +21,7 @@ from striate.data.digest import digest_of
 from striate.data.draw import ids_of
 from striate.data.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
 from striate.data.header import bands_of, depth_of
-from striate.data.pictures import Encoded, Pictures, names_of
+from striate.data.pictures import Encoded, Pictures, names_of, stamps_of
 from striate.data.progress import Progress
 from striate.durable import write_file
 
@@ -136,9 +136,7 @@ def _recall(pictures: Pictures, remembered: Ledger | None) -> Ledger:
     """Return the ledger of a split, with the remembered rows of files that have the same name and stamp."""
     facts = np.zeros(len(pictures), FACTS)
     facts["id"] = ids_of(names_of(pictures))
-    facts["stamp"] = np.fromiter(
-        (_stamp(pictures, index) for index in range(len(pictures))), np.uint64, count=len(pictures)
-    )
+    facts["stamp"] = stamps_of(pictures)
     ledger = Ledger(facts)
     if remembered is None or len(remembered) == 0:
         return ledger
@@ -170,11 +168,3 @@ def _is_lasting(facts: NDArray[Any]) -> NDArray[np.bool_]:
     """Say of rows whether they hold as long as the file does: a file that could not even be read may be, next time."""
     lasting: NDArray[np.bool_] = ((facts["flags"] & SEEN) != 0) & (facts["digest"].any(axis=1))
     return lasting
-
-
-def _stamp(pictures: Pictures, index: int) -> int:
-    """Return a picture's stamp, or 0 where it has none, since its file is gone."""
-    try:
-        return pictures.stamp(index)
-    except OSError:
-        return 0

@@ -48,11 +48,6 @@ class Place:
         """The size of one picture."""
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
-    @property
-    def size(self) -> int:
-        """The bytes the pack has on disk."""
-        return sum(path.stat().st_size for path in self.folder.glob("*"))
-
 
 def place_of_pack(cache: Path, root: str, *, shape: tuple[int, int, int], dtype: str, how: str) -> Place:
     """Return where the pack of the data set at `root` is; `how` names everything else that decides the pixels."""

@@ -77,6 +77,18 @@ def names_of(pictures: Pictures) -> Names:
     return Names(pictures.name(i) for i in range(len(pictures)))
 
 
+def stamps_of(pictures: Pictures) -> NDArray[np.uint64]:
+    """Return the stamp of every picture, 0 for one that has none, since its file is gone."""
+
+    def stamp(index: int) -> int:
+        try:
+            return pictures.stamp(index)
+        except OSError:
+            return 0
+
+    return np.fromiter(map(stamp, range(len(pictures))), np.uint64, count=len(pictures))
+
+
 def stamp_of(*facts: int) -> int:
     """Return a 64-bit number that stands for whole numbers about a file, such as its size and time of change."""
     return hash(facts) & 0xFFFF_FFFF_FFFF_FFFF

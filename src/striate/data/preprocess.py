@@ -29,6 +29,8 @@ class Preprocess:
 
     `fit="crop"` scales the shorter side and cuts the middle, `"squash"` scales both sides. Resizing is bilinear and
     antialiased. `mean` and `std` are per channel, of values in 0..1. `depth` is the bits a value is kept in.
+    `rough` lets JPEGs be decoded and resized more quickly, a few levels off: for what random crops are cut from, never
+    for what a network is asked about.
     """
 
     size: tuple[int, int]
@@ -37,7 +39,6 @@ class Preprocess:
     std: tuple[float, ...]
     fit: Fit = "crop"
     depth: Depth = 8
-
     rough: bool = False
 
     def __post_init__(self) -> None:
@@ -66,7 +67,8 @@ class Preprocess:
     def how(self) -> str:
         """Everything but shape and type that decides the values of a row, by which packs are told apart."""
         versions = f"Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
-        return f"{FORM} {self.fit} {'rough' if self.rough else 'exact'} {versions}"
+        filter_by = f"rough torch {torch.__version__}" if self.rough else "exact"
+        return f"{FORM} {self.fit} {filter_by} {versions}"
 
     def enlarged(self, margin: float) -> "Preprocess":
         """Return how pictures are stored that crops are cut from, `margin` times as large along each side."""

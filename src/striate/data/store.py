@@ -20,14 +20,14 @@ from striate.data.ledger import Ledger
 from striate.data.names import Names
 from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Place, Writer, find, map_rows, writing
 from striate.data.pictures import Bad as Bad
-from striate.data.pictures import Pictures, names_of
+from striate.data.pictures import Pictures, names_of, stamps_of
 from striate.data.pixels import TOP
-from striate.data.preprocess import Preprocess
+from striate.data.preprocess import Preprocess, shallow
 from striate.data.progress import Progress
 from striate.data.room import make_room, mark_used
 from striate.data.rows import DecodedRows, HeldRows, Indices, Rows
 
-# Pictures handed to the threads at a time, so that a large set is not queued whole.
+# Pictures whose mean and deviation are taken at a time.
 CHUNK = 512
 # Bytes of rows after which a pack's index is written, so that a crash costs no more than these.
 KEPT_EACH = 1 << 30
@@ -60,10 +60,7 @@ class Store:
 
     def take(self, indices: Indices) -> Tensor:
         """Return pictures (B, C, H, W): uint8, or for 16-bit ones float32 on the same scale of 0 to 255."""
-        rows = self.rows.take(indices)
-        if rows.dtype == np.uint16:
-            rows = rows.astype(np.float32) / np.float32(257)
-        return torch.from_numpy(rows).permute(0, 3, 1, 2)
+        return shallow(torch.from_numpy(self.rows.take(indices))).permute(0, 3, 1, 2)
 
     def subset(self, indices: Indices) -> "Store":
         """Return the pictures at these positions."""
@@ -191,8 +188,10 @@ def fill_packed(
     Raises StorageError where the pack cannot be written, having kept in it what could be.
     """
     decoder = Decoder(pictures, preprocess, threads=threads, progress=progress, ledger=ledger)
-    ids = ids_of(names_of(pictures))
-    stamps = _stamps(pictures)
+    if ledger is None:
+        ids, stamps = ids_of(names_of(pictures)), stamps_of(pictures)
+    else:  # which has asked every file already
+        ids, stamps = ledger.facts["id"], ledger.facts["stamp"]
 
     def waiting() -> None:
         progress.say("another process is packing these pictures; waiting for it")
@@ -224,18 +223,6 @@ def _append(writer: Writer, decoder: Decoder, chunk: Indices, known: tuple[Ids, 
         HOLE if i in decoder.bad else ANIMATED if i in moving else STILL for i in chunk.tolist()
     ]
     writer.keep(entries)
-
-
-def _stamps(pictures: Pictures) -> NDArray[np.uint64]:
-    """Return the stamp of each picture; one that has none, since it cannot be read, is told apart by being decoded."""
-
-    def stamp(index: int) -> int:
-        try:
-            return pictures.stamp(index)
-        except OSError:
-            return 0
-
-    return np.fromiter(map(stamp, range(len(pictures))), np.uint64, count=len(pictures))
 
 
 def _chunks(indices: Indices, size: int) -> Iterator[Indices]:

@@ -86,6 +86,9 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
         "than 1 value per channel when training, got input size torch.Size([1, 4]). Give another --batch than 1.",
     ),
     "no epochs": (["photos", "--epochs", "0"], 1, "epochs is 0; it must be at least 1."),
+    "a setting out of range, before the data are looked at": (
+        ["nowhere", "--ema", "1"], 1, "ema is 1.0; it must be at least 0 and under 1."
+    ),
     "epochs that are no number": (
         ["photos", "--epochs", "x"], 1, "Invalid value for '--epochs': 'x' is not a valid integer.",
     ),

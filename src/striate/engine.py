@@ -27,12 +27,13 @@ from striate.training.recipe import LAYOUTS
 # By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
 # fewer bits, since it rounds.
 CLEARLY, CLEARLY_IN_FEWER_BITS = 0.03, 0.1
-# Steps of each engine before any is timed, and those that are, in turns, so that what else is done slows all alike.
-WARM_UP, STEPS, TURNS = 2, 2, 3
+# Steps of each engine before any is timed; turns, so that what else the machine does slows all alike; and the seconds of
+# an engine's turn, which is a step at least.
+WARM_UP, TURNS, TURN_SECONDS = 2, 3, 0.1
 # An engine that takes so many times the quickest one's time for its last step of warm-up is not tried again.
-HOPELESS = 1.5
+HOPELESS = 3
 # The fewest steps of a run that is worth measuring for, and the seconds of one worth compiling for: it takes a minute.
-WORTH_MEASURING, WORTH_COMPILING = 600, 1200.0
+WORTH_MEASURING, WORTH_COMPILING = 400, 1200.0
 KNOWN = Measurements("engines.json")
 
 
@@ -134,7 +135,8 @@ def measured(
     seconds = dict.fromkeys(among, math.inf)
     for _ in range(TURNS):
         for engine in hopeful:
-            seconds[engine] = min(seconds[engine], *(next(trials[engine]) for _ in range(STEPS)))
+            steps = 1 + int(TURN_SECONDS / warm[engine])
+            seconds[engine] = min(seconds[engine], *(next(trials[engine]) for _ in range(steps)))
     return seconds
 
 

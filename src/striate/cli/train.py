@@ -255,9 +255,10 @@ def command(
 ) -> None:
     """Train a network on DATA and write a run folder with its report.
 
-    DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
-    Fashion-MNIST; a .zip or .tar of such a folder; WebDataset shards as a folder, a pattern 'train-{000..009}.tar'
-    or an address; or 'fashion', the subset of Fashion-MNIST that comes with striate.
+    DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; a .csv, .tsv or .jsonl table
+    of files and labels; Parquet; NumPy arrays; an IDX or CIFAR folder; a .zip or .tar of any of these; WebDataset
+    shards as a folder, a pattern 'train-{000..009}.tar' or an address; or 'fashion', the subset of Fashion-MNIST that
+    comes with striate.
 
     Options may also be written as in lr=0.1.
     """

@@ -27,7 +27,7 @@ from striate.training.recipe import LAYOUTS
 # By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
 # fewer bits, since it rounds.
 CLEARLY, CLEARLY_IN_FEWER_BITS = 0.03, 0.1
-# Steps of each engine before any is timed; turns, so that what else the machine does slows all alike; and the seconds of
+# Steps of each engine before any is timed; turns, so that what else is done slows all alike; and the seconds of
 # an engine's turn, which is a step at least.
 WARM_UP, TURNS, TURN_SECONDS = 2, 3, 0.1
 # An engine that takes so many times the quickest one's time for its last step of warm-up is not tried again.

@@ -13,6 +13,7 @@ steps of warming up, which measure and compile, are not counted. Needs timm and 
 import argparse
 import json
 import statistics
+import tempfile
 from collections.abc import Iterator, Mapping
 from itertools import count
 from math import prod
@@ -108,14 +109,16 @@ def main() -> None:
 
 def turns(net: str, batch: int, repeats: int, names: list[str]) -> list[dict[str, dict[str, Any]]]:
     """Return what each rival took for each step, those of warming up left out."""
-    rivals = {}
+    rivals, cache = {}, tempfile.TemporaryDirectory()
     for name in names:  # one after another, since each measures or compiles as it begins
-        rivals[name] = Rival(__file__, name, "--nets", net, "--batch", str(batch))
+        fresh = {"STRIATE_CACHE": cache.name}
+        rivals[name] = Rival(__file__, name, "--nets", net, "--batch", str(batch), environment=fresh)
         for _ in range(WARM_UP):
             rivals[name].round()
     rounds = [{name: rival.round() for name, rival in rivals.items()} for _ in range(repeats)]
     for rival in rivals.values():
         rival.end()
+    cache.cleanup()
     return rounds
 
 

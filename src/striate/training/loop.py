@@ -6,7 +6,7 @@ A rollback is a resume: where to go back to is written down, and the run is take
 import math
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -119,6 +119,18 @@ def _roll_back(job: Job, divergence: Divergence) -> None:
         raise stopped(job.folder, divergence, recovery, lr=plan.lr)
 
 
+class Look(NamedTuple):
+    """What the pictures of a split said of the network after a step."""
+
+    split: str
+    step: int
+    scores: Scores
+
+    def at(self, split: str, step: int) -> Scores | None:
+        """Return the scores, if they are those of a split after a step."""
+        return self.scores if (self.split, self.step) == (split, step) else None
+
+
 class _Trainer:
     """The loop's working parts, gathered so that each method is of one breath."""
 
@@ -140,6 +152,7 @@ class _Trainer:
         self.plan = job.recipe.train
         self.at_once = math.ceil(self.plan.batch / (self.plan.accumulate * team.size))
         self.scorer = Scorer(trainee, job)
+        self.last_look: Look | None = None
 
     def begin(self, position: Position) -> Position:
         """Record the rollbacks since a position was saved, and save the first one to have a place to go back to."""
@@ -192,7 +205,10 @@ class _Trainer:
         calibration = self._calibration()
         if self.job.final is not None:
             split, loader = self.job.final
-            scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
+            # Without validation pictures the last epoch has looked at the same pictures, with the same weights.
+            scores = None if best or self.last_look is None else self.last_look.at(split, position.step)
+            if scores is None:
+                scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
             values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
             self.record.write("result", values)
             self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
@@ -280,6 +296,7 @@ class _Trainer:
         if self.job.watched:
             split, loader = self.job.watched
             scores = self._evaluate(split, loader, position.step)
+            self.last_look = Look(split, position.step, scores)
             values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
             line += f"; {split} {metric.text(scores.score)}"
             best = best.after(scores.loss, position.step) if self.plan.patience else best

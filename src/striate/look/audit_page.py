@@ -44,8 +44,17 @@ class Strip:
     urls: Sequence[str]
 
 
-def audit_page(data: Gathered, audit: Audit, *, sheet: Sequence[Strip] = (), preset: str = "") -> str:
-    """Return the page; `sheet` shows what augmentation by `preset` does."""
+@dataclass(frozen=True)
+class Sheet:
+    """What augmentation by `preset` does to some pictures; the pixels of small ones are shown as squares."""
+
+    preset: str
+    strips: Sequence[Strip]
+    small: bool
+
+
+def audit_page(data: Gathered, audit: Audit, *, sheet: Sheet | None = None) -> str:
+    """Return the page, with a contact sheet if there is one."""
     return page_template("striate.look", "audit.html").render(
         audit=audit,
         classes=_classes(audit),
@@ -53,7 +62,6 @@ def audit_page(data: Gathered, audit: Audit, *, sheet: Sequence[Strip] = (), pre
         pictures=[(finding, _examples(data, finding)) for finding in audit.findings if finding.code in SEEN],
         unreadable=audit.unreadable[:UNREADABLE_SHOWN],
         sheet=sheet,
-        preset=preset,
     )
 
 

@@ -49,7 +49,7 @@ MAY_IMPORT = {
     # Every picture looked at once, without torch; and its page, with what the network would see.
     "checking": {"cache", "durable", "data"},
     "check_page": {"checking", "durable", "data", "look", "training"},
-    "reading": {*BELOW_RUN, "training"},
+    "reading": {*BELOW_RUN, "training", "extras"},
     "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
     "workbench": {
         "durable",

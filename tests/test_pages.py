@@ -26,7 +26,8 @@ def test_every_page_extends_the_shell_and_repeats_nothing_of_it(path: Path) -> N
 
 def test_the_shell_stands_round_what_a_page_says_and_loads_nothing() -> None:
     made = page_template("striate.runs", "runs.html").environment.from_string(
-        '{% extends "page.html" %}{% block title %}{{ name }}{% endblock %}{% block main %}<p>{{ t(1, name) }}</p>{% endblock %}'
+        '{% extends "page.html" %}{% block title %}{{ name }}{% endblock %}'
+        "{% block main %}<p>{{ t(1, name) }}</p>{% endblock %}"
     )
     page = made.render(name="<i>고양이")
     assert "<title>&lt;i&gt;고양이 · striate</title>" in page

@@ -60,10 +60,12 @@ def test_what_a_check_could_not_read_without_a_package_is_read_once_it_is_there(
         for number in range(3):
             pixels = np.full((8, 8), 40 * number + ord(label), np.uint8)
             (tmp_path / "set" / label / f"{number}.dcm").write_bytes(dicom(pixels))
-    check = "from striate.cli.main import main; sys.exit(main(['check', 'set', '--json']))"
+    check = (
+        f"from striate.cli.main import main; sys.exit(main(['check', {str(tmp_path / 'set')!r}, '--json']))"
+    )
     unreadable = []
     for state in ("sys.modules['pydicom'] = None", "pass"):
         argv = [sys.executable, "-c", f"import sys; {state}; {check}"]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
         unreadable.append([bad["reason"] for bad in json.loads(done.stdout)["unreadable"]])
     assert unreadable == [[DICOM] * 6, []]

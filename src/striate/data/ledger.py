@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from striate.data.ahead import in_order
 from striate.data.decode import NO_MEMORY, BadPicture, decode
 from striate.data.digest import digest_of
-from striate.data.draw import ids_of
+from striate.data.draw import ids_of, places_of
 from striate.data.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
 from striate.data.header import bands_of, depth_of
 from striate.data.pictures import Encoded, Pictures, names_of, stamps_of
@@ -139,15 +139,13 @@ def _recall(pictures: Pictures, remembered: Ledger | None) -> Ledger:
     facts["id"] = ids_of(names_of(pictures))
     facts["stamp"] = stamps_of(pictures)
     ledger = Ledger(facts)
-    if remembered is None or len(remembered) == 0:
+    if remembered is None:
         return ledger
-    order = np.argsort(remembered.facts["id"], kind="stable")
-    ids = remembered.facts["id"][order]
-    at = order[np.minimum(np.searchsorted(ids, facts["id"]), len(ids) - 1)]
-    same = (remembered.facts["id"][at] == facts["id"]) & (remembered.facts["stamp"][at] == facts["stamp"])
-    same &= facts["stamp"] != 0
+    at = places_of(facts["id"], remembered.facts["id"])
+    known = np.flatnonzero((at >= 0) & (facts["stamp"] != 0))
+    same = known[remembered.facts["stamp"][at[known]] == facts["stamp"][known]]
     facts[same] = remembered.facts[at[same]]
-    for index in np.flatnonzero(same & ((facts["flags"] & BAD) != 0)).tolist():
+    for index in same[(facts["flags"][same] & BAD) != 0].tolist():
         ledger.reasons[index] = remembered.reasons.get(int(at[index]), "")
     return ledger
 

@@ -42,8 +42,9 @@ MAY_IMPORT = {
     "runs": {"run", "data", "tasks", "training", "durable", "look", "pages"},
     # What a run will take, measured by a few of its steps.
     "pace": {"preparation", "network", "nets", "data", "tasks", "training"},
-    "layout": {"preparation", "pace", "cache", "durable", "data", "training"},
-    "forecast": {"preparation", "pace", "layout", "network", "data", "tracing", "training"},
+    "measurements": {"cache", "durable"},
+    "engine": {"preparation", "measurements", "network", "data", "training"},
+    "forecast": {"preparation", "pace", "engine", "network", "data", "tracing", "training"},
     # A run as a script that needs striate as little as possible.
     "ejecting": {"preparation", "forecast", "spec", "nets", "data", "tasks", "training", "durable"},
     # Every picture looked at once, without torch; and its page, with what the network would see.
@@ -65,7 +66,7 @@ MAY_IMPORT = {
         "look",
     },
     # Trainings for a look, such as a race of optimizers: prepared as by the workbench, but no run folder is written.
-    "trials": {"heap", "layout", "preparation", "nets", "data", "tasks", "training", "run", "look", "pages"},
+    "trials": {"heap", "engine", "preparation", "nets", "data", "tasks", "training", "run", "look", "pages"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

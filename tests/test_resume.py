@@ -29,6 +29,8 @@ WAYS: dict[str, tuple[str, ...]] = {
     "plain": (),
     "one that goes back": ("--net", "(conv3-8 relu)*4 gap fc-classes", "--lr", "3", "--ema", "0.99"),
     "the best epoch": ("--schedule", "plateau", "--patience", "3", "--progressive", "0.5"),
+    "fewer bits": ("--precision", "bf16", "--layout", "channels_last"),
+    "a loss that is multiplied": ("--precision", "fp16", "--lr", "0.01"),
     "parts, clipped": ("--accumulate", "3", "--clip-norm", "0.5", "--sampling", "balanced"),
 } | {
     name: ("--optimizer", name, "--ema", "0.9", *(("--accumulate", "2") if number % 2 else ()))

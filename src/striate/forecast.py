@@ -10,8 +10,8 @@ import torch
 
 from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
+from striate.engine import prepare_measured
 from striate.errors import UsageError
-from striate.layout import prepare_laid_out
 from striate.network import make_network
 from striate.pace import Pace, measured_pace
 from striate.preparation import Prepared
@@ -25,6 +25,8 @@ KEPT_BACK = 0.1
 REPORT_SECONDS = 3.0
 # More epochs than these are not chosen, however much time is given.
 MOST_EPOCHS = 300
+# Seconds of a run that is worth measuring engines for.
+LASTING = 30
 UNITS = {"s": 1, "m": 60, "h": 3600}
 FLOAT_BYTES = 4
 
@@ -83,11 +85,13 @@ def prepare_in_time(
     Raises UsageError where not even one epoch fits.
     """
     if settings.time is None:
-        return prepare_laid_out(data, settings, progress, device=device)
+        return prepare_measured(data, settings, progress, device=device)
     started = time.monotonic()
     limit = seconds_of(settings.time)
     # Something must stand there until the pictures have been read.
-    prepared = prepare_laid_out(data, replace(settings, time=None, epochs=1), progress, device=device)
+    prepared = prepare_measured(
+        data, replace(settings, time=None, epochs=1), progress, device=device, lasts=limit >= LASTING
+    )
     pace = measured_pace(prepared, device=device)
     one = forecast(prepared, pace)
     epochs = epochs_within(limit - (time.monotonic() - started), one)

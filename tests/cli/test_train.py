@@ -25,12 +25,13 @@ def test_a_run_says_its_choices_its_epochs_and_where_it_is(
     assert answer.code == 0
     assert answer.out == "run     my run\nreport  my run/report.html\n"
     lines = answer.err.splitlines()
-    assert lines[:3] == [
+    assert lines[:4] == [
         "optimizer nesterov: the default",
         "lr 0.003125: for nesterov at batch 8, a network with no norms, few layers",
-        "layout contiguous: not measured for this network",
+        "weight_decay 0.0005: for nesterov",
+        "engine contiguous fp32: the usual one; 8 steps are too few to measure others by",
     ]
-    assert [line.split(":")[0] for line in lines[3:6]] == ["weight_decay 0.0005", "epoch 1", "epoch 2"]
+    assert [line.split(":")[0] for line in lines[4:6]] == ["epoch 1", "epoch 2"]
     assert lines[6].startswith("test accuracy ")
     assert lines[6].endswith(" on 4 pictures")
 

@@ -218,3 +218,16 @@ def test_a_paged_epoch_goes_on_from_any_batch() -> None:
 
 def alike(one: Batch, other: Batch) -> bool:
     return torch.equal(one.images, other.images) and torch.equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize(
+    ("layout", "strides"), [(torch.channels_last, (16, 1, 4, 1)), (torch.contiguous_format, (16, 16, 4, 1))]
+)
+def test_pictures_of_one_channel_have_the_strides_of_their_layout(
+    layout: torch.memory_format, strides: tuple[int, ...]
+) -> None:
+    grey = store_of(torch.zeros(8, 1, 4, 4, dtype=torch.uint8), torch.zeros(8, dtype=torch.long))
+    preprocess = Preprocess(size=(4, 4), channels=1, mean=(0.5,), std=(0.5,))
+    data = Loader(store=grey, preprocess=preprocess, batch=4, layout=layout)
+    assert next(data.training(0, augment=NONE)).images.stride() == strides
+    assert next(data.evaluation()).images.stride() == strides

@@ -19,7 +19,6 @@ def test_every_choice_is_told_with_its_reason() -> None:
         "augment digits: grey pictures",
         "optimizer nesterov: the default",
         "lr 0.1: for nesterov at batch 128, a network with norms",
-        "layout channels_last: the quicker one measured for resnet9",
         "weight_decay 0.0005: for nesterov",
     ]
     values = {choice.name: choice.value for choice in choices}
@@ -36,7 +35,6 @@ def test_the_rate_is_lower_without_norms_and_lowest_in_a_deep_network() -> None:
         "augment small-photos: colour pictures of under 64 pixels",
         "optimizer nesterov: the default",
         "lr 0.00625: for nesterov at batch 16, a network with no norms, few layers",
-        "layout contiguous: not measured for this network",
         "weight_decay 0.0005: for nesterov",
     ]
     _, choices = choose_plan(Settings(), replace(shallow, layers=8))

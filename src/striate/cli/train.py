@@ -147,8 +147,18 @@ from striate.errors import UsageError
 )
 @click.option(
     "--layout",
-    type=click.Choice(["auto", "channels_last", "contiguous"]),
-    help="Memory order of the weights; auto: the quicker one here, by some steps. Default: by the network.",
+    type=click.Choice(["channels_last", "contiguous"]),
+    help="Memory order of the weights. Default: what is quicker here, by some steps.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    help="Of convolutions and products in training. Default: what is quicker here, by some steps.",
+)
+@click.option(
+    "--compile/--no-compile",
+    default=None,
+    help="Let torch.compile make the code of a step. Default: tried in a run of 20 minutes or more.",
 )
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Decides weights, order, augmentation and split."

@@ -102,6 +102,9 @@ class Loader:
     def _batch(self, images: Tensor, labels: Tensor) -> Batch:
         # Put in order while still bytes, a quarter of what is moved afterwards.
         images = self._moved(images).contiguous(memory_format=self.layout)
+        if self.layout == torch.contiguous_format:
+            # Of one channel both orders are the same bytes, and convolutions go by the strides they are told.
+            images = images.flatten().view(images.shape)
         return Batch(self.preprocess.normalise(images), self._moved(labels))
 
     def _moved(self, values: Tensor) -> Tensor:

@@ -52,6 +52,7 @@ WRITTEN_OUT = ("shift", "flip")
 KNOWN = (
     "epochs", "batch", "augment", "optimizer", "lr", "momentum", "weight_decay", "label_smoothing", "schedule",
     "layout", "checkpoint_every", "mixup", "cutmix", "class_weights", "sampling", "on_divergence", "calibrate",
+    "precision", "compile",
 )  # fmt: skip
 
 # Line of the script's head -> what in its body needs it; an empty line parts groups.
@@ -129,7 +130,7 @@ def _refuse_unknown(prepared: Prepared) -> None:
         raise UsageError(f"{recipe.net} learns by its own rule, which cannot be ejected. Give another --net.")
     if recipe.weights and is_spec(recipe.net):
         raise UsageError("A spec that starts from given weights cannot be ejected. Leave --weights out.")
-    for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+    for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", ("fp32", "bf16"))):
         if (given := getattr(plan, name)) not in known:
             raise UsageError(f"The {name} '{given}' cannot be ejected. These can: {', '.join(known)}.")
     for field in fields(Plan):
@@ -208,13 +209,15 @@ def _data(prepared: Prepared, origin: Origin, val: bool) -> dict[str, Any]:
 def _learning(prepared: Prepared) -> dict[str, Any]:
     """Return network, optimizer, schedule and loss."""
     recipe, plan = prepared.recipe, prepared.recipe.train
+    heads = recipe.net in CATALOG and CATALOG[recipe.net].auxiliary > 0
     return {
         "network": _network(prepared),
         "optimizer": OPTIMIZERS[plan.optimizer].format(momentum=plan.momentum, nesterov=plan.momentum > 0),
         "schedule": inspect.getsource(SCHEDULES[plan.schedule]).rstrip(),
         "schedule_name": SCHEDULES[plan.schedule].__name__,
         "loss": _loss(prepared),
-        "heads": recipe.net in CATALOG and CATALOG[recipe.net].auxiliary > 0,
+        "heads": heads,
+        **_forward(plan, heads=heads),
         "auxiliary": AUXILIARY_WEIGHT,
     }
 
@@ -259,6 +262,17 @@ def _loss(prepared: Prepared) -> list[str]:
             "return losses.mean()",
         ]
     return [f"return F.cross_entropy(logits, labels, label_smoothing={smoothing})"]
+
+
+def _forward(plan: Plan, *, heads: bool) -> dict[str, Any]:
+    """Return the lines by which `images` go through the network, and the expression of what comes out in float32."""
+    through = f"{'compiled' if plan.compile else 'net'}(images)"
+    if plan.precision == "fp32":
+        return {"forward": [], "outputs": through}
+    return {
+        "forward": ['with torch.autocast("cpu", torch.bfloat16):', f"    outputs = {through}"],
+        "outputs": "[output.float() for output in outputs]" if heads else "outputs.float()",
+    }
 
 
 def torch_layout(layout: str) -> str:

@@ -26,7 +26,7 @@ SMALLEST_SIDE, LARGEST_SIDE = 24, 96
 CROPPED_SIDE = 64
 STEPS_PER_EPOCH = 20
 BATCHES = (16, 32, 64, 128)
-# Network -> the memory order that was measured to be quicker on a processor; docs/log.md has the numbers.
+# Network -> its usual memory order, quicker on every processor tried; docs/log.md has the numbers.
 LAYOUT = {DEFAULT_NET: "channels_last"}
 # The kinds of network for which an optimizer has its own rate.
 KINDS = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
@@ -44,7 +44,7 @@ LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
 OF_BACK_PROPAGATION = (
     "optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights", "accumulate", "clip_norm",
-    "freeze", "body_lr",
+    "freeze", "body_lr", "precision", "compile",
 )  # fmt: skip
 OFF = {
     "label_smoothing": 0.0,
@@ -70,7 +70,8 @@ class Settings:
     result, nor do `pack`, which keeps them decoded, and `tensorboard`, which writes its event files too.
     `class_weights` (none, balanced, sqrt) let rare classes count more in the loss; `sampling` (natural, balanced) has
     them drawn as often as others. `warmup` is the share of the run in which the rate rises to `lr`, `plateau_patience`
-    the epochs that schedule 'plateau' waits. `layout` may be 'auto': the one that is measured to be quicker here.
+    the epochs that schedule 'plateau' waits. `layout`, `precision` and `compile` say how steps are computed; left
+    open, it is as was measured to be quickest here.
     `accumulate` parts of a batch go through the network one after another; `clip_norm` is the longest gradient, `ema`
     the decay of the average of the weights, 0 meaning none; `on_divergence` is 'rollback' (go back, with a lower rate)
     or 'stop'. `sync_bn` lets batch norms see the pictures of all ranks; `device` (auto, cpu, cuda, cuda:0...) is what
@@ -106,6 +107,8 @@ class Settings:
     warmup: float | None = None
     plateau_patience: int | None = None
     layout: str | None = None
+    precision: str | None = None
+    compile: bool | None = None
     seed: int = 0
     checkpoint_every: int = 0
     accumulate: int = 1
@@ -221,9 +224,6 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         _augment(grey=facts.grey, side=facts.side, task=facts.task),
         Chosen("optimizer", optimizer, "the default"),
         _rate(optimizer, batch, facts, lowered=tuning["body_lr"] < 1 or tuning["frozen"] == 1),
-        Chosen("layout", LAYOUT.get(facts.net, "contiguous"), f"the quicker one measured for {facts.net}")
-        if facts.net in LAYOUT
-        else Chosen("layout", "contiguous", "not measured for this network"),
         Chosen("weight_decay", OPTIMIZERS[optimizer].weight_decay, f"for {optimizer}"),
     ]
     asked = {choice.name: getattr(settings, choice.name) for choice in choices}
@@ -237,6 +237,9 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
     values |= {name: getattr(settings, name) for name in kept}
     usually = {
         **USUAL,
+        "layout": LAYOUT.get(facts.net, "contiguous"),
+        "precision": "fp32",
+        "compile": False,
         "label_smoothing": LABEL_SMOOTHING[facts.task],
         "momentum": OPTIMIZERS[optimizer].momentum or 0.0,
         "warmup": WARM_UP.get(settings.schedule, 0.0),

@@ -4,6 +4,7 @@ from torch import nn
 
 from striate.tasks.task import AnyTask
 from striate.training.finetune import FineTuning
+from striate.training.forward import Forward
 from striate.training.optim import Hyper, make_optimizer
 from striate.training.recipe import Plan
 from striate.training.step import BackPropagation
@@ -18,4 +19,11 @@ def back_propagation(
     tuning.thaw()
     optimizer = make_optimizer(plan.optimizer, model, hyper)
     tuning.lower_rates(optimizer)
-    return BackPropagation(model, task, optimizer, clip_norm=plan.clip_norm, team=team)
+    return BackPropagation(
+        model,
+        task,
+        optimizer,
+        clip_norm=plan.clip_norm,
+        team=team,
+        forward=Forward(model, plan.precision, compiled=plan.compile),
+    )

@@ -5,20 +5,17 @@ A rollback is a resume: where to go back to is written down, and the run is take
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
-from striate.errors import DataError, Interrupted, StorageError, command
+from striate.errors import DataError, Interrupted, command
 from striate.tasks.calibration import Calibration
-from striate.tasks.task import AnyTask, Judge, Scores, judged
+from striate.tasks.task import AnyTask, Scores
 from striate.training.checkpoint import (
     KEEP,
     checkpoint_states,
@@ -27,13 +24,14 @@ from striate.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from striate.training.device import seed_draws
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
 from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
 from striate.training.handover import hand_over, hand_over_best, hand_over_file
 from striate.training.job import Job
 from striate.training.learner import back_propagation
-from striate.training.memory import NoRoomError, no_room_errors, release
+from striate.training.memory import NoRoomError, memory_errors, no_memory, release
 from striate.training.position import Position
 from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS
@@ -48,7 +46,8 @@ from striate.training.recovery import (
     load_recovery,
 )
 from striate.training.schedule import Plateau, rate_factor
-from striate.training.step import ByRule, Learner, NotFiniteError, Outcome, number_of_parts, parts
+from striate.training.scoring import Scorer
+from striate.training.step import ByRule, Learner, NotFiniteError, Outcome
 from striate.training.stopping import save_best
 from striate.training.sync_norm import synchronise
 from striate.training.team import Team
@@ -70,7 +69,7 @@ def fit(model: nn.Module, job: Job) -> Calibration:
         synchronise(model, job.ranks)
     plan = job.recipe.train
     tuning = FineTuning(model, head=job.head, frozen=plan.frozen, body_lr=plan.body_lr)
-    with StopSignal() as stop, _memory_errors(job):
+    with StopSignal() as stop, memory_errors(job.folder):
         while True:
             ended = _train(model, tuning, job, stop)
             if isinstance(ended, Calibration):
@@ -140,7 +139,7 @@ class _Trainer:
         self.team = team
         self.plan = job.recipe.train
         self.at_once = math.ceil(self.plan.batch / (self.plan.accumulate * team.size))
-        self.scored_at_once: int | None = None
+        self.scorer = Scorer(trainee, job)
 
     def begin(self, position: Position) -> Position:
         """Record the rollbacks since a position was saved, and save the first one to have a place to go back to."""
@@ -204,7 +203,7 @@ class _Trainer:
         """Fit the probabilities to the validation pictures; where there are none, they stay."""
         if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
             return Calibration()
-        outputs, labels = self._judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
+        outputs, labels = self.scorer.judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
         return self.job.task.calibration(outputs, labels)
 
     def _step(self, batch: Batch, position: Position) -> Position:
@@ -228,7 +227,7 @@ class _Trainer:
         """Take the step after `step` steps, on fewer pictures at a time where they do not fit in memory."""
         count = self.job.train.count(step)
         while True:
-            torch.manual_seed(key(self.job.ranks.purpose("step"), seed=self.job.recipe.seed, step=step))
+            seed_draws(key(self.job.ranks.purpose("step"), seed=self.job.recipe.seed, step=step))
             self._follow_splits(step + 1)
             try:
                 return self.trainee.learn(
@@ -261,7 +260,7 @@ class _Trainer:
         now, fewest = min(self.at_once, count), self.trainee.learner.fewest
         fewer = max(fewest, math.ceil(now / 2))
         if not fewest or fewer == now:
-            raise _no_memory(self.job, f"for a step on {now} pictures at a time ({said})")
+            raise no_memory(self.job.folder, f"for a step on {now} pictures at a time ({said})")
         self.recovery = self.recovery.splitting(Split(step, fewer))
         self.recovery.save(self.job.folder)
 
@@ -305,34 +304,10 @@ class _Trainer:
 
     def _evaluate(self, split: str, loader: Loader, step: int, task: AnyTask | None = None) -> Scores:
         task = task or self.job.task
-        scores = task.scores(*self._judged(loader, task.judge))
+        scores = task.scores(*self.scorer.judged(loader, task.judge))
         if not math.isfinite(scores.loss):
             raise self._divergence(f"the {split} loss became {scores.loss}", step)
         return scores
-
-    def _judged(self, loader: Loader, judge: Judge) -> list[Tensor]:
-        """Return what is kept of every picture of a split, of which each rank looks at its share."""
-        kept = self._judged_share(loader, judge)
-        return [self.job.ranks.gather(part)[: len(loader.store)] for part in kept]
-
-    def _judged_share(self, loader: Loader, judge: Judge) -> list[Tensor]:
-        """Return what is kept of a share, found on fewer pictures at a time where they do not fit in memory."""
-        while True:
-            at_once = self.scored_at_once or loader.batch
-            batches = (
-                part
-                for batch in loader.evaluation()
-                for part in parts(batch, number_of_parts(len(batch.images), at_once=at_once))
-            )
-            try:
-                with no_room_errors(), self.trainee.as_scored() as model:
-                    return judged(model, batches, judge)
-            except NoRoomError as error:
-                said = str(error)
-            release()
-            if at_once == 1:
-                raise _no_memory(self.job, f"to score one picture at a time ({said})")
-            self.scored_at_once = math.ceil(at_once / 2)
 
     def _save(self, position: Position) -> None:
         """Write a checkpoint of this position, unless a number in it is not finite."""
@@ -380,20 +355,3 @@ def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
         drop_after(folder, position.step)
     job.progress.say(f"going on from step {position.step} of {job.steps}")
     return position
-
-
-@contextmanager
-def _memory_errors(job: Job) -> Iterator[None]:
-    """Turn a want of memory that no smaller part can help into a StorageError."""
-    try:
-        with no_room_errors():
-            yield
-    except NoRoomError as error:
-        raise _no_memory(job, f"({error})") from None
-
-
-def _no_memory(job: Job, what: str) -> StorageError:
-    return StorageError(
-        f"{job.folder}: not enough memory {what}. Close other programs, then go on with: "
-        f"{command('resume', job.folder)}; or train again with a smaller --size or another --net."
-    )

@@ -3,10 +3,13 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from striate.errors import StorageError, command
 
 # What torch and its libraries say where they raise a plain RuntimeError.
 SAID = (
@@ -34,6 +37,24 @@ def no_room_errors() -> Iterator[None]:
             raise
         # Not chained: the traceback would hold what the step had allocated.
         raise NoRoomError(_first_line(error)) from None
+
+
+@contextmanager
+def memory_errors(folder: Path) -> Iterator[None]:
+    """Turn a want of memory that no smaller part can help into the StorageError of the run in a folder."""
+    try:
+        with no_room_errors():
+            yield
+    except NoRoomError as error:
+        raise no_memory(folder, f"({error})") from None
+
+
+def no_memory(folder: Path, what: str) -> StorageError:
+    """Return the error of a run that cannot go on for want of memory."""
+    return StorageError(
+        f"{folder}: not enough memory {what}. Close other programs, then go on with: "
+        f"{command('resume', folder)}; or train again with a smaller --size or another --net."
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -28,6 +28,8 @@ SEEDS = 1 << 63
 LARGEST = torch.finfo(torch.float32).max
 # Layout -> torch's name of it.
 LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+# Precision of a step -> torch's name of what its convolutions and products are cast to.
+PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 ORDERS = ("shuffled", "paged")
 ON_DIVERGENCE = ("rollback", "stop")
 # What the names meant while recipes held the name alone.
@@ -58,7 +60,9 @@ class Plan:
 
     `lr` is the peak of the schedule, to which the rate rises over `warmup` of the run; `plateau_patience` counts the
     epochs the plateau schedule waits for a better loss; `layout` is the memory order of the weights, 'channels_last' or
-    'contiguous'; `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and `cutmix` are the alphas of Mix;
+    'contiguous'; `precision` is that of convolutions and products in training, 'fp32', 'bf16' or 'fp16', and `compile`
+    says whether torch.compile makes their code; `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and
+    `cutmix` are the alphas of Mix;
     `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
     count in the loss, `sampling` how often they are drawn. A batch is taken in `accumulate` parts; a gradient longer
     than `clip_norm` is shortened to it; `ema` is the decay of the average of the weights that is the result, all 0
@@ -89,6 +93,8 @@ class Plan:
     sampling: str = "natural"
     warmup: float = 0.0
     plateau_patience: int = 3
+    precision: str = "fp32"
+    compile: bool = False
     accumulate: int = 1
     clip_norm: float = 0.0
     ema: float = 0.0
@@ -106,6 +112,7 @@ class Plan:
         _check(self.optimizer, "optimizer", OPTIMIZERS)
         _check(self.schedule, "schedule", SCHEDULES)
         _check(self.layout, "layout", LAYOUTS)
+        _check(self.precision, "precision", PRECISIONS)
         _check(self.order, "order", ORDERS)
         _check(self.class_weights, "class weights", CLASS_WEIGHTS)
         _check(self.sampling, "sampling", SAMPLINGS)

@@ -7,15 +7,19 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from striate.data.loader import Batch
 from striate.rule import LearningRule
 from striate.tasks.task import AnyTask
+from striate.training.forward import Forward
 from striate.training.memory import fewest_at_once, no_room_errors
 from striate.training.team import Team
 
 Tensors = Mapping[str, Tensor]
+# Under which name the state holds what a loss is multiplied by.
+SCALER = "scaler"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,11 @@ class Learner(Protocol):
 
 
 class BackPropagation:
-    """Learning by the gradient of the task's loss; one longer than `clip_norm` is shortened to it, 0 meaning never."""
+    """Learning by the gradient of the task's loss; one longer than `clip_norm` is shortened to it, 0 meaning never.
+
+    In fp16 the loss is multiplied before it is traced back, and the gradient divided (Micikevicius et al. 2018): a step
+    whose gradient passes the range is left out and the next one multiplied by half, as torch.amp.GradScaler does.
+    """
 
     def __init__(
         self,
@@ -66,14 +74,19 @@ class BackPropagation:
         *,
         clip_norm: float = 0.0,
         team: Team | None = None,
+        forward: Forward | None = None,
     ) -> None:
-        self._model = model
+        self._forward = forward or Forward(model)
         self._task = task
         self._optimizer = optimizer
         self._clip_norm = clip_norm
         self._team = team or Team(model)
+        self._parameters = list(model.parameters())
         self._buffers = list(model.buffers())
+        self._numbers = _numbers_of(model)
         self._fewest = fewest_at_once(model)
+        device = next((parameter.device.type for parameter in self._parameters), "cpu")
+        self._scaler = GradScaler(device, enabled=self._forward.scales_loss)
 
     @property
     def fewest(self) -> int:
@@ -82,65 +95,77 @@ class BackPropagation:
 
     def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
         """Make one step of the optimizer by the gradient of the whole batch's mean loss."""
-        before = [
-            buffer.clone() for buffer in self._buffers
-        ]  # the statistics of norms, which a part may move
+        # The statistics of norms, which a part may move.
+        before = [buffer.clone() for buffer in self._buffers]
         try:
             with self._team.computing(), no_room_errors():
                 loss, right = self._gradients(batch, at_once, of or len(batch.images))
         except BaseException:
-            self._optimizer.zero_grad()
+            self._drop_gradients()
             for buffer, value in zip(self._buffers, before, strict=True):
                 buffer.copy_(value)
             raise
         share = len(batch.images) / (of or len(batch.images))
         loss, scored = self._team.add_up(loss, right, share=share)
-        gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
+        self._scaler.unscale_(self._optimizer)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
         length = get_total_norm(gradients)
         if self._clip_norm:
-            clip_grads_with_norm_(self._model.parameters(), self._clip_norm, length)
+            clip_grads_with_norm_(self._parameters, self._clip_norm, length)
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group.get("share", 1.0)
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
         # Read once the step is made, since each reading waits for the device.
-        return Outcome(_finite(self._model, loss, gradient=length), float(scored))
+        left_out = self._forward.scales_loss and self._scaler.get_scale() >= 1 and not length.isfinite()
+        return Outcome(_finite(loss, self._numbers, gradient=loss if left_out else length), float(scored))
 
     def tensors(self) -> Tensors:
-        """Return the optimizer's state as tensors named '<parameter index>.<key>'."""
+        """Return the optimizer's state as tensors named '<parameter index>.<key>', and that of the loss's factor."""
         state: Mapping[int, Mapping[str, Tensor | None]] = self._optimizer.state_dict()["state"]
         return {
             f"{index}.{name}": value
             for index, values in state.items()
             for name, value in values.items()
             if value is not None
-        }
+        } | {f"{SCALER}.{name}": torch.tensor(value) for name, value in self._scaler.state_dict().items()}
 
     def restore(self, tensors: Tensors) -> None:
         """Give the optimizer its state, each tensor in the memory order of its parameter."""
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
+        factor: dict[str, float] = {}
         for full_name, value in tensors.items():
             index, name = full_name.split(".", 1)
+            if index == SCALER:
+                factor[name] = value.item()
+                continue
             like = parameters[int(index)]
             placed = torch.empty_like(like).copy_(value) if value.shape == like.shape else value
             state.setdefault(int(index), {})[name] = placed
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
+        if factor:
+            self._scaler.load_state_dict(factor)
 
     def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float]:
         """Leave the gradient of what a batch adds to the mean loss of `of` pictures; return that, and the score."""
-        self._optimizer.zero_grad()
+        self._drop_gradients()
         losses, right = [], 0.0
         number = number_of_parts(of, self._team.size, at_once=at_once, fewest=self._fewest)
         for images, labels in parts(batch, number):
-            outputs = self._model(images)
+            outputs = self._forward(images)
             loss = self._task.loss(outputs, labels)
             if len(images) < of:
                 loss = loss * (len(images) / of)
-            loss.backward()
+            self._scaler.scale(loss).backward()
             losses.append(loss.detach())
             right += self._task.score(outputs, labels)
             del outputs, loss  # or the next part is computed beside what this one holds
         return torch.stack(losses).sum(), right
+
+    def _drop_gradients(self) -> None:
+        for parameter in self._parameters:
+            parameter.grad = None
 
 
 class ByRule:
@@ -152,6 +177,7 @@ class ByRule:
         self._model = model
         self._task = task
         self._rule = rule
+        self._numbers = _numbers_of(model)
 
     def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
         """Look at the batch as in use, then let the rule learn from it, always from the whole."""
@@ -161,7 +187,7 @@ class ByRule:
                 right = self._task.score(self._model(batch.images), batch.labels)
                 self._model.train()
             loss = self._rule.step(batch.images, batch.labels, lr=lr, progress=progress)
-        return Outcome(_finite(self._model, loss), right)
+        return Outcome(_finite(loss, self._numbers), right)
 
     def tensors(self) -> Tensors:
         """Return nothing: a rule has no state of its own."""
@@ -189,9 +215,22 @@ def parts(batch: Batch, number: int) -> Iterator[Batch]:
         yield Batch(images, labels)
 
 
-def _finite(model: nn.Module, loss: Tensor, *, gradient: Tensor | None = None) -> float:
-    """Return the loss as a number; raises NotFiniteError where it, the gradient or a weight is not finite."""
-    found = {"loss": loss, "gradient": loss if gradient is None else gradient, "weights": _length(model)}
+def _numbers_of(model: nn.Module) -> list[Tensor]:
+    """Return all weights and statistics of a network that could be other than finite."""
+    tensors: Iterable[Tensor] = (*model.parameters(), *model.buffers())
+    return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
+
+
+def _finite(loss: Tensor, numbers: list[Tensor], *, gradient: Tensor | None = None) -> float:
+    """Return the loss as a number; raises NotFiniteError where it, the gradient or a weight is not finite.
+
+    The norm of all numbers together is finite only where each of them is.
+    """
+    found = {
+        "loss": loss,
+        "gradient": loss if gradient is None else gradient,
+        "weights": get_total_norm(numbers),
+    }
     values = torch.stack([value.detach().float() for value in found.values()]).tolist()
     for name, value in zip(found, values, strict=True):
         if not math.isfinite(value):
@@ -201,9 +240,3 @@ def _finite(model: nn.Module, loss: Tensor, *, gradient: Tensor | None = None) -
 
 def _word(name: str, value: float) -> str:
     return f"{value}" if name == "loss" else "nan" if math.isnan(value) else "infinite"
-
-
-def _length(model: nn.Module) -> Tensor:
-    """Return the norm of all weights and statistics together, which is finite only where each of them is."""
-    tensors: Iterable[Tensor] = (*model.parameters(), *model.buffers())
-    return get_total_norm([tensor.detach() for tensor in tensors if tensor.is_floating_point()])

@@ -14,16 +14,16 @@ from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
 from striate.data.pictures import Source
 from striate.data.progress import Progress
+from striate.engine import prepare_measured
 from striate.errors import StorageError, UsageError
 from striate.heap import keep_freed_memory
-from striate.layout import prepare_laid_out
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
 from striate.preparation import Prepared
 from striate.run import fresh_model
 from striate.tasks.task import Scores, evaluate
 from striate.training.choice import DEFAULT_NET, Settings, choose_plan
-from striate.training.device import device_of
+from striate.training.device import device_of, seed_draws
 from striate.training.dropout import set_dropout
 from striate.training.finetune import FineTuning
 from striate.training.launch import place
@@ -105,7 +105,7 @@ class Trial:
         side = side_at(progress, full=min(batch.images.shape[2:]), first=self.plan.progressive)
         batch = batch._replace(images=shrink(batch.images, side))
         at_once = math.ceil(self.plan.batch / self.plan.accumulate)
-        torch.manual_seed(key("step", seed=self._seed, step=number))
+        seed_draws(key("step", seed=self._seed, step=number))
         try:
             return self._trainee.learn(batch, step=number, lr=lr, progress=progress, at_once=at_once, of=0)
         except NoRoomError as error:
@@ -132,5 +132,5 @@ def begin(data: str | Path | Source, settings: Settings, progress: Progress) -> 
         raise UsageError(f"{net} learns by its own rule, which has no optimizer to try. Give another --net.")
     device = device_of(settings.device, place())
     keep_freed_memory()
-    prepared = prepare_laid_out(data, replace(settings, time=None), progress, device=device)
+    prepared = prepare_measured(data, replace(settings, time=None), progress, device=device)
     return Start(prepared, device)

@@ -1,0 +1,201 @@
+"""How the steps of a run are computed here: the quickest of several ways, measured once for a network and a batch."""
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from striate.data.pictures import Source
+from striate.data.progress import Progress
+from striate.measurements import Measurements
+from striate.network import make_network
+from striate.preparation import Prepared, prepare
+from striate.training.choice import Chosen, Settings
+from striate.training.device import PROCESSOR
+from striate.training.environment import environment
+from striate.training.finetune import FineTuning
+from striate.training.learner import back_propagation
+from striate.training.memory import NoRoomError
+from striate.training.recipe import LAYOUTS
+
+# By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
+# fewer bits, since it rounds.
+CLEARLY, CLEARLY_IN_FEWER_BITS = 0.03, 0.1
+# Steps of each engine before any is timed, and those that are, in turns, so that what else is done slows all alike.
+WARM_UP, STEPS, TURNS = 2, 2, 3
+# An engine that takes so many times the quickest one's time for its last step of warm-up is not tried again.
+HOPELESS = 1.5
+# The fewest steps of a run that is worth measuring for, and the seconds of one worth compiling for: it takes a minute.
+WORTH_MEASURING, WORTH_COMPILING = 600, 1200.0
+KNOWN = Measurements("engines.json")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to compute steps: the memory order of weights and pictures, the precision, compiled or not."""
+
+    layout: str
+    precision: str = "fp32"
+    compile: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.layout} {self.precision}{' compiled' if self.compile else ''}"
+
+    @property
+    def clearly(self) -> float:
+        """By what share it must be quicker than the usual one to be chosen."""
+        return CLEARLY if self.precision == "fp32" else CLEARLY_IN_FEWER_BITS
+
+
+Seconds = Mapping[Engine, float]
+
+
+def prepare_measured(
+    data: str | Path | Source,
+    settings: Settings,
+    progress: Progress,
+    *,
+    device: torch.device = PROCESSOR,
+    lasts: bool = False,
+) -> Prepared:
+    """Return what `prepare` does, by the engine that is quickest here in what `settings` leave open.
+
+    `lasts` says that the run will be long, whatever its epochs. A short one is not measured for, but takes what was
+    measured for another.
+    """
+    prepared = prepare(data, settings, progress)
+    usual = engine_of(prepared)
+    among = engines(settings, usual, device=device)
+    if len(among) == 1 or (prepared.facts is not None and prepared.facts.own_rate is not None):
+        return prepared
+    steps = prepared.recipe.train.epochs * prepared.loader("train").steps
+    key = _key(prepared, device)
+    seconds = _recalled(key)
+    if not set(among) <= set(seconds):
+        if steps < WORTH_MEASURING and not lasts:
+            why = f"the usual one; {steps:,} steps are too few to measure others by"
+            progress.say(str(Chosen("engine", str(usual), why)))
+            return prepared
+        seconds = {**seconds, **measured(prepared, among, device=device)}
+    best = quickest({engine: seconds[engine] for engine in among}, usual=usual)
+    compiled = replace(best, compile=True)
+    if settings.compile is None and steps * seconds[best] >= WORTH_COMPILING:
+        if compiled not in seconds:
+            progress.say("trying torch.compile, which takes a minute or so")
+            seconds = {**seconds, **measured(prepared, [best, compiled], device=device)}
+        best = quickest({engine: seconds[engine] for engine in (best, compiled)}, usual=best)
+    _remember(key, seconds)
+    told = ", ".join(f"{e} {1000 * value:.3g}" for e, value in seconds.items() if value < math.inf)
+    progress.say(str(Chosen("engine", str(best), f"milliseconds a step here: {told}")))
+    return with_engine(prepared, best)
+
+
+def engines(settings: Settings, usual: Engine, *, device: torch.device) -> list[Engine]:
+    """Return the ways there are in what is left open, the usual one first; compiled ones only where asked for."""
+    fewer_bits = "bf16" if device.type != "cuda" or torch.cuda.is_bf16_supported() else "fp16"
+    precisions = [settings.precision] if settings.precision else ["fp32", fewer_bits]
+    layouts = [settings.layout] if settings.layout else sorted(LAYOUTS, key=lambda name: name != usual.layout)
+    return [
+        Engine(layout, precision, compile=bool(settings.compile))
+        for precision, layout in product(precisions, layouts)
+    ]
+
+
+def quickest(seconds: Seconds, *, usual: Engine) -> Engine:
+    """Return the engine that is clearly the quickest, or else the usual one: never one that was measured slower."""
+    better = [e for e in seconds if seconds[e] < seconds[usual] * (1 - e.clearly)]
+    return min(better, key=lambda engine: seconds[engine], default=usual)
+
+
+def measured(
+    prepared: Prepared, among: Sequence[Engine], *, device: torch.device = PROCESSOR
+) -> dict[Engine, float]:
+    """Return the seconds of a step by each engine, by steps that are thrown away; infinite for one that is no use.
+
+    That is one that is hopelessly slow, and one that fails: not every operation is there in every precision, and
+    torch.compile needs a compiler.
+    """
+    trials: dict[Engine, Iterator[float]] = {}
+    warm: dict[Engine, float] = {}
+    for engine in among:
+        trials[engine] = _steps(with_engine(prepared, engine), device)
+        try:
+            warm[engine] = [next(trials[engine]) for _ in range(WARM_UP)][-1]
+        except (RuntimeError, ArithmeticError, NoRoomError):
+            warm[engine] = math.inf
+    least = min(warm.values())
+    hopeful = [engine for engine in among if warm[engine] <= HOPELESS * least < math.inf]
+    seconds = dict.fromkeys(among, math.inf)
+    for _ in range(TURNS):
+        for engine in hopeful:
+            seconds[engine] = min(seconds[engine], *(next(trials[engine]) for _ in range(STEPS)))
+    return seconds
+
+
+def engine_of(prepared: Prepared) -> Engine:
+    """Return the engine of a run."""
+    plan = prepared.recipe.train
+    return Engine(plan.layout, plan.precision, plan.compile)
+
+
+def with_engine(prepared: Prepared, engine: Engine) -> Prepared:
+    """Return the same run by another engine."""
+    plan = replace(prepared.recipe.train, **asdict(engine))
+    return replace(prepared, recipe=replace(prepared.recipe, train=plan))
+
+
+def _steps(prepared: Prepared, device: torch.device) -> Iterator[float]:
+    """Make steps on one batch, at a rate of 0 and without end, and yield the seconds of each."""
+    recipe, plan = prepared.recipe, prepared.recipe.train
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+    model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs lack it
+    model.to(device).train()
+    tuning = FineTuning(model, head=prepared.head, frozen=0.0, body_lr=1.0)
+    learner = back_propagation(model, prepared.task, plan, tuning=tuning)
+    batch = next(replace(prepared.loader("train"), device=device).training(0, augment=plan.augment))
+    while True:
+        started = time.perf_counter()
+        learner.step(batch, lr=0.0, progress=0.0, at_once=math.ceil(plan.batch / plan.accumulate))
+        yield time.perf_counter() - started
+
+
+def _remember(key: str, seconds: Seconds) -> None:
+    """Keep what was measured; JSON has no infinity, so its place is taken by nothing."""
+    rows = [
+        {**asdict(engine), "seconds": None if math.isinf(value) else value}
+        for engine, value in seconds.items()
+    ]
+    KNOWN.keep(key, rows)
+
+
+def _recalled(key: str) -> dict[Engine, float]:
+    """Return what was measured before."""
+    try:
+        rows: list[dict[str, Any]] = [dict(row) for row in KNOWN.find(key) or ()]
+        return {
+            Engine(str(row["layout"]), str(row["precision"]), bool(row["compile"])): float(
+                math.inf if row["seconds"] is None else row["seconds"]
+            )
+            for row in rows
+        }
+    except (TypeError, ValueError, KeyError):  # not by this program
+        return {}
+
+
+def _key(prepared: Prepared, device: torch.device) -> str:
+    """Return what decides how long a step takes: machine, versions, threads, network, input, batch, optimizer."""
+    recipe, here = prepared.recipe, environment(seed=0)
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    facts = (
+        str(device),
+        here["cpu"], here["cores"], here["gpu"], torch.__version__, torch.get_num_threads(), recipe.net, shape,
+        len(prepared.classes), recipe.train.batch, recipe.train.accumulate, recipe.train.optimizer,
+    )  # fmt: skip
+    return json.dumps(facts, ensure_ascii=False)

@@ -44,6 +44,6 @@ clean:
 	touch $@
 
 .venv/installed-dev: .venv/installed tests/oracles.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,pretrained,parquet,bands,medical,remote]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,pretrained,parquet,bands,medical,remote,tensorboard]"
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/oracles.txt
 	touch $@

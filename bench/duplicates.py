@@ -1,25 +1,29 @@
 """How many planted copies of real pictures are found, how many others are called copies, and how long it takes.
 
-    python bench/duplicates.py [IDX or picture folder ...] [--planted 500] [--tile 128] [--scale 100000 1000000]
+    python bench/duplicates.py [IDX or picture folder ...] [--planted 500] [--tile 128] [--unfiltered]
+                               [--scale 100000 1000000]
 
 Default: the bundled Fashion-MNIST subset. A folder that holds t10k-images-idx3-ubyte[.gz] gives the 10,000 test
-pictures; any other folder, the pictures below it cut into tiles, those under 10 levels of deviation
-left out. `--scale` times the search on that many made-up fingerprints: crowded ones, each a mixture of two real ones,
-and scattered ones, each unlike every other, the worst case.
+pictures; any other folder, the pictures below it cut into tiles, those under 10 levels of deviation left out.
+`--unfiltered` plants copies resized without a filter as well. `--scale` times the search on that many made-up
+fingerprints: crowded ones, each a mixture of two real ones, and scattered ones, each unlike the rest, the worst case.
 """
 
 import argparse
 import json
 import sys
 import time
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from planted import KINDS
+from planted import KINDS, resized
 
 from striate.data.duplicates import near_duplicates
 from striate.data.fingerprint import GREY, fingerprint
@@ -28,6 +32,10 @@ from striate.data.source import BUNDLED
 from striate.data.walk import Walk
 
 CONTRAST = 10
+UNFILTERED = {
+    "nearest 0.3-2x": partial(resized, filters=(Image.Resampling.NEAREST,)),
+    "box 0.3-2x": partial(resized, filters=(Image.Resampling.BOX,)),
+}
 
 
 def pictures_of(folder: Path, tile: int) -> list[NDArray[np.uint8]]:
@@ -54,14 +62,16 @@ def pairs_in(prints: NDArray[np.uint8]) -> tuple[set[tuple[int, int]], float]:
     return set(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)), seconds
 
 
-def measure(name: str, pictures: list[NDArray[np.uint8]], planted: int) -> dict[str, object]:
+def measure(
+    name: str, pictures: list[NDArray[np.uint8]], planted: int, kinds: Mapping[str, Any]
+) -> dict[str, object]:
     started = time.perf_counter()
     base = np.array([fingerprint(picture) for picture in pictures])
     each = (time.perf_counter() - started) / len(pictures)
     found, seconds = pairs_in(base)
     called = len({position for pair in found for position in pair})
     shares = {}
-    for number, (kind, copy) in enumerate(KINDS.items()):
+    for number, (kind, copy) in enumerate(kinds.items()):
         rng = np.random.default_rng(number)
         chosen = rng.choice(len(pictures), min(planted, len(pictures)), replace=False).tolist()
         copies = np.array([fingerprint(copy(pictures[i], rng)) for i in chosen])
@@ -100,12 +110,15 @@ def main() -> None:
     parser.add_argument("folders", nargs="*", type=Path, default=[BUNDLED["fashion"]])
     parser.add_argument("--planted", type=int, default=500)
     parser.add_argument("--tile", type=int, default=128)
+    parser.add_argument("--unfiltered", action="store_true")
     parser.add_argument("--scale", nargs="*", type=int, default=[])
     options = parser.parse_args()
-    print(f"| set | pictures | {' | '.join(KINDS)} | called copies | us each | s search |")
-    print("|---" * (len(KINDS) + 5) + "|")
+    kinds = {**KINDS, **(UNFILTERED if options.unfiltered else {})}
+    print(f"| set | pictures | {' | '.join(kinds)} | called copies | us each | s search |")
+    print("|---" * (len(kinds) + 5) + "|")
     found = [
-        measure(folder.name, pictures_of(folder, options.tile), options.planted) for folder in options.folders
+        measure(folder.name, pictures_of(folder, options.tile), options.planted, kinds)
+        for folder in options.folders
     ]
     if options.scale:
         print("\n| fingerprints | crowded, s | scattered, s |\n|---|---|---|")

@@ -10,19 +10,20 @@ Prints a Markdown row for each network and JSON. Ratios, not seconds: the machin
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.metadata import version
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from machine import THREADS, machine
+
 NETWORKS = ("resnet50", "vgg16", "densenet201")
 SHAPE = (3, 224, 224)
-THREADS = 2
 GOAL_RATIO, GOAL_LEAST, GOAL_MEMORY = 8.0, 2.0, 100.0
 
 # torchvision imports beside a CPU torch only where these two operators are defined.
@@ -64,6 +65,7 @@ def main() -> None:
     asked = parser.parse_args()
     found = {
         "machine": machine(),
+        "torchinfo": version("torchinfo"),
         "networks": {net: measured(net, asked.repeats) for net in NETWORKS},
     }
     ratios = [found["networks"][net]["in_process"]["ratio"] for net in NETWORKS]
@@ -141,29 +143,6 @@ def turns(calls: dict[str, Callable[[], object]], repeats: int) -> dict[str, Any
         **{f"{name}_ms": statistics.median(values) for name, values in times.items()},
         "ratio": statistics.median(ratios),
         "spread": [min(ratios), max(ratios)],
-    }
-
-
-def machine() -> dict[str, Any]:
-    import torch
-    import torchinfo
-
-    from striate.tracing.machine import measured as roofline
-
-    torch.set_num_threads(THREADS)
-    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    facts = dict(line.split(":", 1) for line in cpu.split("\n\n")[0].splitlines() if ":" in line)
-    facts = {key.strip(): value.strip() for key, value in facts.items()}
-    peak = roofline(fresh=True)
-    return {
-        "cpu": facts.get("model name", platform.processor()),
-        "flags": [f for f in facts.get("flags", "").split() if f.startswith(("avx", "amx", "fma"))],
-        "threads": THREADS,
-        "flops": peak.flops,
-        "bandwidth": peak.bandwidth,
-        "torch": torch.__version__,
-        "torchinfo": torchinfo.__version__,
-        "python": platform.python_version(),
     }
 
 

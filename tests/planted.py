@@ -1,7 +1,7 @@
 """Pictures, and copies of them as people make them: saved anew, resized, recoloured, cut (bench/duplicates.py too)."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,10 +34,12 @@ def as_webp(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return saved(pixels, "WEBP", quality=int(rng.integers(30, 96)))
 
 
-def resized(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+def resized(
+    pixels: Pixels, rng: np.random.Generator, filters: Sequence[Image.Resampling] = FILTERS
+) -> Pixels:
     scale = rng.uniform(0.3, 2)
     size = round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)
-    return np.asarray(Image.fromarray(pixels).resize(size, FILTERS[rng.integers(len(FILTERS))]))
+    return np.asarray(Image.fromarray(pixels).resize(size, filters[rng.integers(len(filters))]))
 
 
 def resized_and_saved(pixels: Pixels, rng: np.random.Generator) -> Pixels:

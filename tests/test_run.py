@@ -77,6 +77,10 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
     assert (
         str(raised.value) == f"{tmp_path}/runs: no such folder. Give a run folder, such as one below runs/."
     )
+    (tmp_path / "report.html").touch()
+    with pytest.raises(DataError) as raised:
+        library.open_run(tmp_path / "report.html")
+    assert str(raised.value) == f"{tmp_path}/report.html: a file. Give a run folder, such as one below runs/."
     with pytest.raises(DataError) as raised:
         library.open_run(tmp_path)
     assert str(raised.value) == f"{tmp_path}: not a run folder (it has no recipe.toml)."

@@ -27,12 +27,13 @@ from striate.training.recipe import LAYOUTS
 # By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
 # fewer bits, since it rounds.
 CLEARLY, CLEARLY_IN_FEWER_BITS = 0.03, 0.1
-# Steps of each engine before any is timed, and those that are, in turns, so that what else is done slows all alike.
-WARM_UP, STEPS, TURNS = 2, 2, 3
-# An engine that takes so many times the quickest one's time for its last step of warm-up is not tried again.
-HOPELESS = 1.5
+# Steps of each engine before any is timed; turns, so that what else is done slows all alike; and the seconds of
+# an engine's turn, which is a step at least.
+WARM_UP, TURNS, TURN_SECONDS = 3, 3, 0.1
+# An engine that takes so many times the quickest one's time after its first step is not tried again.
+HOPELESS = 3
 # The fewest steps of a run that is worth measuring for, and the seconds of one worth compiling for: it takes a minute.
-WORTH_MEASURING, WORTH_COMPILING = 600, 1200.0
+WORTH_MEASURING, WORTH_COMPILING = 400, 1200.0
 KNOWN = Measurements("engines.json")
 
 
@@ -84,14 +85,16 @@ def prepare_measured(
             return prepared
         seconds = {**seconds, **measured(prepared, among, device=device)}
     best = quickest({engine: seconds[engine] for engine in among}, usual=usual)
-    compiled = replace(best, compile=True)
+    compared = {engine: seconds[engine] for engine in among}
     if settings.compile is None and steps * seconds[best] >= WORTH_COMPILING:
+        compiled = replace(best, compile=True)
         if compiled not in seconds:
             progress.say("trying torch.compile, which takes a minute or so")
             seconds = {**seconds, **measured(prepared, [best, compiled], device=device)}
+        compared |= {engine: seconds[engine] for engine in (best, compiled)}
         best = quickest({engine: seconds[engine] for engine in (best, compiled)}, usual=best)
     _remember(key, seconds)
-    told = ", ".join(f"{e} {1000 * value:.3g}" for e, value in seconds.items() if value < math.inf)
+    told = ", ".join(f"{e} {1000 * value:.3g}" for e, value in compared.items() if value < math.inf)
     progress.say(str(Chosen("engine", str(best), f"milliseconds a step here: {told}")))
     return with_engine(prepared, best)
 
@@ -126,7 +129,8 @@ def measured(
     for engine in among:
         trials[engine] = _steps(with_engine(prepared, engine), device)
         try:
-            warm[engine] = [next(trials[engine]) for _ in range(WARM_UP)][-1]
+            _, *warmer = (next(trials[engine]) for _ in range(WARM_UP))
+            warm[engine] = min(warmer)
         except (RuntimeError, ArithmeticError, NoRoomError):
             warm[engine] = math.inf
     least = min(warm.values())
@@ -134,7 +138,8 @@ def measured(
     seconds = dict.fromkeys(among, math.inf)
     for _ in range(TURNS):
         for engine in hopeful:
-            seconds[engine] = min(seconds[engine], *(next(trials[engine]) for _ in range(STEPS)))
+            steps = 1 + int(TURN_SECONDS / warm[engine])
+            seconds[engine] = min(seconds[engine], *(next(trials[engine]) for _ in range(steps)))
     return seconds
 
 

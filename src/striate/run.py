@@ -272,7 +272,8 @@ def open_run(path: str | Path, *, data: Source | None = None, device: str = "cpu
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise DataError(f"{path}: no such folder. Give a run folder, such as one below runs/.")
+        what = "a file" if folder.exists() else "no such folder"
+        raise DataError(f"{path}: {what}. Give a run folder, such as one below runs/.")
     return Run(folder, data, device=device_of(device, place()))
 
 

@@ -190,11 +190,23 @@ def test_what_is_no_data_set_is_one_line(striate: Striate) -> None:
     )  # fmt: skip
 
 
+def test_where_a_page_or_a_table_cannot_be_written_is_told_before_anything_is_read(striate: Striate) -> None:
+    for flag, value, message in (
+        ("--html", "no/such.html", "no/such.html cannot be written: there is no folder no."),
+        ("--write-manifest", "clean.txt", "clean.txt ends in none of these: .csv, .tsv, .jsonl."),
+    ):
+        answer = striate("check", "nowhere", flag, value)
+        assert (answer.code, answer.err) == (1, f"striate: Invalid value for '{flag}': {message}\n")
+
+
 def test_an_unknown_preset_is_refused_before_anything_is_written(
     striate: Striate, plain: Path, tmp_path: Path
 ) -> None:
     answer = striate("check", "plain", "--augment", "photo")
-    assert (answer.code, answer.err) == (1, "striate: Unknown augmentation 'photo'. Did you mean 'photos'?\n")
+    assert (answer.code, answer.err) == (
+        1, "striate: Invalid value for '--augment': 'photo' is not one of 'none', 'digits', 'small-photos', 'photos', "
+        "'medical', 'aerial', 'strong'.\n",
+    )  # fmt: skip
     assert not (tmp_path / "check.html").exists()
 
 

@@ -123,9 +123,15 @@ def test_a_report_that_cannot_be_written_is_told(striate: Striate, finished: Pat
     )  # fmt: skip
 
 
-def test_the_rest_of_the_system_is_told_in_one_line_too(striate: Striate) -> None:
+def test_a_drawing_in_no_folder_is_refused_in_one_line(striate: Striate) -> None:
     assert striate("summary", "lenet5", "--svg", "no/such.svg") == (
-        2, "", "striate: no/such.svg: No such file or directory\n",
+        1, "", "striate: Invalid value for '--svg': no/such.svg cannot be written: there is no folder no.\n",
+    )  # fmt: skip
+
+
+def test_the_rest_of_the_system_is_told_in_one_line_too(striate: Striate) -> None:
+    assert striate("summary", "lenet5", "--svg", "/dev/full") == (
+        3, "", "striate: a file: No space left on device\n",
     )  # fmt: skip
 
 

@@ -86,6 +86,23 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
         "than 1 value per channel when training, got input size torch.Size([1, 4]). Give another --batch than 1.",
     ),
     "no epochs": (["photos", "--epochs", "0"], 1, "epochs is 0; it must be at least 1."),
+    "a setting out of range, before the data are looked at": (
+        ["nowhere", "--ema", "1"], 1, "ema is 1.0; it must be at least 0 and under 1."
+    ),
+    "a page in no folder, before anything is tried": (
+        ["nowhere", "--find-lr", "--out", "no/such.html"], 1,
+        "Invalid value: no/such.html cannot be written: there is no folder no.",
+    ),
+    "a script that is a folder": (
+        ["nowhere", "--eject", "photos"], 1, "Invalid value for '--eject': photos is a folder; wanted a file."
+    ),
+    "a script in no folder": (
+        ["nowhere", "--eject", "no/train.py"], 1,
+        "Invalid value for '--eject': no/train.py cannot be written: there is no folder no.",
+    ),
+    "a script that is none by its name": (
+        ["nowhere", "--eject", "clean.csv"], 1, "Invalid value for '--eject': clean.csv ends in none of these: .py."
+    ),
     "epochs that are no number": (
         ["photos", "--epochs", "x"], 1, "Invalid value for '--epochs': 'x' is not a valid integer.",
     ),

@@ -163,6 +163,21 @@ def test_what_a_script_cannot_say_is_refused(case: str, tmp_path: Path) -> None:
     assert not (tmp_path / "train.py").exists()
 
 
+def test_a_script_takes_the_place_of_an_older_one_and_of_nothing_else(tmp_path: Path) -> None:
+    mine, script = tmp_path / "mine.py", tmp_path / "train.py"
+    mine.write_text("print('mine')\n")
+    data, settings = coloured(tmp_path / "data", count=10), striate.Settings(net=SPEC, size=8, epochs=1)
+    with pytest.raises(UsageError) as caught:
+        striate.eject(data, mine, settings=settings)
+    assert (
+        str(caught.value)
+        == f"{mine}: there is a file already, and no script of striate's. Give another name."
+    )
+    assert mine.read_text() == "print('mine')\n"
+    first = striate.eject(data, script, settings=settings).read_text()
+    assert striate.eject(data, script, settings=settings).read_text() == first
+
+
 def test_a_set_made_in_python_is_refused(tmp_path: Path) -> None:
     pictures = ArrayPictures("all", np.zeros((4, 8, 8), np.uint8), np.array([0, 1, 0, 1]), np.arange(4))
     source = settled(Source(tmp_path, "mine", ("a", "b"), {"all": pictures}))

@@ -33,6 +33,7 @@ RATES = {
     "alexnet-torchvision": 1e-4,
     "zfnet": 1e-4,
     "nin-imagenet": 3e-5,
+    "resnet152": 3e-4,
     "squeezenet1_1": 3e-4,
     **{name: 1e-4 for name in CATALOG if name.startswith("vgg")},
 }

@@ -103,6 +103,12 @@ def test_a_folder_without_runs_and_no_folder(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path}/x: no such folder. `striate train` makes runs/; give the folder that has the runs."
     )
+    (tmp_path / "x").touch()
+    with pytest.raises(DataError) as caught:
+        striate.list_runs(tmp_path / "x")
+    assert str(caught.value) == (
+        f"{tmp_path}/x: a file. `striate train` makes runs/; give the folder that has the runs."
+    )
 
 
 def test_the_list_can_be_had_as_json_and_csv(four: Path, tmp_path: Path) -> None:

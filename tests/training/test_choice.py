@@ -187,12 +187,29 @@ def test_the_side_is_as_asked_or_the_networks_own_or_the_pictures(
         ("erasing", 1.5, "erasing is 1.5; it must be at least 0 and at most 1."),
         ("mixup", -0.2, "mixup is -0.2; it must be at least 0 and at most 100."),
         ("cutmix", float("nan"), "cutmix is nan; it must be at least 0 and at most 100."),
+        ("epochs", 0, "epochs is 0; it must be at least 1."),
+        ("lr", -1.0, "lr is -1.0; it must be at least 0."),
+        ("warmup", 2.0, "warmup is 2.0; it must be at least 0 and under 1."),
+        ("body_lr", 3.0, "body_lr is 3.0; it must be from 0 to 1."),
+        ("progressive", 2.0, "progressive is 2.0; it must be over 0 and at most 1."),
+        ("dropout", 1.0, "dropout is 1.0; it must be at least 0 and under 1."),
+        ("seed", -1, "seed is -1; it must be at least 0 and under 2^63."),
+        ("sampling", "balansed", "Unknown sampling 'balansed'. Did you mean 'balanced'?"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_when_made(setting: str, value: Any, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         Settings(**{setting: value})
     assert str(raised.value) == message
+
+
+def test_more_parts_than_pictures_are_refused_as_soon_as_the_batch_is_known() -> None:
+    with pytest.raises(UsageError) as raised:
+        Settings(accumulate=9, batch=8)
+    assert str(raised.value) == "accumulate is 9; it must be at most the batch, which is 8."
+    with pytest.raises(UsageError) as raised:
+        choose_plan(Settings(accumulate=999), FACTS)
+    assert str(raised.value) == "accumulate is 999; it must be at most the batch, which is 128."
 
 
 def test_pictures_with_numbers_are_not_changed_and_nothing_is_smoothed() -> None:

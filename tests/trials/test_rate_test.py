@@ -100,10 +100,19 @@ def test_the_command_says_what_the_settings_say() -> None:
 
 
 def test_a_rate_is_found_in_one_process(striate: Callable[..., Any]) -> None:
-    answer = striate("train", "photos", "--find-lr", "--nproc", "2")
+    for flag in (["--find-lr"], ["--dry-run"], ["--eject", "train.py"]):
+        answer = striate("train", "photos", *flag, "--nproc", "2")
+        assert (answer.code, answer.err) == (
+            1,
+            f"striate: {flag[0]} works in one process. Leave --nproc out.\n",
+        )
+
+
+def test_only_one_thing_is_done_in_the_place_of_training(striate: Callable[..., Any]) -> None:
+    answer = striate("train", "photos", "--dry-run", "--find-lr")
     assert (answer.code, answer.err) == (
         1,
-        "striate: --find-lr works in one process. Leave --nproc out.\n",
+        "striate: --find-lr and --dry-run each take the place of training. Keep one.\n",
     )
 
 

@@ -1,11 +1,12 @@
 """`striate check DATA`: what is in a data set, and what is wrong with it."""
 
 import shutil
+from pathlib import Path
 
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json, showing
+from striate.cli.verb import AUGMENTATIONS, OutputFile, Verb, json_flag, print_json, showing
 
 EPILOG = """\b
 Examples:
@@ -19,24 +20,29 @@ STOP = 2
 
 @click.command(cls=Verb, epilog=EPILOG)
 @click.argument("data")
-@click.option("--html", metavar="FILE", help="Write a page with pictures of what was found.")
+@click.option("--html", type=OutputFile(), help="Write a page with pictures of what was found.")
 @click.option(
-    "--augment", metavar="PRESET", help="Show on the page what the network will see of some pictures."
+    "--augment",
+    type=click.Choice(AUGMENTATIONS),
+    help="Show on the page what the network will see of some pictures.",
 )
 @click.option(
     "--size", type=click.IntRange(1), help="Side of those pictures. Default: as `striate train` chooses."
 )
 @click.option(
-    "--write-manifest", "table", metavar="FILE", help="Write the good pictures as a table: .csv or .jsonl."
+    "--write-manifest",
+    "table",
+    type=OutputFile(".csv", ".tsv", ".jsonl"),
+    help="Write the good pictures as a table: .csv, .tsv or .jsonl.",
 )
 @click.option("--threads", type=click.IntRange(1), help="Threads that decode. Default: one a core.")
 @json_flag
 def command(
     data: str,
-    html: str | None,
+    html: Path | None,
     augment: str | None,
     size: int | None,
-    table: str | None,
+    table: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -60,7 +66,7 @@ def command(
         click.get_current_context().exit(STOP)
 
 
-def _cleaned(checked: "striate.Check", table: str) -> str:
+def _cleaned(checked: "striate.Check", table: Path) -> str:
     """Write the manifest and return what was left out of it."""
     cleaned = checked.write_clean(table)
     return (

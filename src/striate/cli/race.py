@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 import striate
-from striate.cli.verb import Verb, device_option, json_flag, print_json, showing
+from striate.cli.verb import OutputFile, Verb, device_option, json_flag, print_json, showing
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -54,8 +54,7 @@ OF_SURFACES = ("surface", "optimizers", "out", "as_json")
 @device_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
+    type=OutputFile(),
     help="The page that is written. Default: race.html, or race-saddle.html.",
 )
 @json_flag

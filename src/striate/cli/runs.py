@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 import striate
-from striate.cli.verb import Verb, json_flag, print_json
+from striate.cli.verb import OutputFile, Verb, json_flag, print_json
 
 
 @click.command(cls=Verb)
@@ -21,13 +21,13 @@ from striate.cli.verb import Verb, json_flag, print_json
 @click.option(
     "--csv",
     "csv_file",
-    type=click.Path(),
+    type=OutputFile(),
     help="Write a CSV file too: a row a run, or the epochs of a single RUN.",
 )
-@click.option("--html", "html_file", type=click.Path(), help="Write a page too, with the curves of the runs.")
+@click.option("--html", "html_file", type=OutputFile(), help="Write a page too, with the curves of the runs.")
 @json_flag
 def command(
-    places: tuple[str, ...], sort: str, csv_file: str | None, html_file: str | None, as_json: bool
+    places: tuple[str, ...], sort: str, csv_file: Path | None, html_file: Path | None, as_json: bool
 ) -> None:
     """List the runs below FOLDER (default: runs/), show one RUN with its curves, or compare several.
 

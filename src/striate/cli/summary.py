@@ -8,7 +8,7 @@ import click
 
 import striate
 from striate import spec
-from striate.cli.verb import Verb, json_flag, note_channels_last, print_json
+from striate.cli.verb import OutputFile, Verb, json_flag, note_channels_last, print_json
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -43,8 +43,8 @@ class Flags:
 @click.option("--batch", default=1, type=click.IntRange(1), metavar="N", help="Pictures at once.")
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="Sum up what lies deeper than N modules.")
 @click.option("--time", is_flag=True, help="Add the least time it can take here; measures the machine once.")
-@click.option("--svg", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw it.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page.")
+@click.option("--svg", type=OutputFile(), help="Draw it.")
+@click.option("--html", type=OutputFile(), help="Write a page.")
 @click.option("--as", "language", type=click.Choice(["python"]), help="Print a spec as PyTorch source.")
 @json_flag
 def command(**flags: Any) -> None:

@@ -1,12 +1,23 @@
 """`striate train DATA`: a network from a folder of pictures."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 import striate
-from striate.cli.verb import Verb, device_option, json_flag, nproc_option, print_json, print_run, showing
+from striate.cli.verb import (
+    AUGMENTATIONS,
+    OutputFile,
+    Verb,
+    device_option,
+    json_flag,
+    nproc_option,
+    print_json,
+    print_run,
+    showing,
+)
 from striate.errors import UsageError
 
 
@@ -49,7 +60,7 @@ from striate.errors import UsageError
 )
 @click.option(
     "--augment",
-    type=click.Choice(["none", "digits", "small-photos", "photos", "medical", "aerial", "strong"]),
+    type=click.Choice(AUGMENTATIONS),
     help="digits: shifts; small-photos: shifts, mirroring; photos: crops, mirroring, colours; medical: small turns, "
     "brightness; aerial: turns by right angles, colours; strong: crops, mirroring, TrivialAugment, erasing. "
     "Default: digits for grey pictures, small-photos under 64 pixels, else photos.",
@@ -223,7 +234,7 @@ from striate.errors import UsageError
 )
 @click.option(
     "--eject",
-    type=click.Path(),
+    type=OutputFile(".py"),
     help="Do not train, but write a plain PyTorch script that would, with the same losses: train.py.",
 )
 @click.option(
@@ -236,7 +247,7 @@ def command(
     /,
     data: str,
     out: str | None,
-    eject: str | None,
+    eject: Path | None,
     dry_run: bool,
     nproc: int,
     as_json: bool,
@@ -244,16 +255,18 @@ def command(
 ) -> None:
     """Train a network on DATA and write a run folder with its report.
 
-    DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; an IDX folder such as
-    Fashion-MNIST; a .zip or .tar of such a folder; WebDataset shards as a folder, a pattern 'train-{000..009}.tar'
-    or an address; or 'fashion', the subset of Fashion-MNIST that comes with striate.
+    DATA is a folder of class folders of pictures, flat or below train/, val/ and test/; a .csv, .tsv or .jsonl table
+    of files and labels; Parquet; NumPy arrays; an IDX or CIFAR folder; a .zip or .tar of any of these; WebDataset
+    shards as a folder, a pattern 'train-{000..009}.tar' or an address; or 'fashion', the subset of Fashion-MNIST that
+    comes with striate.
 
     Options may also be written as in lr=0.1.
     """
     find_lr = settings.pop("find_lr")
+    _refuse_together({"--find-lr": find_lr, "--eject": eject, "--dry-run": dry_run}, nproc=nproc)
     asked = striate.Settings(**settings)
     if find_lr:
-        _find_lr(data, Path(out or "find-lr.html"), nproc=nproc, as_json=as_json, settings=asked)
+        _find_lr(data, Path(out or "find-lr.html"), as_json=as_json, settings=asked)
         return
     if dry_run:
         with showing() as progress:
@@ -272,11 +285,18 @@ def command(
     print_run(run, as_json=as_json)
 
 
-def _find_lr(data: str, page: Path, *, nproc: int, as_json: bool, settings: "striate.Settings") -> None:
+def _refuse_together(instead: Mapping[str, object], *, nproc: int) -> None:
+    """Raise UsageError where two flags that take the place of training are given, or one beside several processes."""
+    given = [flag for flag, value in instead.items() if value]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} each take the place of training. Keep one.")
+    if given and nproc > 1:
+        raise UsageError(f"{given[0]} works in one process. Leave --nproc out.")
+
+
+def _find_lr(data: str, page: Path, *, as_json: bool, settings: "striate.Settings") -> None:
     """Run the range test, write its page and print the command to train with."""
-    if nproc > 1:
-        raise UsageError("--find-lr works in one process. Leave --nproc out.")
-    page = page / "find-lr.html" if page.is_dir() else page
+    page = OutputFile().convert(page / "find-lr.html" if page.is_dir() else page, None, None)
     with showing() as progress:
         test = striate.find_lr(data, settings=settings, progress=progress)
     page.write_text(test.html(), encoding="utf-8", errors="backslashreplace")

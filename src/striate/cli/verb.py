@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,8 @@ import striate
 if TYPE_CHECKING:
     from striate.cli.progress import TerminalProgress
 
+# The names that --augment takes.
+AUGMENTATIONS = ("none", "digits", "small-photos", "photos", "medical", "aerial", "strong")
 _ASSIGNMENT = re.compile(r"([a-z][a-z0-9_-]*)=(.*)", re.DOTALL)
 
 
@@ -30,6 +33,28 @@ class Verb(click.Command):
         if match and any(flag in param.opts for param in self.params):
             return f"{flag}={match[2]}"
         return arg
+
+
+class OutputFile(click.Path):
+    """A file that is written when the work is done, refused before it where its folder is not there.
+
+    `endings` are those it may have, all where none are given.
+    """
+
+    def __init__(self, *endings: str) -> None:
+        super().__init__(path_type=Path)
+        self.name, self.endings = "file", endings
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; raises click.BadParameter where no file could be written there."""
+        path = Path(value)
+        if path.is_dir():
+            self.fail(f"{path} is a folder; wanted a file.", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"{path} cannot be written: there is no folder {path.parent}.", param, ctx)
+        if self.endings and path.suffix.lower() not in self.endings:
+            self.fail(f"{path} ends in none of these: {', '.join(self.endings)}.", param, ctx)
+        return path
 
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")

@@ -29,6 +29,8 @@ from striate.training.choice import Settings
 from striate.training.recipe import LAYOUTS, Plan
 from striate.training.schedule import WARM_UP
 
+# What ends the first line of every script.
+MARK = b"Written by striate."
 # Optimizer -> how the script makes it, beta 1 of Adam and AdamW being the momentum. Muon is striate's own.
 OPTIMIZERS = {
     "sgd": "torch.optim.SGD(groups, lr=PEAK_RATE, momentum={momentum}, fused=True)",
@@ -90,17 +92,24 @@ def eject(
 
     The pictures are read for it, since their number, mean and size decide the settings; nothing is trained. Raises
     UsageError for what such a script cannot say: a Source made in Python, a network's own learning rule, and settings
-    it does not know.
+    it does not know; and where another file stands than a script of striate.
     """
     if isinstance(data, Source):
         raise UsageError(
             "A data set made in Python cannot be ejected: a script has no way to open it. Give a path."
         )
+    _refuse_another_file(Path(path))
     prepared = prepare_in_time(data, settings or Settings(), progress or Silent())
     text = script(prepared, val=settings is not None and settings.val)
     with storage_errors(Path(path), "try again."):
         write_file(Path(path), text.encode())
     return Path(path)
+
+
+def _refuse_another_file(path: Path) -> None:
+    """Raise UsageError where a file would be lost that striate did not write."""
+    if path.exists() and MARK not in path.read_bytes().partition(b"\n")[0]:
+        raise UsageError(f"{path}: there is a file already, and no script of striate's. Give another name.")
 
 
 def script(prepared: Prepared, *, val: bool = False) -> str:

@@ -78,9 +78,8 @@ def list_runs(folder: str | Path = "runs", *, sort: str = "date") -> RunList:
         raise unknown("sorting", sort, SORTS)
     root = Path(folder)
     if not root.is_dir():
-        raise DataError(
-            f"{folder}: no such folder. `striate train` makes runs/; give the folder that has the runs."
-        )
+        what = "a file" if root.exists() else "no such folder"
+        raise DataError(f"{folder}: {what}. `striate train` makes runs/; give the folder that has the runs.")
     found: list[RunFacts] = []
     broken: list[BrokenRun] = []
     for path in _run_folders(root):

@@ -13,8 +13,8 @@ from striate.errors import UsageError, unknown
 from striate.training.dropout import OWN_DROPOUT
 from striate.training.finetune import BODY_LR, FREEZES, freeze_share
 from striate.training.optim import OPTIMIZERS
-from striate.training.recipe import Plan
-from striate.training.schedule import SCHEDULES, WARM_UP
+from striate.training.recipe import Plan, refuse_bad_values
+from striate.training.schedule import WARM_UP
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
 DEFAULT_NET = "resnet9"
@@ -140,12 +140,9 @@ class Settings:
             raise unknown("fit", self.fit, get_args(Fit))
         if isinstance(self.augment, str) and self.augment not in PRESETS:
             raise unknown("augmentation", self.augment, PRESETS)
-        if self.schedule not in SCHEDULES:
-            raise unknown("schedule", self.schedule, SCHEDULES)
+        refuse_bad_values({name: value for name, value in vars(self).items() if value is not None})
         if self.plateau_patience is not None and self.schedule != "plateau":
             raise UsageError(f"--plateau-patience is for --schedule plateau, and this is {self.schedule}.")
-        if self.optimizer is not None and self.optimizer not in OPTIMIZERS:
-            raise unknown("optimizer", self.optimizer, OPTIMIZERS)
         replace(PRESETS["none"], erasing=self.erasing or 0.0)  # which refuses what is no share
         Mix(mixup=self.mixup, cutmix=self.cutmix)
         if self.freeze not in FREEZES:

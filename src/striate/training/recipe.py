@@ -32,6 +32,20 @@ LAYOUTS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_
 PRECISIONS = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 ORDERS = ("shuffled", "paged")
 ON_DIVERGENCE = ("rollback", "stop")
+# Settings of at least 0 and under 1, and those from 0 to 1.
+UNDER_ONE = ("momentum", "label_smoothing", "warmup", "ema")
+SHARES = ("frozen", "body_lr")
+# Setting -> what an error calls it, and the names it may have.
+CHOICES: dict[str, tuple[str, Collection[str]]] = {
+    "optimizer": ("optimizer", OPTIMIZERS),
+    "schedule": ("schedule", SCHEDULES),
+    "layout": ("layout", LAYOUTS),
+    "precision": ("precision", PRECISIONS),
+    "order": ("order", ORDERS),
+    "class_weights": ("class weights", CLASS_WEIGHTS),
+    "sampling": ("sampling", SAMPLINGS),
+    "on_divergence": ("way on divergence", ON_DIVERGENCE),
+}
 # What the names meant while recipes held the name alone.
 FIRST_PRESETS = {
     "none": Augment(),
@@ -109,34 +123,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         Mix(mixup=self.mixup, cutmix=self.cutmix)
-        _check(self.optimizer, "optimizer", OPTIMIZERS)
-        _check(self.schedule, "schedule", SCHEDULES)
-        _check(self.layout, "layout", LAYOUTS)
-        _check(self.precision, "precision", PRECISIONS)
-        _check(self.order, "order", ORDERS)
-        _check(self.class_weights, "class weights", CLASS_WEIGHTS)
-        _check(self.sampling, "sampling", SAMPLINGS)
-        _check(self.on_divergence, "way on divergence", ON_DIVERGENCE)
-        for name, least in LEAST.items():
-            value = getattr(self, name)
-            if value > LARGEST:
-                raise UsageError(f"{name} is {value}; it must be finite in float32.")
-            if not value >= least:
-                raise UsageError(f"{name} is {value}; it must be at least {least}.")
-        if self.accumulate > self.batch:
-            raise UsageError(
-                f"accumulate is {self.accumulate}; it must be at most the batch, which is {self.batch}."
-            )
-        for name in ("momentum", "label_smoothing", "warmup", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 0 and under 1.")
-        for name in ("frozen", "body_lr"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 0 to 1.")
-        if not 0 < self.progressive <= 1:
-            raise UsageError(f"progressive is {self.progressive}; it must be over 0 and at most 1.")
-        if self.dropout != OWN_DROPOUT and not 0 <= self.dropout < 1:
-            raise UsageError(f"dropout is {self.dropout}; it must be at least 0 and under 1.")
+        refuse_bad_values(vars(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +144,7 @@ class Recipe:
     targets: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed < SEEDS:
-            raise UsageError(f"seed is {self.seed}; it must be at least 0 and under 2^63.")
+        refuse_bad_values({"seed": self.seed})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings by name, those of a table in a dict of their own."""
@@ -170,6 +156,37 @@ class Recipe:
     def save(self, path: Path) -> None:
         """Write recipe.toml, whole or not at all; may raise OSError."""
         write_file(path, tomli_w.dumps({"format": FORMAT, **self.to_dict()}).encode())
+
+
+def refuse_bad_values(values: Mapping[str, Any]) -> None:
+    """Raise UsageError for a setting of a run, by its name, that is out of range or no known name.
+
+    What is not among the values is not looked at, so that settings can be held to this before the rest is chosen.
+    """
+    for name, (kind, known) in CHOICES.items():
+        if name in values:
+            _check(values[name], kind, known)
+    for name in (name for name in LEAST if name in values):
+        if values[name] > LARGEST:
+            raise UsageError(f"{name} is {values[name]}; it must be finite in float32.")
+        if not values[name] >= LEAST[name]:
+            raise UsageError(f"{name} is {values[name]}; it must be at least {LEAST[name]}.")
+    accumulate, batch = values.get("accumulate", 1), values.get("batch", LARGEST)
+    if accumulate > batch:
+        raise UsageError(f"accumulate is {accumulate}; it must be at most the batch, which is {batch}.")
+    for name in (name for name in UNDER_ONE if name in values):
+        if not 0 <= values[name] < 1:
+            raise UsageError(f"{name} is {values[name]}; it must be at least 0 and under 1.")
+    for name in (name for name in SHARES if name in values):
+        if not 0 <= values[name] <= 1:
+            raise UsageError(f"{name} is {values[name]}; it must be from 0 to 1.")
+    if not 0 < values.get("progressive", 1) <= 1:
+        raise UsageError(f"progressive is {values['progressive']}; it must be over 0 and at most 1.")
+    dropout = values.get("dropout", OWN_DROPOUT)
+    if dropout != OWN_DROPOUT and not 0 <= dropout < 1:
+        raise UsageError(f"dropout is {dropout}; it must be at least 0 and under 1.")
+    if not 0 <= values.get("seed", 0) < SEEDS:
+        raise UsageError(f"seed is {values['seed']}; it must be at least 0 and under 2^63.")
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -22,8 +22,10 @@ def write_audit_page(
     """
     if augment is not None and augment not in PRESETS:
         raise unknown("augmentation", augment, PRESETS)
-    sheet = augment and contact_sheet(checked.data, _preprocess(checked.audit, size), augment)
-    page = audit_page(checked.data, checked.audit, sheet=sheet or None)
+    sheet = None
+    if augment is not None:
+        sheet = contact_sheet(checked.data, _preprocess(checked.audit, size), augment)
+    page = audit_page(checked.data, checked.audit, sheet=sheet)
     # A file's name may not be UTF-8.
     content = page.encode("utf-8", "backslashreplace")
     with storage_errors(Path(path), f"run: {command('check', checked.audit.root, '--html', path)}"):

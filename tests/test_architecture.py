@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "durable": set(),
     # How the process keeps its memory.
     "heap": set(),
+    # The shell of every page.
+    "pages": set(),
     # Where leaves that need an optional dependency are imported.
     "extras": set(),
     # Where what can be made again is kept.
@@ -35,9 +37,9 @@ MAY_IMPORT = {
     "run": {"network", "data", "tasks", "training"},
     # From what a user writes to a network; the file a user names is run from here alone.
     "resolve": {"nets", "spec", "network", "run"},
-    "look": {"run", "data", "tasks", "tracing"},
+    "look": {"run", "data", "tasks", "tracing", "pages"},
     # Runs listed, compared, and their curves.
-    "runs": {"run", "data", "tasks", "training", "durable", "look"},
+    "runs": {"run", "data", "tasks", "training", "durable", "look", "pages"},
     # What a run will take, measured by a few of its steps.
     "pace": {"preparation", "network", "nets", "data", "tasks", "training"},
     "measurements": {"cache", "durable"},
@@ -48,7 +50,7 @@ MAY_IMPORT = {
     # Every picture looked at once, without torch; and its page, with what the network would see.
     "checking": {"cache", "durable", "data"},
     "check_page": {"checking", "durable", "data", "look", "training"},
-    "reading": {*BELOW_RUN, "training"},
+    "reading": {*BELOW_RUN, "training", "extras"},
     "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
     "workbench": {
         "durable",
@@ -64,7 +66,7 @@ MAY_IMPORT = {
         "look",
     },
     # Trainings for a look, such as a race of optimizers: prepared as by the workbench, but no run folder is written.
-    "trials": {"heap", "engine", "preparation", "nets", "data", "tasks", "training", "run", "look"},
+    "trials": {"heap", "engine", "preparation", "nets", "data", "tasks", "training", "run", "look", "pages"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
     "cli": {"striate", "arithmetic", "spec"},
     "__main__": {"cli"},

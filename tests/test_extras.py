@@ -1,29 +1,51 @@
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from striate.errors import UsageError
-from striate.extras import load_leaf
+from striate.extras import LEAVES, Leaf, load_leaf, missing_extras
+
+PARQUET = "Parquet files cannot be read: pyarrow is not installed. Install it: pip install 'striate[parquet]'"
+DICOM = "DICOM files cannot be read: imagecodecs is not installed. Install it: pip install 'striate[medical]'"
 
 
 @pytest.fixture
 def leaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A module that needs pyarrow, on a path where pyarrow is not."""
-    (tmp_path / "leaf_that_needs_pyarrow.py").write_text("import pyarrow.parquet\n")
+    name = "leaf_that_needs_pyarrow"
+    (tmp_path / f"{name}.py").write_text("import pyarrow.parquet\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    return "leaf_that_needs_pyarrow"
+    monkeypatch.setitem(LEAVES, name, LEAVES["striate.data.arrow"])
+    return name
 
 
 def test_a_missing_extra_is_one_line_with_the_command_that_brings_it(leaf: str) -> None:
     with pytest.raises(UsageError) as caught:
-        load_leaf(leaf, extra="parquet", what="Parquet files")
-    assert str(caught.value) == (
-        "Parquet files cannot be read: pyarrow is not installed. Install it: pip install 'striate[parquet]'"
-    )
+        load_leaf(leaf)
+    assert str(caught.value) == PARQUET
 
 
-def test_another_missing_module_is_not_blamed_on_the_extra(leaf: str) -> None:
+def test_another_missing_module_is_not_blamed_on_the_extra(
+    leaf: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LEAVES, leaf, Leaf("DICOM files cannot be read", ("pydicom",), "medical"))
     with pytest.raises(ModuleNotFoundError):
-        load_leaf(leaf, extra="medical", what="DICOM files")
+        load_leaf(leaf)
+
+
+def test_of_many_reasons_those_that_an_extra_would_mend_are_told_once() -> None:
+    reasons = ["the file is empty", DICOM, "Install it", DICOM, PARQUET]
+    assert missing_extras(reasons) == [DICOM, PARQUET]
+
+
+def test_every_leaf_is_a_module_and_its_packages_come_with_its_extra() -> None:
+    root = Path(__file__).parent.parent
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    for module, leaf in LEAVES.items():
+        assert (root / "src" / module.replace(".", "/")).with_suffix(".py").is_file()
+        assert set(leaf.packages) <= {line.split(">")[0] for line in extras[leaf.extra]}

@@ -9,7 +9,7 @@ from striate.data.preprocess import Preprocess
 from striate.durable import storage_errors, write_file
 from striate.errors import command, unknown
 from striate.look.audit_page import audit_page
-from striate.look.contact import sheet_strips
+from striate.look.contact import contact_sheet
 from striate.training.choice import choose_side
 
 
@@ -22,10 +22,10 @@ def write_audit_page(
     """
     if augment is not None and augment not in PRESETS:
         raise unknown("augmentation", augment, PRESETS)
-    sheet = []
+    sheet = None
     if augment is not None:
-        sheet = sheet_strips(checked.data, _preprocess(checked.audit, size), PRESETS[augment])
-    page = audit_page(checked.data, checked.audit, sheet=sheet, preset=augment or "")
+        sheet = contact_sheet(checked.data, _preprocess(checked.audit, size), augment)
+    page = audit_page(checked.data, checked.audit, sheet=sheet)
     # A file's name may not be UTF-8.
     content = page.encode("utf-8", "backslashreplace")
     with storage_errors(Path(path), f"run: {command('check', checked.audit.root, '--html', path)}"):

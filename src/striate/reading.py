@@ -8,7 +8,6 @@ import numpy as np
 
 from striate.data.audit import Audit, audit
 from striate.data.draw import ids_of
-from striate.data.extras import missing_extras
 from striate.data.header import bands_of, depth_of, size_of
 from striate.data.labels import label_counts
 from striate.data.pictures import Pictures, Source, names_of
@@ -20,6 +19,7 @@ from striate.data.reader import Reader
 from striate.data.split import stratified_split
 from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
+from striate.extras import missing_extras
 from striate.nets.catalog import CATALOG
 from striate.training.choice import DEFAULT_NET, Settings, choose_side, resolve_augment
 

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from striate.data.draw import Draws, key, order, sample_id, uniform
+from striate.data.draw import Draws, key, order, places_of, sample_id, uniform
 
 IDS = np.array([sample_id(f"cat/{i}.jpg") for i in range(20_000)], np.uint64)
 
@@ -119,3 +119,12 @@ def test_draws_of_some_samples_are_theirs_whichever_are_asked() -> None:
         assert (whole >= 0).all()
     assert (draws.whole("x", counts) < counts).all()
     assert set(Draws(IDS, 7, 3).whole("x", 7)) == set(range(7))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 40])
+def test_an_identity_is_found_where_it_stands_last(count: int) -> None:
+    some = np.array([0, 3, 2**63, 2**64 - 1, *range(5, 25)], np.uint64)
+    among = np.random.default_rng(count).choice(some, count)
+    last = {identity: place for place, identity in enumerate(among.tolist())}
+    assert places_of(some, among).tolist() == [last.get(identity, -1) for identity in some.tolist()]
+    assert places_of(some[:0], among).tolist() == []

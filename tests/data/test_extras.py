@@ -1,6 +1,7 @@
 """What a user without the extras sees: the package is made unfindable in a process of its own."""
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 import tifffile
 from mutants import dicom
 
-DICOM = "DICOM needs pydicom and imagecodecs: pip install 'striate[medical]'"
-TIFF = "this kind of TIFF needs tifffile and imagecodecs: pip install 'striate[bands]'"
+DICOM = "DICOM files cannot be read: pydicom is not installed. Install it: pip install 'striate[medical]'"
+TIFF = (
+    "TIFFs of this kind cannot be read: tifffile is not installed. Install it: pip install 'striate[bands]'"
+)
 
 
 def five_bands() -> bytes:
@@ -49,3 +52,20 @@ def test_a_folder_that_needs_a_missing_package_ends_in_the_command_that_brings_i
     assert first == f"striate: {tmp_path}: none of the training pictures can be read:"
     assert sorted(listed) == [f"  {label}/{n}.{suffix}: {line}" for label in "ab" for n in range(3)]
     assert last == line
+
+
+def test_what_a_check_could_not_read_without_a_package_is_read_once_it_is_there(tmp_path: Path) -> None:
+    for label in "ab":
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(3):
+            pixels = np.full((8, 8), 40 * number + ord(label), np.uint8)
+            (tmp_path / "set" / label / f"{number}.dcm").write_bytes(dicom(pixels))
+    check = (
+        f"from striate.cli.main import main; sys.exit(main(['check', {str(tmp_path / 'set')!r}, '--json']))"
+    )
+    unreadable = []
+    for state in ("sys.modules['pydicom'] = None", "pass"):
+        argv = [sys.executable, "-c", f"import sys; {state}; {check}"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
+        unreadable.append([bad["reason"] for bad in json.loads(done.stdout)["unreadable"]])
+    assert unreadable == [[DICOM] * 6, []]

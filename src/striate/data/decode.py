@@ -4,7 +4,6 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from striate.data.deep import deep_colour, deep_grey, has_deep_colour, is_deep_grey, is_misread
-from striate.data.extras import load_extra
 from striate.data.jpeg import PlainJpeg, decode_jpeg, plain_jpeg
 from striate.data.kind import image_bands, is_dicom, is_heic, is_tiff, open_picture
 from striate.data.npy import MAGIC, array_raster, read_npy
@@ -13,13 +12,16 @@ from striate.data.pixels import BadPicture as BadPicture
 from striate.data.pixels import Depth, Pixels, Raster, deep_channels, to_depth, widen
 from striate.data.quiet import quiet
 from striate.data.upright import UPRIGHT, orientation_of, turn_upright
+from striate.errors import UsageError
+from striate.extras import load_leaf
 
 # Transparent pictures are laid on this colour.
 BACKGROUND = (255, 255, 255, 255)
 # What Git LFS leaves where it has not fetched the file.
 LFS_POINTER = b"version https://git-lfs"
+NO_MEMORY = "not enough memory to decode it"
 # The errors of decoders that say what is wrong; others, such as a KeyError, stumbled over it.
-SPEAKING = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning)
+SPEAKING = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning, UsageError)
 
 
 def decode(
@@ -80,7 +82,7 @@ def _stored(picture: Encoded | Image.Image, channels: int, depth: Depth) -> Rast
     if picture.startswith(MAGIC):
         return array_raster(read_npy(picture), channels)
     if is_dicom(picture):
-        return load_extra("dicom").read_dicom(picture)
+        return load_leaf("striate.data.dicom").read_dicom(picture)
     if is_heic(picture):
         raise BadPicture("HEIC: convert it to JPEG or PNG")
     if picture.startswith(LFS_POINTER):
@@ -95,12 +97,12 @@ def _stored_tiff(data: bytes, channels: int, depth: Depth) -> Raster | Image.Ima
     try:
         image = open_picture(data)
     except UnidentifiedImageError:
-        return load_extra("bands").read_tiff(data)
+        return load_leaf("striate.data.bands").read_tiff(data)
     bands = image_bands(image)
     if bands not in (0, 1, 3, channels) and image.mode != "RGB":
         raise _other_bands(bands, channels)  # Pillow would take the first for all
     if (channels not in (1, 3) and bands == channels) or is_misread(image, depth):
-        return load_extra("bands").read_tiff(data)
+        return load_leaf("striate.data.bands").read_tiff(data)
     return image
 
 
@@ -158,5 +160,5 @@ def _reason(picture: Encoded | Image.Image, error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "not a picture of a known format"
     if isinstance(error, MemoryError):
-        return "not enough memory to decode it"
+        return NO_MEMORY
     return (str(error).strip() if isinstance(error, SPEAKING) else "") or "damaged or cut short"

@@ -26,6 +26,15 @@ def ids_of(names: Collection[str]) -> Ids:
     return np.fromiter(map(sample_id, names), np.uint64, count=len(names))
 
 
+def places_of(ids: Ids, among: Ids) -> NDArray[np.int64]:
+    """Return where each identity stands among others, the last time where several are alike; -1 where it does not."""
+    if len(among) == 0:
+        return np.full(len(ids), -1)
+    rising = np.argsort(among, kind="stable")
+    places = rising[np.searchsorted(among[rising], ids, side="right") - 1]
+    return np.where(among[places] == ids, places, -1)
+
+
 def key(purpose: str, *, seed: int, epoch: int = 0, step: int = 0) -> int:
     """Return the 63-bit key of one purpose at one place in a run, fit to seed a generator."""
     text = f"{purpose}/{seed}/{epoch}/{step}".encode()

@@ -6,12 +6,12 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from striate.data.deep import is_deep
-from striate.data.extras import load_extra
 from striate.data.kind import image_bands, is_dicom, is_tiff, open_picture
 from striate.data.npy import MAGIC, bands_of_array, read_npy
 from striate.data.pictures import Encoded
 from striate.data.pixels import Depth
 from striate.data.quiet import quiet
+from striate.extras import load_leaf
 
 
 class Header(NamedTuple):
@@ -55,7 +55,7 @@ def is_animated(picture: Encoded) -> bool:
     try:
         with quiet():
             if is_dicom(picture):
-                return bool(load_extra("dicom").frames_of(picture) > 1)
+                return bool(load_leaf("striate.data.dicom").frames_of(picture) > 1)
             return bool(getattr(open_picture(picture), "is_animated", False))
     except Exception:  # as in decode
         return False
@@ -78,12 +78,12 @@ def _header(picture: Encoded | Image.Image) -> Header:
         bands = bands_of_array(array) or 0
         return Header(array.shape[0], array.shape[1], bands, 8 if array.dtype == np.uint8 else 16)
     if is_dicom(picture):
-        return Header(*load_extra("dicom").dicom_header(picture))
+        return Header(*load_leaf("striate.data.dicom").dicom_header(picture))
     try:
         return _of_pillow(open_picture(picture))
     except UnidentifiedImageError:
         if is_tiff(picture):
-            return Header(*load_extra("bands").tiff_header(picture))
+            return Header(*load_leaf("striate.data.bands").tiff_header(picture))
         raise
 
 

@@ -16,17 +16,18 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from striate.data.ahead import in_order
-from striate.data.decode import BadPicture, decode
+from striate.data.decode import NO_MEMORY, BadPicture, decode
 from striate.data.digest import digest_of
-from striate.data.draw import ids_of
+from striate.data.draw import ids_of, places_of
 from striate.data.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
 from striate.data.header import bands_of, depth_of
 from striate.data.pictures import Encoded, Pictures, names_of, stamps_of
 from striate.data.progress import Progress
 from striate.durable import write_file
+from striate.extras import missing_extras
 
 # What a row says and who decoded it; ledgers of another form are made anew. The number is raised when rows change.
-FORM = f"1 Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
+FORM = f"2 Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
 # A fingerprint needs no more of a picture than this, and of a large JPEG less is decoded in half the time.
 SEEN_AT = (128, 128)
 
@@ -91,7 +92,7 @@ def open_ledgers(splits: Mapping[str, Pictures], path: Path | None) -> dict[str,
 
 def save_ledgers(ledgers: Iterable[Ledger], path: Path) -> None:
     """Replace the file by what these ledgers know; may raise OSError."""
-    known = [ledger.subset(np.flatnonzero(_is_lasting(ledger.facts))) for ledger in ledgers]
+    known = [ledger.subset(_lasting(ledger)) for ledger in ledgers]
     facts = np.concatenate([ledger.facts for ledger in known]) if known else np.zeros(0, FACTS)
     reasons = [
         (int(ledger.facts["id"][index]), reason)
@@ -138,15 +139,13 @@ def _recall(pictures: Pictures, remembered: Ledger | None) -> Ledger:
     facts["id"] = ids_of(names_of(pictures))
     facts["stamp"] = stamps_of(pictures)
     ledger = Ledger(facts)
-    if remembered is None or len(remembered) == 0:
+    if remembered is None:
         return ledger
-    order = np.argsort(remembered.facts["id"], kind="stable")
-    ids = remembered.facts["id"][order]
-    at = order[np.minimum(np.searchsorted(ids, facts["id"]), len(ids) - 1)]
-    same = (remembered.facts["id"][at] == facts["id"]) & (remembered.facts["stamp"][at] == facts["stamp"])
-    same &= facts["stamp"] != 0
+    at = places_of(facts["id"], remembered.facts["id"])
+    known = np.flatnonzero((at >= 0) & (facts["stamp"] != 0))
+    same = known[remembered.facts["stamp"][at[known]] == facts["stamp"][known]]
     facts[same] = remembered.facts[at[same]]
-    for index in np.flatnonzero(same & ((facts["flags"] & BAD) != 0)).tolist():
+    for index in same[(facts["flags"][same] & BAD) != 0].tolist():
         ledger.reasons[index] = remembered.reasons.get(int(at[index]), "")
     return ledger
 
@@ -164,7 +163,9 @@ def _load(path: Path) -> Ledger | None:
         return None
 
 
-def _is_lasting(facts: NDArray[Any]) -> NDArray[np.bool_]:
-    """Say of rows whether they hold as long as the file does: a file that could not even be read may be, next time."""
-    lasting: NDArray[np.bool_] = ((facts["flags"] & SEEN) != 0) & (facts["digest"].any(axis=1))
-    return lasting
+def _lasting(ledger: Ledger) -> NDArray[np.int64]:
+    """Return the rows that hold as long as the file does: for want of memory or of a package it may not."""
+    lasting: NDArray[np.bool_] = ((ledger.facts["flags"] & SEEN) != 0) & ledger.facts["digest"].any(axis=1)
+    passing = {NO_MEMORY, *missing_extras(ledger.reasons.values())}
+    lasting[[index for index, reason in ledger.reasons.items() if reason in passing]] = False
+    return np.flatnonzero(lasting)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.audit import Audit
-from striate.data.draw import ids_of
+from striate.data.draw import ids_of, places_of
 from striate.data.labels import label_counts
 from striate.data.names import Names
 from striate.data.pictures import Pictures, Source, names_of
@@ -110,12 +110,10 @@ def listed_pictures(source: Source, manifest: Manifest, split: str) -> Pictures:
     wanted = manifest.splits[split].names
     ids = ids_of(wanted)
     for pictures in source.splits.values():
-        here = ids_of(names_of(pictures))
-        by_id = np.argsort(here)
-        at = np.minimum(np.searchsorted(here[by_id], ids), max(0, len(here) - 1))
-        found = here[by_id[at]] == ids if len(here) else np.zeros(len(ids), bool)
+        places = places_of(ids, ids_of(names_of(pictures)))
+        found = places >= 0
         if found.all():
-            return pictures.subset(by_id[at])
+            return pictures.subset(places)
         if found.any():
             raise DataError(
                 f"{source.root}: {len(ids) - found.sum()} of the {len(ids)} {split} pictures of the run are "

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.draw import Ids
+from striate.data.draw import Ids, places_of
 from striate.durable import write_file
 from striate.errors import StorageError
 
@@ -127,13 +127,11 @@ def read_index(place: Place) -> Index:
 
 def find(index: Index, ids: Ids, stamps: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Return the row of each picture, -1 for one that has none or whose file has changed since."""
-    newest = np.argsort(index["id"], kind="stable")
-    known = index["id"][newest]
-    at = np.searchsorted(known, ids, side="right") - 1  # of rows of one picture the last
-    rows = np.where(at >= 0, newest[np.maximum(at, 0)], -1) if len(index) else np.full(len(ids), -1)
-    entries = index[rows] if len(index) else np.zeros(len(ids), ENTRY)
-    same = (rows >= 0) & (entries["id"] == ids) & (entries["stamp"] == stamps) & (entries["kind"] != HOLE)
-    return np.where(same, rows, -1)
+    rows = places_of(ids, index["id"])  # of rows of one picture the last
+    held = np.flatnonzero(rows >= 0)
+    entries = index[rows[held]]
+    rows[held[(entries["stamp"] != stamps[held]) | (entries["kind"] == HOLE)]] = -1
+    return rows
 
 
 def map_rows(place: Place, count: int) -> NDArray[Any]:

@@ -38,7 +38,7 @@ def open_parquet(root: Path) -> Source:
 
     Raises UsageError where pyarrow is not installed, DataError where two sets may be meant or a file cannot be read.
     """
-    leaf = load_leaf("striate.data.arrow", extra="parquet", what="Parquet files")
+    leaf = load_leaf("striate.data.arrow")
     source: Source = leaf.open_shards(root, *_shards(root))
     return source
 

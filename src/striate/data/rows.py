@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from striate.data.decode import BadPicture
 from striate.data.pictures import Pictures
 from striate.data.preprocess import Preprocess
+from striate.data.workers import pool_of
 from striate.errors import DataError
 
 Indices = NDArray[np.int64]
@@ -68,7 +69,7 @@ class DecodedRows:
 
     @cached_property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, thread_name_prefix="decode")
+        return pool_of(self.threads, name="decode")
 
     def _row(self, index: int) -> NDArray[Any]:
         try:

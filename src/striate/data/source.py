@@ -74,7 +74,7 @@ def open_source(path: str | Path | Source, *, progress: Progress | None = None) 
         return settled(path)
     progress = progress or Silent()
     if is_remote(path):
-        remote = load_leaf("striate.data.remote", extra="remote", what="Addresses")
+        remote = load_leaf("striate.data.remote")
         return replace(remote.open_remote(str(path), progress), evidence="it is an address of shards")
     root = BUNDLED[str(path)] if _is_bundled(path) else Path(path)
     if str(path).startswith("pipe:"):

@@ -9,7 +9,16 @@ from threading import Barrier
 
 @contextmanager
 def workers(threads: int, *, name: str) -> Iterator[ThreadPoolExecutor]:
-    """Give a pool of threads in each of which torch computes on one core; what is queued at the end is dropped.
+    """Give a pool of threads as `pool_of` makes it; what is queued at the end is dropped."""
+    pool = pool_of(threads, name=name)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def pool_of(threads: int, *, name: str) -> ThreadPoolExecutor:
+    """Return a pool of threads in each of which torch computes on one core; they end with the pool.
 
     Without it each thread would start as many of torch's own as the machine has cores.
     """
@@ -26,12 +35,9 @@ def workers(threads: int, *, name: str) -> Iterator[ThreadPoolExecutor]:
             torch.set_num_threads(1)
         started.wait()
 
-    try:
-        for _ in range(threads):
-            pool.submit(start)
-        started.wait()
-        if torch is not None:
-            torch.set_num_threads(before)
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for _ in range(threads):
+        pool.submit(start)
+    started.wait()
+    if torch is not None:
+        torch.set_num_threads(before)
+    return pool

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from striate.data.audit import Audit, Copies
@@ -17,6 +16,7 @@ from striate.data.gathered import Gathered
 from striate.data.header import bands_of
 from striate.data.pixels import Pixels
 from striate.look.audit_text import shown_classes
+from striate.pages import page_template
 
 # Groups of copies on the page, pictures of each, and pictures of any other finding.
 GROUPS_SHOWN, MEMBERS_SHOWN, EXAMPLES_SHOWN = 30, 4, 12
@@ -44,19 +44,24 @@ class Strip:
     urls: Sequence[str]
 
 
-def audit_page(data: Gathered, audit: Audit, *, sheet: Sequence[Strip] = (), preset: str = "") -> str:
-    """Return the page; `sheet` shows what augmentation by `preset` does."""
-    environment = Environment(
-        loader=PackageLoader("striate.look"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("audit.html").render(
+@dataclass(frozen=True)
+class Sheet:
+    """What augmentation by `preset` does to some pictures; the pixels of small ones are shown as squares."""
+
+    preset: str
+    strips: Sequence[Strip]
+    small: bool
+
+
+def audit_page(data: Gathered, audit: Audit, *, sheet: Sheet | None = None) -> str:
+    """Return the page, with a contact sheet if there is one."""
+    return page_template("striate.look", "audit.html").render(
         audit=audit,
         classes=_classes(audit),
         groups=[(copies, _members(data, copies)) for copies in audit.copies[:GROUPS_SHOWN]],
         pictures=[(finding, _examples(data, finding)) for finding in audit.findings if finding.code in SEEN],
         unreadable=audit.unreadable[:UNREADABLE_SHOWN],
         sheet=sheet,
-        preset=preset,
     )
 
 

@@ -5,13 +5,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from striate.data.progress import Progress, Silent
 from striate.errors import StorageError, command
 from striate.look import curves
 from striate.look.held_out import held_out
+from striate.pages import page_template
 from striate.run import Run
 from striate.tracing.summary import Summary, summary
 
@@ -64,14 +64,11 @@ def write_report(run: Run, *, progress: Progress | None = None) -> Path:
 
 def render(run: Run, *, progress: Progress) -> str:
     """Return the page."""
-    environment = Environment(
-        loader=PackageLoader("striate.look"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"percent": percent, "number": number}
     task, result = run.recipe.task, run.summary()["result"]
     shown = number if task == "regression" else percent
     network = summary(run.fresh_model, (run.preprocess.channels, *run.preprocess.size), name=run.recipe.net)
-    return environment.get_template("report.html").render(
+    template = page_template("striate.look", "report.html", filters={"percent": percent, "number": number})
+    return template.render(
         run=run,
         result=result,
         headline=[(en, ko, shown(result[name])) for name, en, ko in HEADLINES[task]] if result else [],

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from striate.durable import storage_errors, write_file
 from striate.look import curves
 from striate.look.report import CURVE
+from striate.pages import page_template
 from striate.run import Run
 from striate.runs.facts import RunFacts, run_facts
 
@@ -37,9 +36,6 @@ def write_page(path: str | Path, runs: Sequence[Run]) -> None:
 
 def render(runs: Sequence[Run]) -> str:
     """Return the page: the loss of all runs, and for each kind of task their scores."""
-    environment = Environment(
-        loader=PackageLoader("striate.look"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     drawn = list(_curves(runs))
     tasks = dict.fromkeys(run.recipe.task for run in runs)
     losses = [(curve, _held_out(run, "loss", 1)) for curve, run in zip(drawn, runs, strict=True)]
@@ -51,7 +47,7 @@ def render(runs: Sequence[Run]) -> str:
         ]
         for task in tasks
     }
-    return environment.get_template("runs.html").render(
+    return page_template("striate.runs", "runs.html").render(
         curves=drawn,
         loss=_drawing(losses),
         scores=[(*CURVE[task], _drawing(lines)) for task, lines in scores.items()],

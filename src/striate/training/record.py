@@ -58,9 +58,7 @@ class Record:
 
 def load_events() -> ModuleType:
     """Import what writes TensorBoard's files; raises UsageError where the extra is not installed."""
-    return load_leaf(
-        "striate.training.events", extra="tensorboard", what="TensorBoard's files", verb="written"
-    )
+    return load_leaf("striate.training.events")
 
 
 def _events(path: Path) -> Any:

@@ -8,10 +8,10 @@ from markupsafe import Markup
 
 from striate.errors import UsageError, unknown
 from striate.look.curves import svg_url
+from striate.pages import page_template
 from striate.trials.animation import animate
 from striate.trials.chart import Stroke, colour, dash, draw
 from striate.trials.entrants import SEVEN, entrants
-from striate.trials.page import render
 from striate.trials.surface import SURFACES, Surface, Walk, walk
 
 # The least height that is drawn of a surface that ends at 0.
@@ -35,13 +35,12 @@ class Descent:
             Stroke(w.name, range(len(w.heights)), self._shown(w), colour=colour(i), dash=dash(i))
             for i, w in enumerate(self.walks)
         ]
-        values = {
-            "surface": self.surface,
-            "scene": Markup(self.svg()),
-            "heights": svg_url(draw(strokes)),
-            "rows": [(w, colour(i)) for i, w in enumerate(self.walks)],
-        }
-        return render("descent.html", values)
+        return page_template("striate.trials", "descent.html").render(
+            surface=self.surface,
+            scene=Markup(self.svg()),
+            heights=svg_url(draw(strokes)),
+            rows=[(w, colour(i)) for i, w in enumerate(self.walks)],
+        )
 
     def lines(self) -> list[str]:
         """Return when each arrived, as a table of text."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from striate.data.pictures import TaskName
 from striate.look.curves import svg_url
+from striate.pages import page_template
 from striate.tasks.metric import Metric
 from striate.training.recipe import Plan
 from striate.trials.chart import Stroke, colour, dash, draw
-from striate.trials.page import render
 from striate.trials.smooth import smooth
 
 # Task -> what the page calls its score, in English and in Korean.
@@ -87,7 +87,8 @@ class Race:
             for kind in ("step", "second")
         }
         rows = [(lane, colour(numbered[lane.name])) for lane in self.ranking()]
-        return render("race.html", {"race": self, "drawn": drawn, "score": SCORES[self.task], "rows": rows})
+        template = page_template("striate.trials", "race.html")
+        return template.render(race=self, drawn=drawn, score=SCORES[self.task], rows=rows)
 
     def lines(self) -> list[str]:
         """Return the ranking as a table of text."""

@@ -12,10 +12,10 @@ from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
 from striate.errors import DivergedError, command
 from striate.look.curves import svg_url
+from striate.pages import page_template
 from striate.training.choice import Settings
 from striate.training.step import NotFiniteError
 from striate.trials.chart import Stroke, draw
-from striate.trials.page import render
 from striate.trials.smooth import smooth
 from striate.trials.start import Start, Trial, begin
 
@@ -54,7 +54,7 @@ class RateTest:
         """Return a page, in English and Korean: the loss against the rate, and the command to train with."""
         strokes = [Stroke("", self.rates, self.losses, faint=True), Stroke("", self.rates, self.smoothed)]
         chart = svg_url(draw(strokes, log_x=True, mark=self.lr))
-        return render("find_lr.html", {"test": self, "chart": chart})
+        return page_template("striate.trials", "find_lr.html").render(test=self, chart=chart)
 
 
 def find_lr(

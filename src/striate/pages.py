@@ -1,0 +1,26 @@
+"""The shell of every page: its head, style, language buttons and footer, around what a package's template puts in."""
+
+from collections.abc import Callable, Mapping
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+
+def page_template(
+    package: str, name: str, *, filters: Mapping[str, Callable[..., str]] | None = None
+) -> Template:
+    """Return a template of a package, which extends page.html; text is escaped, and `t` says it in two languages."""
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("striate")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    environment.filters |= filters or {}
+    environment.globals["t"] = in_both
+    return environment.get_template(name)
+
+
+def in_both(english: object, korean: object) -> Markup:
+    """Return words in English and in Korean, of which a page shows those of the chosen language."""
+    return Markup('<span lang="en">{}</span><span lang="ko">{}</span>').format(english, korean)

@@ -3,13 +3,15 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from striate.data.pictures import Source
 from striate.data.progress import Progress
@@ -27,10 +29,10 @@ from striate.training.recipe import LAYOUTS
 # By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
 # fewer bits, since it rounds.
 CLEARLY, CLEARLY_IN_FEWER_BITS = 0.03, 0.1
-# Steps of each engine before any is timed; turns, so that what else is done slows all alike; and the seconds of
-# an engine's turn, which is a step at least.
-WARM_UP, TURNS, TURN_SECONDS = 3, 3, 0.1
-# An engine that takes so many times the quickest one's time after its first step is not tried again.
+# Turns, so that what else is done here slows all engines alike, and the seconds of one, which is two steps at least:
+# the first, which fetches code and memory, is not timed.
+TURNS, TURN_SECONDS = 3, 0.1
+# An engine that takes so many times the quickest one's time gets no further turn.
 HOPELESS = 3
 # The fewest steps of a run that is worth measuring for, and the seconds of one worth compiling for: it takes a minute.
 WORTH_MEASURING, WORTH_COMPILING = 400, 1200.0
@@ -119,27 +121,22 @@ def quickest(seconds: Seconds, *, usual: Engine) -> Engine:
 def measured(
     prepared: Prepared, among: Sequence[Engine], *, device: torch.device = PROCESSOR
 ) -> dict[Engine, float]:
-    """Return the seconds of a step by each engine, by steps that are thrown away; infinite for one that is no use.
+    """Return the seconds of a step by each engine, by steps that are thrown away; infinite for one that fails.
 
-    That is one that is hopelessly slow, and one that fails: not every operation is there in every precision, and
-    torch.compile needs a compiler.
+    Not every operation is there in every precision, and torch.compile needs a compiler.
     """
-    trials: dict[Engine, Iterator[float]] = {}
-    warm: dict[Engine, float] = {}
-    for engine in among:
-        trials[engine] = _steps(with_engine(prepared, engine), device)
-        try:
-            _, *warmer = (next(trials[engine]) for _ in range(WARM_UP))
-            warm[engine] = min(warmer)
-        except (RuntimeError, ArithmeticError, NoRoomError):
-            warm[engine] = math.inf
-    least = min(warm.values())
-    hopeful = [engine for engine in among if warm[engine] <= HOPELESS * least < math.inf]
-    seconds = dict.fromkeys(among, math.inf)
+    recipe = prepared.recipe
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    # One network for all, since four of them with their optimizers may be more than the memory holds.
+    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape).to(device)
+    seconds, hopeful = dict.fromkeys(among, math.inf), list(among)
     for _ in range(TURNS):
         for engine in hopeful:
-            steps = 1 + int(TURN_SECONDS / warm[engine])
-            seconds[engine] = min(seconds[engine], *(next(trials[engine]) for _ in range(steps)))
+            with suppress(RuntimeError, ArithmeticError, NoRoomError):
+                turn = _turn(model, with_engine(prepared, engine), device)
+                seconds[engine] = min(seconds[engine], turn)
+        least = min(seconds.values())
+        hopeful = [engine for engine in hopeful if seconds[engine] <= HOPELESS * least < math.inf]
     return seconds
 
 
@@ -155,20 +152,22 @@ def with_engine(prepared: Prepared, engine: Engine) -> Prepared:
     return replace(prepared, recipe=replace(prepared.recipe, train=plan))
 
 
-def _steps(prepared: Prepared, device: torch.device) -> Iterator[float]:
-    """Make steps on one batch, at a rate of 0 and without end, and yield the seconds of each."""
-    recipe, plan = prepared.recipe, prepared.recipe.train
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+def _turn(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
+    """Return the seconds of the quickest of a few steps on one batch, at a rate of 0."""
+    plan = prepared.recipe.train
     model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs lack it
-    model.to(device).train()
-    tuning = FineTuning(model, head=prepared.head, frozen=0.0, body_lr=1.0)
+    tuning = FineTuning(model.train(), head=prepared.head, frozen=0.0, body_lr=1.0)
     learner = back_propagation(model, prepared.task, plan, tuning=tuning)
     batch = next(replace(prepared.loader("train"), device=device).training(0, augment=plan.augment))
-    while True:
+
+    def step() -> float:
         started = time.perf_counter()
         learner.step(batch, lr=0.0, progress=0.0, at_once=math.ceil(plan.batch / plan.accumulate))
-        yield time.perf_counter() - started
+        return time.perf_counter() - started
+
+    step()
+    second = step()
+    return min([second, *(step() for _ in range(int(TURN_SECONDS / second)))])
 
 
 def _remember(key: str, seconds: Seconds) -> None:

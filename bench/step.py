@@ -104,7 +104,7 @@ def main() -> None:
     elif args.rival:
         serve(timm_steps(args.nets[0], args.batch, args.rival))
     else:
-        report({net: turns(net, args.batch, args.repeats, args.rivals) for net in args.nets})
+        report(args.nets, args.batch, args.repeats, args.rivals)
 
 
 def turns(net: str, batch: int, repeats: int, names: list[str]) -> list[dict[str, dict[str, Any]]]:
@@ -122,26 +122,27 @@ def turns(net: str, batch: int, repeats: int, names: list[str]) -> list[dict[str
     return rounds
 
 
-def report(found: dict[str, list[dict[str, dict[str, Any]]]]) -> None:
-    """Print a row a network, and JSON."""
-    names = list(next(iter(found.values()))[0])
+def report(nets: list[str], batch: int, repeats: int, names: list[str]) -> None:
+    """Measure and print a row a network, and JSON."""
     print(f"| network | {', s | '.join(names)}, s | to timm | spread | to the best of timm's | engines |")
-    print("|---" * (len(names) + 5) + "|")
-    quicker = {name: [] for name in STRIATE}
-    for net, rounds in found.items():
+    print("|---" * (len(names) + 5) + "|", flush=True)
+    found, quicker = {}, {name: [] for name in STRIATE if name in names}
+    for net in nets:
+        found[net] = rounds = turns(net, batch, repeats, names)
         medians = {name: statistics.median(turn[name]["seconds"] for turn in rounds) for name in names}
-        ours = {name: medians["timm"] / medians[name] for name in STRIATE if name in names}
-        for name, ratio in ours.items():
-            quicker[name].append(ratio)
+        for name, ratios in quicker.items():
+            ratios.append(medians["timm"] / medians[name])
         best = min(medians[name] for name in PEERS if name in names)
         spread = sorted(turn["timm"]["seconds"] / turn["striate"]["seconds"] for turn in rounds)
         print(
             f"| {net} | {' | '.join(f'{value:.2f}' for value in medians.values())} "
-            f"| {', '.join(f'{ratio:.2f}x' for ratio in ours.values())} | {spread[0]:.2f} to {spread[-1]:.2f} "
-            f"| {best / medians['striate']:.2f}x | {', '.join(rounds[0][name]['engine'] for name in ours)} |"
+            f"| {', '.join(f'{ratios[-1]:.2f}x' for ratios in quicker.values())} "
+            f"| {spread[0]:.2f} to {spread[-1]:.2f} | {best / medians['striate']:.2f}x "
+            f"| {', '.join(rounds[0][name]['engine'] for name in quicker)} |",
+            flush=True,
         )
-    means = {name: prod(ratios) ** (1 / len(ratios)) for name, ratios in quicker.items() if ratios}
-    print(", ".join(f"{name}: {mean:.2f}x timm in the geometric mean" for name, mean in means.items()))
+    for name, ratios in quicker.items():
+        print(f"{name}: {prod(ratios) ** (1 / len(ratios)):.2f}x timm in the geometric mean")
     print(json.dumps({"machine": machine(), "rounds": found}))
 
 

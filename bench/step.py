@@ -36,6 +36,8 @@ from striate.heap import keep_freed_memory
 from striate.trials.start import Start, Trial
 
 NETS = ("resnet18", "resnet50", "vgg16", "densenet121", "googlenet")
+# Network -> what striate calls that of timm and torchvision, whose GoogLeNet has 3x3 where the paper has 5x5.
+SAME = {"googlenet": "googlenet-torchvision"}
 SIDE, CLASSES, AUXILIARY = 224, 1000, 0.3
 PEERS = ("timm", "timm channels_last", "timm compiled")
 STRIATE = {"striate": {"precision": "fp32"}, "striate, as it chooses": {}}

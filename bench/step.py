@@ -52,7 +52,7 @@ def striate_steps(net: str, batch: int, asked_for: Mapping[str, Any]) -> Iterato
     pictures = ArrayPictures("train", pixels, np.arange(2 * batch) % CLASSES, np.arange(2 * batch))
     source = Source("", "random", tuple(f"{i:03}" for i in range(CLASSES)), {"train": pictures})
     settings = striate.Settings(
-        net=net, size=SIDE, batch=batch, epochs=1, augment="none", lr=1e-4, **asked_for
+        net=SAME.get(net, net), size=SIDE, batch=batch, epochs=1, augment="none", lr=1e-4, **asked_for
     )
     prepared = prepare_measured(source, settings, Silent(), lasts=True)
     start = Start(prepared, torch.device("cpu"))

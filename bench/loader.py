@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from peers import torchvision
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
@@ -120,13 +121,10 @@ class _Order:
 
 
 def _cut_folder(folder: Path) -> Any:
-    library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor a, Tensor b, float c) -> Tensor")
-    library.define("qnms(Tensor a, Tensor b, float c) -> Tensor")
-    from torchvision.datasets import ImageFolder
-    from torchvision.transforms import functional as F
+    vision = torchvision()
+    F = vision.transforms.functional
 
-    class Cut(ImageFolder):  # type: ignore[misc]
+    class Cut(vision.datasets.ImageFolder):  # type: ignore[misc, name-defined]
         """Each picture by the box and the mirroring striate draws for it."""
 
         def __init__(self) -> None:
@@ -151,9 +149,7 @@ def _cut_folder(folder: Path) -> Any:
                 image = F.hflip(image)
             return F.normalize(F.to_tensor(image), MEAN, STD), label
 
-    data = Cut()
-    data.library = library  # declarations end with their library
-    return data
+    return Cut()
 
 
 def passes(batches: Iterable[Any]) -> float:

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "data": {"cache", "durable", "extras"},
     "spec": {"arithmetic", "layers"},
     "nets": {"cache", "layers", "rule"},
-    "tracing": {"arithmetic", "cache"},
+    "tracing": {"arithmetic", "measurements"},
     "tasks": {"layers", "arithmetic"},
     "training": {"data", "tasks", "rule", "durable", "extras"},
     "network": {"nets", "spec"},

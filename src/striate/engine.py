@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +21,7 @@ from striate.network import make_network
 from striate.preparation import Prepared, prepare
 from striate.training.choice import Chosen, Settings
 from striate.training.device import PROCESSOR
-from striate.training.environment import environment
+from striate.training.environment import processor_name
 from striate.training.finetune import FineTuning
 from striate.training.learner import back_propagation
 from striate.training.memory import NoRoomError
@@ -79,7 +80,7 @@ def prepare_measured(
         return prepared
     steps = prepared.recipe.train.epochs * prepared.loader("train").steps
     key = _key(prepared, device)
-    seconds = _recalled(key)
+    known = seconds = _recalled(key)
     if not set(among) <= set(seconds):
         if steps < WORTH_MEASURING and not lasts:
             why = f"the usual one; {steps:,} steps are too few to measure others by"
@@ -88,14 +89,15 @@ def prepare_measured(
         seconds = {**seconds, **measured(prepared, among, device=device)}
     best = quickest({engine: seconds[engine] for engine in among}, usual=usual)
     compared = {engine: seconds[engine] for engine in among}
-    if settings.compile is None and steps * seconds[best] >= WORTH_COMPILING:
+    if settings.compile is None and WORTH_COMPILING <= steps * seconds[best] < math.inf:
         compiled = replace(best, compile=True)
         if compiled not in seconds:
             progress.say("trying torch.compile, which takes a minute or so")
             seconds = {**seconds, **measured(prepared, [best, compiled], device=device)}
         compared |= {engine: seconds[engine] for engine in (best, compiled)}
         best = quickest({engine: seconds[engine] for engine in (best, compiled)}, usual=best)
-    _remember(key, seconds)
+    if seconds != known:
+        _remember(key, seconds)
     told = ", ".join(f"{e} {1000 * value:.3g}" for e, value in compared.items() if value < math.inf)
     progress.say(str(Chosen("engine", str(best), f"milliseconds a step here: {told}")))
     return with_engine(prepared, best)
@@ -195,11 +197,12 @@ def _recalled(key: str) -> dict[Engine, float]:
 
 def _key(prepared: Prepared, device: torch.device) -> str:
     """Return what decides how long a step takes: machine, versions, threads, network, input, batch, optimizer."""
-    recipe, here = prepared.recipe, environment(seed=0)
+    recipe = prepared.recipe
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     facts = (
-        str(device),
-        here["cpu"], here["cores"], here["gpu"], torch.__version__, torch.get_num_threads(), recipe.net, shape,
+        str(device), processor_name(), os.cpu_count(),
+        torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        torch.__version__, torch.get_num_threads(), recipe.net, shape,
         len(prepared.classes), recipe.train.batch, recipe.train.accumulate, recipe.train.optimizer,
     )  # fmt: skip
     return json.dumps(facts, ensure_ascii=False)

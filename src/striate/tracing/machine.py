@@ -1,6 +1,5 @@
 """The machine this runs on: its peak and its memory bandwidth, measured once and kept in the user's cache."""
 
-import json
 import time
 from collections.abc import Callable
 
@@ -8,12 +7,13 @@ import torch
 
 from striate.arithmetic.cost import Cost
 from striate.arithmetic.roofline import Machine, roofline
-from striate.cache import cache_folder
+from striate.measurements import Measurements
 from striate.tracing.record import Op
 
 _SIDE = 2048
 _BYTES = 256 * 2**20
 _REPEATS = 7
+KNOWN = Measurements("machine.json")
 
 
 def measured(*, fresh: bool = False) -> Machine:
@@ -21,17 +21,12 @@ def measured(*, fresh: bool = False) -> Machine:
 
     They are measured in about a second, and kept per number of threads until `fresh` asks anew.
     """
-    path = cache_folder() / "machine.json"
     key = f"{torch.get_num_threads()} threads, torch {torch.__version__}"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    if fresh or key not in known:
-        known[key] = {"flops": _peak(), "bandwidth": _bandwidth()}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(known, indent=2), encoding="utf-8")
-    return Machine(flops=known[key]["flops"], bandwidth=known[key]["bandwidth"])
+    found = None if fresh else KNOWN.find(key)
+    if found is None:
+        found = {"flops": _peak(), "bandwidth": _bandwidth()}
+        KNOWN.keep(key, found)
+    return Machine(flops=found["flops"], bandwidth=found["bandwidth"])
 
 
 def least_seconds(op: Op, machine: Machine) -> float:

@@ -86,6 +86,17 @@ def test_a_run_killed_before_its_report_gets_one(finished: Path) -> None:
     assert (finished / "report.html").exists()
 
 
+def test_the_report_at_the_end_of_training_is_the_one_that_scoring_anew_gives(
+    photos: Path, tmp_path: Path
+) -> None:
+    run = library.train(photos, settings=SETTINGS, out=tmp_path / "run")
+    page = run.folder / "report.html"
+    first = page.read_text(encoding="utf-8")
+    page.unlink()
+    library.resume(run.folder)
+    assert page.read_text(encoding="utf-8") == first
+
+
 def test_a_run_killed_before_its_result_is_scored_again_and_only_once(finished: Path) -> None:
     before = numbers(library.open_run(finished))
     shutil.rmtree(finished / "model")

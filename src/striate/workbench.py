@@ -18,6 +18,7 @@ from striate.durable import storage_errors, write_file
 from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.forecast import prepare_in_time
 from striate.heap import keep_freed_memory
+from striate.look.held_out import Scored
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
@@ -250,10 +251,11 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) 
         if ranks.first and recipe.weights and not has_checkpoint(folder / "checkpoints"):
             progress.say(str(start_from(model, recipe.net, recipe.weights)))
         set_dropout(model, recipe.train.dropout, name=recipe.net)
-        calibration = fit(model, job)
+        ended = fit(model, job)
         if ranks.first:
-            save_result(folder, model, recipe, prepared.classes, calibration)
-            write_report(run, progress=progress)
+            save_result(folder, model, recipe, prepared.classes, ended.calibration)
+            known = Scored(prepared.stores[held_out[-1]], ended.scores) if ended.scores else None
+            write_report(run, known=known, progress=progress)
     except KeyboardInterrupt as error:
         raise Interrupted(f"stopped at once. Go on with: {command('resume', folder)}") from error
     return run

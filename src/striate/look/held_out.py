@@ -1,6 +1,6 @@
 """What the held-out pictures of a run show: the tables and pictures of the report."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from striate.data.progress import Progress
 from striate.data.store import Store
@@ -12,6 +12,7 @@ from striate.run import Run
 from striate.tasks.class_scores import ClassScores
 from striate.tasks.label_scores import LabelScores
 from striate.tasks.target_scores import TargetScores
+from striate.tasks.task import Scores
 
 MISTAKES_SHOWN = 24
 # A confusion matrix with more classes than this is shown as its most frequent confusions.
@@ -19,13 +20,19 @@ MATRIX_CLASSES = 30
 CONFUSIONS_SHOWN = 40
 
 
-def held_out(run: Run, progress: Progress) -> dict[str, Any] | str:
+class Scored(NamedTuple):
+    """Held-out pictures and how a network does on them."""
+
+    store: Store
+    scores: Scores
+
+
+def held_out(run: Run, known: Scored | None, *, progress: Progress) -> dict[str, Any] | str:
     """Return what the held-out pictures show, as the page's parts for the run's task name it, or why nothing."""
     if not {"val", "test"} & run.manifest.splits.keys():
         return "the run held no pictures out"
     try:
-        store = run.load(progress=progress)
-        scores = run.score(store)
+        store, scores = known or _scored(run, progress)
     except DataError as error:
         return str(error)
     shown = {"images": len(store), "rows": scores.per_class(run.classes)}
@@ -38,6 +45,11 @@ def held_out(run: Run, progress: Progress) -> dict[str, Any] | str:
         "scatters": [svg_url(scatter(*pair)) for pair in zip(scores.labels.T, scores.answers.T, strict=True)],
         "mistakes": largest_errors(scores, store, run.recipe.targets.std, count=MISTAKES_SHOWN),
     }
+
+
+def _scored(run: Run, progress: Progress) -> Scored:
+    store = run.load(progress=progress)
+    return Scored(store, run.score(store))
 
 
 def _classes(scores: ClassScores, store: Store, classes: tuple[str, ...]) -> dict[str, Any]:

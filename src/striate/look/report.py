@@ -10,7 +10,7 @@ from markupsafe import Markup
 from striate.data.progress import Progress, Silent
 from striate.errors import StorageError, command
 from striate.look import curves
-from striate.look.held_out import held_out
+from striate.look.held_out import Scored, held_out
 from striate.pages import page_template
 from striate.run import Run
 from striate.tracing.summary import Summary, summary
@@ -37,16 +37,16 @@ HEADLINES = {
 }
 
 
-def write_report(run: Run, *, progress: Progress | None = None) -> Path:
+def write_report(run: Run, *, known: Scored | None = None, progress: Progress | None = None) -> Path:
     """Write report.html into a run folder and return its path.
 
-    Pictures and confusions need the held-out data; where they are gone, the page says so. Raises StorageError where
-    the disk is full.
+    Pictures and confusions need the held-out data, scored anew where they are not `known`; where they are gone, the
+    page says so. Raises StorageError where the disk is full.
     """
     progress = progress or Silent()
     if run.unfinished:
         progress.say(run.unfinished)
-    page = render(run, progress=progress)
+    page = render(run, known=known, progress=progress)
     path = run.folder / "report.html"
     aside = path.with_name(path.name + ".tmp")
     try:
@@ -62,7 +62,7 @@ def write_report(run: Run, *, progress: Progress | None = None) -> Path:
     return path
 
 
-def render(run: Run, *, progress: Progress) -> str:
+def render(run: Run, *, known: Scored | None = None, progress: Progress) -> str:
     """Return the page."""
     task, result = run.recipe.task, run.summary()["result"]
     shown = number if task == "regression" else percent
@@ -75,7 +75,7 @@ def render(run: Run, *, progress: Progress) -> str:
         score=CURVE[task],
         curves=_curves(run),
         colours=curves.COLOURS,
-        held_out=held_out(run, progress),
+        held_out=held_out(run, known, progress=progress),
         network=network,
         drawing=Markup(_svg_image(network)),
         recipe=_flat(run.recipe.to_dict()),

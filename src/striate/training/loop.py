@@ -56,10 +56,16 @@ from striate.training.trainee import Trainee
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
 
 
-def fit(model: nn.Module, job: Job) -> Calibration:
+class Ended(NamedTuple):
+    """What the validation pictures say of a network's probabilities, and its scores on the final split, if any."""
+
+    calibration: Calibration
+    scores: Scores | None
+
+
+def fit(model: nn.Module, job: Job) -> Ended:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
-    Returns what the validation pictures say of its probabilities.
     Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a number is not finite and going back is not
     asked for or does not help, StorageError where there is no room on disk or in memory.
     """
@@ -72,14 +78,14 @@ def fit(model: nn.Module, job: Job) -> Calibration:
     with StopSignal() as stop, memory_errors(job.folder):
         while True:
             ended = _train(model, tuning, job, stop)
-            if isinstance(ended, Calibration):
+            if isinstance(ended, Ended):
                 return ended
             if job.ranks.first:
                 _roll_back(job, ended)
             del ended  # whose traceback holds what was trained
 
 
-def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Calibration | Divergence:
+def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Ended | Divergence:
     """Train from where the run folder stands to the end, or return where numbers were not finite."""
     hand_over_file(job.folder / RECOVERY, job.ranks)
     recovery = load_recovery(job.folder)
@@ -193,7 +199,7 @@ class _Trainer:
         self._stop_if(self.team.asked(), position)
         return position
 
-    def finish(self, position: Position) -> Calibration:
+    def finish(self, position: Position) -> Ended:
         """Calibrate, score the final split and record it; what is left in the network is the result."""
         best: dict[str, Any] = {}
         if self.plan.patience:
@@ -202,7 +208,7 @@ class _Trainer:
             )
             self.trainee.take(hand_over_best(self.job.folder, position.best.step, self.job.ranks))
             self.job.progress.say(f"the best of {epochs} epochs was {best['epoch']}")
-        calibration = self._calibration()
+        calibration, scores = self._calibration(), None
         if self.job.final is not None:
             split, loader = self.job.final
             # Without validation pictures the last epoch has looked at the same pictures, with the same weights.
@@ -213,7 +219,7 @@ class _Trainer:
             self.record.write("result", values)
             self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")
         self.trainee.settle()
-        return calibration
+        return Ended(calibration, scores)
 
     def _calibration(self) -> Calibration:
         """Fit the probabilities to the validation pictures; where there are none, they stay."""

@@ -203,10 +203,7 @@ def test_an_unknown_preset_is_refused_before_anything_is_written(
     striate: Striate, plain: Path, tmp_path: Path
 ) -> None:
     answer = striate("check", "plain", "--augment", "photo")
-    assert (answer.code, answer.err) == (
-        1, "striate: Invalid value for '--augment': 'photo' is not one of 'none', 'digits', 'small-photos', 'photos', "
-        "'medical', 'aerial', 'strong'.\n",
-    )  # fmt: skip
+    assert (answer.code, answer.err) == (1, "striate: Unknown --augment 'photo'. Did you mean 'photos'?\n")
     assert not (tmp_path / "check.html").exists()
 
 

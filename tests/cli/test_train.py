@@ -114,8 +114,10 @@ REFUSED: dict[str, tuple[list[str], int, str | None]] = {
     "a depth that is none": (["photos", "--depth", "12"], 1, "depth is 12; it must be 8 or 16."),
     "an unknown choice": (
         ["photos", "--optimizer", "lion"], 1,
-        "Invalid value for '--optimizer': 'lion' is not one of 'sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', "
-        "'adadelta', 'adam', 'adamw', 'muon'.",
+        "Unknown --optimizer 'lion'. Known: adadelta, adagrad, adam, adamw, momentum, muon, nesterov, rmsprop, sgd.",
+    ),
+    "a misspelt choice": (
+        ["photos", "layout=chanels_last"], 1, "Unknown --layout 'chanels_last'. Did you mean 'channels_last'?"
     ),
     "no data": ([], 1, "Missing argument 'DATA'."),
     "no size": (["photos", "size=0"], 1, "size is 0; it must be at least 1."),

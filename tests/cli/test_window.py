@@ -245,7 +245,7 @@ def test_the_drawing_stays_within_80_columns(window: Any, asked: str) -> None:
         ("7 --kernel 3 --output-padding 1", "--output-padding without --transposed has no meaning."),
         ("7 --weights [[1]]", "--weights without an INPUT of numbers has no meaning."),
         ("[[1]] --kernel 1 --repeat 2", "--repeat with an INPUT of numbers has no meaning."),
-        ("7 --kernel 3 --pool min", "Invalid value for '--pool': 'min' is not one of 'max', 'average'."),
+        ("7 --kernel 3 --pool min", "Unknown --pool 'min'. Known: average, max."),
         ("7 --kernel 3 --filters 0", "Invalid value for '--filters': 0 is not in the range x>=1."),
         ("3x7x7 --channels 4 --kernel 3", "--channels says 4, INPUT 3x7x7 says 3."),
         (

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 import striate
-from striate.cli.verb import AUGMENTATIONS, OutputFile, Verb, json_flag, print_json, showing
+from striate.cli.verb import AUGMENTATIONS, OneOf, OutputFile, Verb, json_flag, print_json, showing
 
 EPILOG = """\b
 Examples:
@@ -23,7 +23,7 @@ STOP = 2
 @click.option("--html", type=OutputFile(), help="Write a page with pictures of what was found.")
 @click.option(
     "--augment",
-    type=click.Choice(AUGMENTATIONS),
+    type=OneOf(AUGMENTATIONS),
     help="Show on the page what the network will see of some pictures.",
 )
 @click.option(

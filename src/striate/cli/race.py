@@ -7,7 +7,7 @@ import click
 from click.core import ParameterSource
 
 import striate
-from striate.cli.verb import OutputFile, Verb, device_option, json_flag, print_json, showing
+from striate.cli.verb import OneOf, OutputFile, Verb, device_option, json_flag, print_json, showing
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -32,7 +32,7 @@ OF_SURFACES = ("surface", "optimizers", "out", "as_json")
 )
 @click.option(
     "--surface",
-    type=click.Choice(["saddle", "valley"]),
+    type=OneOf(["saddle", "valley"]),
     help="In place of DATA: animate them going down a surface of two weights. FILE may be .svg.",
 )
 @click.option("--net", help="Name of the catalogue, or a spec. Default: resnet9.")
@@ -45,7 +45,7 @@ OF_SURFACES = ("surface", "optimizers", "out", "as_json")
 )
 @click.option(
     "--schedule",
-    type=click.Choice(["one-cycle", "cosine", "step", "constant"]),
+    type=OneOf(["one-cycle", "cosine", "step", "constant"]),
     default="one-cycle",
     show_default=True,
     help="How each learning rate goes.",

@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 import striate
-from striate.cli.verb import OutputFile, Verb, json_flag, print_json
+from striate.cli.verb import OneOf, OutputFile, Verb, json_flag, print_json
 
 
 @click.command(cls=Verb)
 @click.argument("places", nargs=-1, metavar="[FOLDER | RUN...]")
 @click.option(
     "--sort",
-    type=click.Choice(["date", "score", "loss", "seconds", "name", "net", "state"]),
+    type=OneOf(["date", "score", "loss", "seconds", "name", "net", "state"]),
     default="date",
     show_default=True,
     help="Order of the list: the newest, best or shortest first, or by name.",

@@ -8,7 +8,7 @@ import click
 
 import striate
 from striate import spec
-from striate.cli.verb import OutputFile, Verb, json_flag, note_channels_last, print_json
+from striate.cli.verb import OneOf, OutputFile, Verb, json_flag, note_channels_last, print_json
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -45,7 +45,7 @@ class Flags:
 @click.option("--time", is_flag=True, help="Add the least time it can take here; measures the machine once.")
 @click.option("--svg", type=OutputFile(), help="Draw it.")
 @click.option("--html", type=OutputFile(), help="Write a page.")
-@click.option("--as", "language", type=click.Choice(["python"]), help="Print a spec as PyTorch source.")
+@click.option("--as", "language", type=OneOf(["python"]), help="Print a spec as PyTorch source.")
 @json_flag
 def command(**flags: Any) -> None:
     """Show any network layer by layer: shapes, parameters, multiply-adds, receptive fields, memory.

@@ -9,6 +9,7 @@ import click
 import striate
 from striate.cli.verb import (
     AUGMENTATIONS,
+    OneOf,
     OutputFile,
     Verb,
     device_option,
@@ -31,7 +32,7 @@ from striate.errors import UsageError
 )
 @click.option(
     "--freeze",
-    type=click.Choice(["none", "body", "auto"]),
+    type=OneOf(["none", "body", "auto"]),
     default="auto",
     show_default=True,
     help="Of given weights, the layers below the head: none stays, the body stays, or until a new head has learned.",
@@ -48,7 +49,7 @@ from striate.errors import UsageError
 )
 @click.option(
     "--fit",
-    type=click.Choice(["crop", "squash"]),
+    type=OneOf(["crop", "squash"]),
     default="crop",
     show_default=True,
     help="How a picture becomes square.",
@@ -60,7 +61,7 @@ from striate.errors import UsageError
 )
 @click.option(
     "--augment",
-    type=click.Choice(AUGMENTATIONS),
+    type=OneOf(AUGMENTATIONS),
     help="digits: shifts; small-photos: shifts, mirroring; photos: crops, mirroring, colours; medical: small turns, "
     "brightness; aerial: turns by right angles, colours; strong: crops, mirroring, TrivialAugment, erasing. "
     "Default: digits for grey pictures, small-photos under 64 pixels, else photos.",
@@ -85,9 +86,7 @@ from striate.errors import UsageError
 @click.option("--batch", type=int, help="Pictures a step. Default: by the number of pictures.")
 @click.option(
     "--optimizer",
-    type=click.Choice(
-        ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "muon"]
-    ),
+    type=OneOf(["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam", "adamw", "muon"]),
     help="muon is for the filters, with adamw for the rest. Default: nesterov, SGD with Nesterov momentum.",
 )
 @click.option("--lr", type=float, help="Peak learning rate. Default: by network, optimizer and batch.")
@@ -132,17 +131,17 @@ from striate.errors import UsageError
 )
 @click.option(
     "--class-weights",
-    type=click.Choice(["none", "balanced", "sqrt"]),
+    type=OneOf(["none", "balanced", "sqrt"]),
     help="How much more rare classes count in the loss: by frequency, or by its root. Default: none.",
 )
 @click.option(
     "--sampling",
-    type=click.Choice(["natural", "balanced"]),
+    type=OneOf(["natural", "balanced"]),
     help="balanced: every class is drawn equally often. Default: natural, every picture once an epoch.",
 )
 @click.option(
     "--schedule",
-    type=click.Choice(["one-cycle", "cosine", "step", "constant", "plateau"]),
+    type=OneOf(["one-cycle", "cosine", "step", "constant", "plateau"]),
     default="one-cycle",
     show_default=True,
     help="How the learning rate goes. one-cycle: straight up, straight down; step: to a tenth at half and at three "
@@ -158,12 +157,12 @@ from striate.errors import UsageError
 )
 @click.option(
     "--layout",
-    type=click.Choice(["channels_last", "contiguous"]),
+    type=OneOf(["channels_last", "contiguous"]),
     help="Memory order of the weights. Default: what is quicker here, by some steps.",
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16"]),
+    type=OneOf(["fp32", "bf16", "fp16"]),
     help="Of convolutions and products in training. Default: what is quicker here, by some steps.",
 )
 @click.option(
@@ -200,7 +199,7 @@ from striate.errors import UsageError
 )
 @click.option(
     "--on-divergence",
-    type=click.Choice(["rollback", "stop"]),
+    type=OneOf(["rollback", "stop"]),
     default="rollback",
     show_default=True,
     help="Where a number is no longer finite: go back with a lower rate, or stop.",

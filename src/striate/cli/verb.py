@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import striate
+from striate.errors import unknown
 
 if TYPE_CHECKING:
     from striate.cli.progress import TerminalProgress
@@ -33,6 +34,16 @@ class Verb(click.Command):
         if match and any(flag in param.opts for param in self.params):
             return f"{flag}={match[2]}"
         return arg
+
+
+class OneOf(click.Choice[str]):
+    """One of a few names; another is refused as `unknown` refuses it, with the nearest of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; raises UsageError where it is none of them."""
+        if value not in self.choices:
+            raise unknown(param.opts[0] if param else "name", str(value), self.choices)
+        return super().convert(value, param, ctx)
 
 
 class OutputFile(click.Path):

@@ -13,7 +13,7 @@ from striate.arithmetic.layer import Kind, Layer
 from striate.arithmetic.plane import windows
 from striate.arithmetic.record import number, record
 from striate.arithmetic.window import Padding
-from striate.cli.verb import Verb, json_flag, note_channels_last, print_json
+from striate.cli.verb import OneOf, Verb, json_flag, note_channels_last, print_json
 from striate.errors import UsageError
 
 EPILOG = """\b
@@ -58,7 +58,7 @@ class Flags:
 @click.option("--channels", type=click.IntRange(1), metavar="C", help="Channels, where INPUT says none.")
 @click.option("--groups", default=1, type=click.IntRange(1), metavar="G", help="Groups that do not mix.")
 @click.option("--no-bias", is_flag=True, help="Filters without a bias.")
-@click.option("--pool", type=click.Choice(["max", "average"]), help="Pool instead of convolving.")
+@click.option("--pool", type=OneOf(["max", "average"]), help="Pool instead of convolving.")
 @click.option("--ceil", is_flag=True, help="With --pool: round the size up, not down.")
 @click.option("--transposed", is_flag=True, help="A transposed convolution, which enlarges.")
 @click.option("--output-padding", default=0, metavar="P", help="With --transposed: more at the end.")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from striate.errors import UsageError
-from striate.extras import LEAVES, Leaf, load_leaf, missing_extras
+from striate.extras import LEAVES, Leaf, installs, load_leaf, missing_extras
 
 PARQUET = "Parquet files cannot be read: pyarrow is not installed. Install it: pip install 'striate[parquet]'"
 DICOM = "DICOM files cannot be read: imagecodecs is not installed. Install it: pip install 'striate[medical]'"
@@ -39,6 +39,15 @@ def test_another_missing_module_is_not_blamed_on_the_extra(
 def test_of_many_reasons_those_that_an_extra_would_mend_are_told_once() -> None:
     reasons = ["the file is empty", DICOM, "Install it", DICOM, PARQUET]
     assert missing_extras(reasons) == [DICOM, PARQUET]
+
+
+def test_an_extra_that_brings_several_packages_is_installed_once() -> None:
+    without_pydicom = DICOM.replace("imagecodecs", "pydicom")
+    assert installs(["the file is empty", PARQUET, DICOM, without_pydicom]) == [
+        "pip install 'striate[parquet]'",
+        "pip install 'striate[medical]'",
+    ]
+    assert installs(["the file is empty"]) == []
 
 
 def test_every_leaf_is_a_module_and_its_packages_come_with_its_extra() -> None:

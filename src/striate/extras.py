@@ -43,5 +43,18 @@ def missing_extras(reasons: Iterable[str]) -> list[str]:
     return [reason for reason in dict.fromkeys(reasons) if reason in told]
 
 
+def installs(reasons: Iterable[str]) -> list[str]:
+    """Return, each once, the commands that install what `missing_extras` finds lacking."""
+    lacking = set(missing_extras(reasons))
+    found = [
+        leaf for leaf in LEAVES.values() if any(_told(leaf, package) in lacking for package in leaf.packages)
+    ]
+    return list(dict.fromkeys(map(_install, found)))
+
+
 def _told(leaf: Leaf, package: str) -> str:
-    return f"{leaf.undone}: {package} is not installed. Install it: pip install 'striate[{leaf.extra}]'"
+    return f"{leaf.undone}: {package} is not installed. Install it: {_install(leaf)}"
+
+
+def _install(leaf: Leaf) -> str:
+    return f"pip install 'striate[{leaf.extra}]'"

@@ -18,9 +18,9 @@ TIFF = (
 )
 
 
-def five_bands() -> bytes:
+def five_bands(value: int = 0) -> bytes:
     file = io.BytesIO()
-    values = np.zeros((8, 8, 5), np.uint8)
+    values = np.full((8, 8, 5), value, np.uint8)
     tifffile.imwrite(file, values, photometric="minisblack", planarconfig="contig")
     return file.getvalue()
 
@@ -52,6 +52,35 @@ def test_a_folder_that_needs_a_missing_package_ends_in_the_command_that_brings_i
     assert first == f"striate: {tmp_path}: none of the training pictures can be read:"
     assert sorted(listed) == [f"  {label}/{n}.{suffix}: {line}" for label in "ab" for n in range(3)]
     assert last == line
+
+
+@pytest.mark.parametrize(
+    ("broken", "second"),
+    [(0, "striate check set"), (1, "striate check set --write-manifest clean.csv")],
+)
+def test_a_check_that_lacks_a_package_begins_with_what_installs_it(
+    broken: int, second: str, tmp_path: Path
+) -> None:
+    for number, label in enumerate("aabb"):
+        folder = tmp_path / "set" / label
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}.dcm").write_bytes(dicom(np.full((8, 8), 40 * number, np.uint8)))
+        (folder / f"{number}.tif").write_bytes(five_bands(number))
+    for number in range(broken):
+        (tmp_path / "set" / "a" / f"broken{number}.png").write_bytes(b"no picture")
+    program = (
+        "import sys; sys.modules['pydicom'] = sys.modules['tifffile'] = None; from striate.cli.main import main; "
+        "sys.exit(main(['check', 'set']))"
+    )
+    argv = [sys.executable, "-c", program]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert "".join(done.stdout.partition("mend it with\n")[1:]).splitlines() == [
+        "mend it with",
+        "  pip install 'striate[bands]'",
+        "  pip install 'striate[medical]'",
+        f"  {second}",
+        *(["  striate train clean.csv"] if broken else ["  striate train set"]),
+    ]
 
 
 def test_what_a_check_could_not_read_without_a_package_is_read_once_it_is_there(tmp_path: Path) -> None:

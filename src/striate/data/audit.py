@@ -18,6 +18,7 @@ from striate.data.progress import Progress, Silent
 from striate.data.rules import RULES
 from striate.data.source import shown_place
 from striate.errors import command
+from striate.extras import installs, missing_extras
 
 Verdict = Literal["ok", "look", "stop"]
 # The most groups of copies that are listed by name; the findings count all.
@@ -91,11 +92,16 @@ class Audit:
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The commands that mend what can be mended by one."""
+        """The commands that mend what can be mended by one: first extras to install, then the check to do anew."""
         found = {finding.code for finding in self.findings if finding.severity != "note"}
-        commands, data = [], self.root
+        reasons = [bad.reason for bad in self.unreadable]
+        commands, data = installs(reasons), self.root
+        if len(missing_extras(reasons)) == len(set(reasons)):
+            found -= {"unreadable"}  # as all of them can be read once the extras are there
         if found & MENDED_BY_TABLE and self.listable:
-            commands, data = [command("check", data, "--write-manifest", CLEAN)], CLEAN
+            commands, data = [*commands, command("check", data, "--write-manifest", CLEAN)], CLEAN
+        elif commands:
+            commands += [command("check", data)]
         train = ["train", data]
         if "imbalance" in found:
             train += ["--sampling", "balanced"]

@@ -337,7 +337,7 @@ PICTURES: dict[str | bytes, tuple[Callable[[], bytes], Pixels | Quarantined | Ig
     ".DS_Store": (lambda: b"Bud1", Ignored("left out as hidden: ")),
     "._jpeg.jpg": (lambda: b"\0\5\x16\7", Ignored("left out as hidden: ")),
     "video.mp4": (lambda: b"\0\0\0\x18ftypmp42", Ignored(".mp4 1")),
-    "Thumbs.db": (lambda: bytes(9), Ignored(".db 1")),
+    "Thumbs.db": (lambda: bytes(9), Ignored("left out as hidden: ")),
     "labels.csv": (lambda: b"a,b\n", Ignored(".csv 1")),
 }
 

@@ -114,7 +114,10 @@ def test_splits_and_what_machines_add_are_as_in_a_folder(tmp_path: Path) -> None
         zipped(tmp_path / "s.zip", [*files, ("__MACOSX/train/._1.png", b""), ("a.exe", b"")])
     )
     assert {split: len(p) for split, p in source.splits.items()} == {"train": 2, "val": 2}
-    assert source.notes == ["left out as hidden: __MACOSX"]
+    assert source.notes == [
+        "left out as hidden: __MACOSX",
+        "left out as no pictures by their names: 1 (.exe 1)",
+    ]
 
 
 def test_single_folders_are_gone_into_and_empty_class_folders_kept(tmp_path: Path) -> None:

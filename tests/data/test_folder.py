@@ -193,6 +193,44 @@ def test_files_that_are_no_pictures_by_their_names_are_counted_by_kind(tmp_path:
     assert source.notes == ["left out as no pictures by their names: 4 (.mp4 2, .png 1, .csv 1)"]
 
 
+@pytest.mark.parametrize("deep", ["", "train/", "train/cat/", "train/cat/more/"])
+def test_a_file_that_is_no_picture_is_told_once_wherever_it_stands(tmp_path: Path, deep: str) -> None:
+    splits = [f"{split}/{name}/1.png" for split in ("train", "test") for name in ("cat", "dog")]
+    source = open_source(fill(tmp_path, *splits, f"{deep}README.txt"))
+    assert len(names(source, "train")) == 2
+    assert source.notes == ["left out as no pictures by their names: 1 (.txt 1)"]
+
+
+def test_a_file_beside_class_folders_without_splits_is_told_once(tmp_path: Path) -> None:
+    source = open_source(fill(tmp_path, "cat/1.png", "dog/1.png", "README.txt"))
+    assert source.notes == ["left out as no pictures by their names: 1 (.txt 1)"]
+
+
+def test_of_many_kinds_that_are_no_pictures_the_most_frequent_are_told(tmp_path: Path) -> None:
+    others = [f"a/{i}.{kind}" for kind in "bcdefghijk" for i in range(2 if kind == "k" else 1)]
+    source = open_source(fill(tmp_path, "a/1.png", "b/1.png", *others))
+    assert source.notes == [
+        "left out as no pictures by their names: 11 (.k 2, .b 1, .c 1, .d 1, .e 1, .f 1, .g 1, .h 1 and 2 more kinds)"
+    ]
+
+
+def test_what_systems_leave_is_hidden_and_makes_no_class(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.png", "b/1.png", "Thumbs.db", "b/desktop.ini", "a/@eaDir/1.png", "lost+found/")
+    source = open_source(tmp_path)
+    assert (source.classes, names(source)) == (("a", "b"), ["a/1.png", "b/1.png"])
+    assert source.notes == ["left out as hidden: Thumbs.db, a/@eaDir, b/desktop.ini and 1 more"]
+
+
+def test_a_note_can_be_stored_whatever_bytes_a_name_has(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.png", "b/1.png")
+    for name in (b".caf\xe9", b"notes.\xe9"):
+        (tmp_path / os.fsdecode(name)).touch()
+    assert open_source(tmp_path).notes == [
+        r"left out as hidden: .caf\udce9",
+        r"left out as no pictures by their names: 1 (.\udce9 1)",
+    ]
+
+
 def test_pictures_beside_the_class_folders_are_left_out_with_a_note(tmp_path: Path) -> None:
     source = open_source(fill(tmp_path, "a/1.png", "b/1.png", *(f"{i}.png" for i in range(5))))
     assert len(names(source)) == 2

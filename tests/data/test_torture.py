@@ -95,8 +95,8 @@ def test_nothing_else_is_in_the_folder(read: Read) -> None:
 
 def test_what_is_left_out_is_said_with_its_names_and_kinds(read: Read) -> None:
     assert read.notes == (
-        "left out as hidden: torture/.DS_Store, torture/._jpeg.jpg, torture/.ipynb_checkpoints and 1 more",
-        "left out as no pictures by their names: 4 (.db 1, .png 1, .csv 1, .mp4 1)",
+        "left out as hidden: torture/.DS_Store, torture/._jpeg.jpg, torture/.ipynb_checkpoints and 2 more",
+        "left out as no pictures by their names: 3 (.png 1, .csv 1, .mp4 1)",
     )
 
 

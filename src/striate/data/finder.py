@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.walk import HIDDEN, first_names, is_picture
+from striate.data.walk import first_names, is_hidden, is_picture
 
 # Rows that are looked up in each folder to find the one that a table's paths start from.
 TRIED = 64
@@ -93,7 +93,7 @@ class Finder:
 
     def _starts(self, split: str) -> Iterator[str]:
         yield ""
-        names = [name for name in sorted(self._shelf("").names) if not name.startswith(HIDDEN)]
+        names = [name for name in sorted(self._shelf("").names) if not is_hidden(name)]
         folders = [name for name in names if not is_picture(name) and (self.root / name).is_dir()]
         yield from sorted(folders, key=lambda name: not name.lower().startswith(split))
 

@@ -52,7 +52,7 @@ def open_folder(root: Path) -> Source:
         refuse_unlearned(root, found, mark="/", wanted="Every class must have a folder in train/.")
     _refuse_too_little(walk, splits[learned], found[learned])
     classes = tuple(sorted(found[learned], key=natural))
-    notes = [*walk.notes(), *_notes(walk, splits, found, sorted(loose))]
+    notes = [printable(note) for note in (*walk.notes(), *_notes(walk, splits, found, sorted(loose)))]
     kept = {split: by_class for split, by_class in found.items() if any(by_class.values())}
     if set(kept) == {"train"}:
         notes.append("there is only train/: what is held out is taken from it")
@@ -125,7 +125,7 @@ def _notes(walk: Walk, splits: Mapping[str, str], found: Found, loose: list[str]
             notes += [
                 f"class '{name}' has no pictures to learn from" for name in by_class if not by_class[name]
             ]
-    return [printable(note) for note in notes]
+    return notes
 
 
 def _folder_pictures(root: Path, classes: Sequence[str], by_class: Mapping[str, Sequence[str]]) -> Pictures:

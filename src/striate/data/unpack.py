@@ -15,7 +15,7 @@ from striate.cache import cache_folder
 from striate.data.archive import Archive, open_archive
 from striate.data.entry import Entry, shown
 from striate.data.progress import Progress
-from striate.data.walk import HIDDEN
+from striate.data.walk import is_hidden
 from striate.errors import DataError, StorageError
 
 # An archive that grows more than so many times holds no pictures, but may be meant to fill a disk. What stays below
@@ -208,7 +208,7 @@ def _descend(folder: Path) -> Path:
     """Return the first folder that holds more than one other, not counting what is hidden."""
     while True:
         with os.scandir(folder) as found:
-            entries = [entry for entry in found if not entry.name.startswith(HIDDEN)]
+            entries = [entry for entry in found if not is_hidden(entry.name)]
         if len(entries) != 1 or not entries[0].is_dir():
             return folder
         folder = folder / entries[0].name

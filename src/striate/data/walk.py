@@ -28,9 +28,22 @@ SUFFIXES = {
     ".dcm",
     "",
 }
-# Folders that machines make: hidden ones, and what macOS adds to a zip.
-HIDDEN = (".", "__MACOSX")
+# What systems leave in folders, in lower case: Windows its thumbnails and bins, macOS a folder in zips and icons, a
+# Synology thumbnails, Linux a folder in the root of a disk.
+OF_SYSTEMS = {
+    "thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "$recycle.bin",
+    "system volume information",
+    "__macosx",
+    "icon\r",
+    "@eadir",
+    "#recycle",
+    "lost+found",
+}
 NAMES_SHOWN = 3
+KINDS_SHOWN = 8
 
 
 class Walk:
@@ -39,19 +52,15 @@ class Walk:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._hidden: set[str] = set()
-        self._others: Counter[str] = Counter()
+        self._others: dict[str, Counter[str]] = {}  # folder -> ending -> files
 
     def folders(self, folder: str) -> list[str]:
         """Return the names of the visible folders inside a folder."""
         return [entry.name for entry in self._entries(folder) if self._is_folder(entry, folder)]
 
     def pictures_in(self, folder: str) -> list[str]:
-        """Return the pictures that stand in a folder itself."""
-        return [
-            _join(folder, e.name)
-            for e in self._entries(folder)
-            if not self._is_folder(e, folder) and _is_picture(e)
-        ]
+        """Return the pictures that stand in a folder itself, and count what else does."""
+        return self._listed(folder)[0]
 
     def pictures_below(self, folder: str) -> list[str]:
         """Return the pictures in a folder and the folders in it; a folder that links lead to twice counts once."""
@@ -63,15 +72,8 @@ class Walk:
             if (real := os.path.realpath(self.root / here)) in seen:
                 continue
             seen.add(real)
-            deeper = []
-            for entry in self._entries(here):
-                name = _join(here, entry.name)
-                if self._is_folder(entry, here):
-                    deeper.append(name)
-                elif _is_picture(entry):
-                    pictures.append(name)
-                else:
-                    self._others[os.path.splitext(name)[1].lower() or "no file"] += 1
+            found, deeper = self._listed(here)
+            pictures += found
             waiting += reversed(deeper)
         return pictures
 
@@ -81,9 +83,26 @@ class Walk:
         if self._hidden:
             notes.append(f"left out as hidden: {some(sorted(self._hidden))}")
         if self._others:
-            kinds = ", ".join(f"{kind} {count}" for kind, count in self._others.most_common())
-            notes.append(f"left out as no pictures by their names: {self._others.total()} ({kinds})")
+            others = sum(self._others.values(), Counter[str]())
+            kinds = ", ".join(f"{kind} {count}" for kind, count in others.most_common(KINDS_SHOWN))
+            more = f" and {len(others) - KINDS_SHOWN} more kinds" if len(others) > KINDS_SHOWN else ""
+            notes.append(f"left out as no pictures by their names: {others.total()} ({kinds}{more})")
         return notes
+
+    def _listed(self, folder: str) -> tuple[list[str], list[str]]:
+        """Return the pictures and the folders in a folder; other files count once, however often it is listed."""
+        pictures, folders, others = [], [], Counter[str]()
+        for entry in self._entries(folder):
+            name = _join(folder, entry.name)
+            if self._is_folder(entry, folder):
+                folders.append(name)
+            elif _is_picture(entry):
+                pictures.append(name)
+            else:
+                others[os.path.splitext(name)[1].lower() or "no file"] += 1
+        if others:
+            self._others[folder] = others
+        return pictures, folders
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         """Return what is visible in a folder, by name."""
@@ -92,8 +111,8 @@ class Walk:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             raise DataError(f"{self.root / folder}: cannot be listed ({error.strerror}).") from error
-        self._hidden |= {_join(folder, e.name) for e in entries if e.name.startswith(HIDDEN)}
-        return [entry for entry in entries if not entry.name.startswith(HIDDEN)]
+        self._hidden |= {_join(folder, e.name) for e in entries if is_hidden(e.name)}
+        return [entry for entry in entries if not is_hidden(entry.name)]
 
     def _is_folder(self, entry: os.DirEntry[str], folder: str) -> bool:
         """Say whether an entry is a folder or a link to one; a link that leads back up is refused."""
@@ -120,7 +139,7 @@ def folders_in(root: Path, *, most: int) -> list[Path]:
     """Return some of the visible folders in a root, in no order: no more than `most`; none of one that is closed."""
     try:
         with os.scandir(root) as entries:
-            visible = (entry for entry in entries if not entry.name.startswith(HIDDEN))
+            visible = (entry for entry in entries if not is_hidden(entry.name))
             # Of a link, whose own type is no help, the path is asked: it may lead nowhere.
             folders = (e.path for e in visible if (os.path.isdir(e.path) if e.is_symlink() else e.is_dir()))
             return list(map(Path, islice(folders, most)))
@@ -131,9 +150,7 @@ def folders_in(root: Path, *, most: int) -> list[Path]:
 def files_ending(folder: Path, *suffixes: str) -> list[Path]:
     """Return the visible files in a folder whose names end so, in lower or upper case, by name."""
     names = [name for name in first_names(folder) if name.lower().endswith(suffixes)]
-    return [
-        path for name in sorted(names) if not name.startswith(HIDDEN) and (path := folder / name).is_file()
-    ]
+    return [path for name in sorted(names) if not is_hidden(name) and (path := folder / name).is_file()]
 
 
 def first_names(folder: Path, most: int | None = None) -> list[str]:
@@ -143,6 +160,11 @@ def first_names(folder: Path, most: int | None = None) -> list[str]:
             return [entry.name for entry in islice(entries, most)]
     except OSError:
         return []
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a file or folder is no part of a data set by its name: a hidden one, or a system's own."""
+    return name.startswith(".") or name.lower() in OF_SYSTEMS
 
 
 def is_picture(name: str) -> bool:

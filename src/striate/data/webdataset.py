@@ -24,7 +24,7 @@ from striate.data.sample_labels import labels_of
 from striate.data.shard_index import compressed, shard_of
 from striate.data.shards import LocalShard, ShardFile, ShardPictures
 from striate.data.tar import BadTar
-from striate.data.walk import HIDDEN, some
+from striate.data.walk import is_hidden, some
 from striate.errors import DataError
 
 TAR = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
@@ -232,7 +232,7 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     names: tuple[list[str], list[str]] = [], []
     with os.scandir(folder) as found:
         for entry in sorted(found, key=lambda entry: entry.name):
-            if not entry.name.startswith(HIDDEN):
+            if not is_hidden(entry.name):
                 names[entry.is_dir()].append(entry.name)
     return names
 

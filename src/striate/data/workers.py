@@ -35,9 +35,17 @@ def pool_of(threads: int, *, name: str) -> ThreadPoolExecutor:
             torch.set_num_threads(1)
         started.wait()
 
-    for _ in range(threads):
-        pool.submit(start)
-    started.wait()
-    if torch is not None:
-        torch.set_num_threads(before)
+    try:
+        for _ in range(threads):
+            pool.submit(start)
+        started.wait()
+    except (
+        BaseException
+    ):  # Ctrl-C, or a thread that could not be started: those that were would wait for ever
+        started.abort()
+        pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        if torch is not None:
+            torch.set_num_threads(before)
     return pool

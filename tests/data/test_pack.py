@@ -19,6 +19,7 @@ from stores import same
 from striate.cache import cache_folder
 from striate.data import pack as pack_module
 from striate.data import store as store_module
+from striate.data.ahead import TOGETHER
 from striate.data.files import FilePictures
 from striate.data.folder import open_folder
 from striate.data.pack import ENTRY, INDEX, ROWS, Place, place_of_pack, read_index
@@ -39,6 +40,20 @@ class Listener(Silent):
 
     def say(self, line: str) -> None:
         self.lines.append(line)
+
+
+@dataclass
+class Counter(Listener):
+    """Keeps of each phase its name and how much of it was done, too."""
+
+    phases: list[tuple[str, int]] = field(default_factory=list)
+
+    def begin(self, phase: str, total: int, *, score: str = "", unit: str = "") -> None:
+        self.phases.append((phase, 0))
+
+    def advance(self, count: int, *, loss: float | None = None, accuracy: float | None = None) -> None:
+        phase, done = self.phases.pop()
+        self.phases.append((phase, done + count))
 
 
 @dataclass(frozen=True)
@@ -272,26 +287,27 @@ def test_two_processes_pack_the_same_set_at_once_and_decode_it_once(photos: Path
     assert same(packed(watched(photos), own_pack(photos, cache)), in_memory(photos))
 
 
-def reader(root: Path, listener: Listener) -> Reader:
-    return Reader(data=str(root), root=root, threads=2, progress=listener)
+def reader(root: Path, listener: Listener, *, threads: int = 2) -> Reader:
+    return Reader(data=str(root), root=root, threads=threads, progress=listener)
 
 
 def test_on_a_full_disk_the_pictures_are_decoded_into_memory_and_that_is_said(
     photos: Path, small_disk: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    disk = small_disk("16k")
+    disk = small_disk("128k")  # more than the pictures made in one go take, and less than those of two
     monkeypatch.setenv("STRIATE_CACHE", str(disk))
     monkeypatch.setattr("striate.data.room.SPARE", 0.0)
     monkeypatch.setattr(store_module, "make_room", lambda place, needed: None)  # the disk itself shall say it
     larger = replace(PREPROCESS, size=(64, 64))
-    listener = Listener()
+    listener = Counter()
     pictures = open_folder(photos).splits["all"]
-    store = reader(photos, listener).store("train", pictures, larger)
+    store = reader(photos, listener, threads=1).store("train", pictures, larger)
     place = place_of_pack(cache_folder(), str(photos), shape=larger.shape, dtype="uint8", how=larger.how)
     assert listener.lines == [
         f"note: {place.folder}: no pack can be written (No space left on device); "
         "the pictures are decoded into memory instead"
     ]
+    assert listener.phases == [("reading train", TOGETHER), ("reading train", len(pictures))]
     assert same(store, fill(pictures, larger, threads=1, progress=Silent()))
     assert read_index(place).dtype == ENTRY
 

@@ -61,14 +61,15 @@ class Reader:
         What is learned of the pictures is entered into `ledger`.
         Raises StorageError where pixels that were never encoded do not fit in memory.
         """
-        self.progress.begin(f"reading {split}", len(pictures))
-        store = self._filled(pictures, preprocess, ledger)
+        phase = f"reading {split}"
+        self.progress.begin(phase, len(pictures))
+        store = self._filled(phase, pictures, preprocess, ledger)
         if ledger is not None:  # of those from a pack, and those that cannot be read
             inspect(pictures, ledger, threads=self.threads, progress=Silent())
         self.progress.end()
         return store
 
-    def _filled(self, pictures: Pictures, preprocess: Preprocess, ledger: Ledger | None) -> Store:
+    def _filled(self, phase: str, pictures: Pictures, preprocess: Preprocess, ledger: Ledger | None) -> Store:
         how: dict[str, Any] = {"threads": self.threads, "progress": self.progress, "ledger": ledger}
         fits = len(pictures) * preprocess.row_bytes <= MEMORY_SHARE * memory()
         if not _are_files(pictures):
@@ -85,6 +86,7 @@ class Reader:
         except StorageError as error:
             then = "into memory instead" if fits else "each time they are needed instead"
             self.progress.say(f"note: {error}; the pictures are decoded {then}")
+            self.progress.begin(phase, len(pictures))  # since some may have been counted
         return fill(pictures, preprocess, keep=fits, **how)
 
     def _too_large(self, count: int, preprocess: Preprocess) -> StorageError:

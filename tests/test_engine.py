@@ -73,6 +73,19 @@ def test_real_steps_are_measured_once_and_the_recipe_has_what_was_chosen(photos:
     assert len(json.loads((cache_folder() / "engines.json").read_text(encoding="utf-8"))) == 2
 
 
+def test_what_another_version_measured_is_measured_anew(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_measured(photos, ASKED, Silent(), lasts=True)
+    installed = tmp_path / "site" / "striate-9.9.9.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: striate\nVersion: 9.9.9\n")
+    monkeypatch.syspath_prepend(str(installed.parent))
+    prepare_measured(photos, ASKED, Silent(), lasts=True)
+    before, after = json.loads((cache_folder() / "engines.json").read_text(encoding="utf-8"))
+    assert [a for a, b in zip(json.loads(after), json.loads(before), strict=True) if a != b] == ["9.9.9"]
+
+
 def test_a_short_run_is_not_measured_for(photos: Path) -> None:
     progress = Heard()
     prepared = prepare_measured(photos, ASKED, progress)

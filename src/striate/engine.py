@@ -21,7 +21,7 @@ from striate.network import make_network
 from striate.preparation import Prepared, prepare
 from striate.training.choice import Chosen, Settings
 from striate.training.device import PROCESSOR
-from striate.training.environment import processor_name
+from striate.training.environment import processor_name, version_of
 from striate.training.finetune import FineTuning
 from striate.training.learner import back_propagation
 from striate.training.memory import NoRoomError
@@ -202,7 +202,7 @@ def _key(prepared: Prepared, device: torch.device) -> str:
     facts = (
         str(device), processor_name(), os.cpu_count(),
         torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-        torch.__version__, torch.get_num_threads(), recipe.net, shape,
+        version_of("striate"), torch.__version__, torch.get_num_threads(), recipe.net, shape,
         len(prepared.classes), recipe.train.batch, recipe.train.accumulate, recipe.train.optimizer,
     )  # fmt: skip
     return json.dumps(facts, ensure_ascii=False)

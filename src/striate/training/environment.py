@@ -20,7 +20,7 @@ def environment(*, seed: int) -> dict[str, Any]:
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": {name: version_of(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.release()}",
         "cpu": processor_name(),
         "cores": os.cpu_count(),
@@ -32,7 +32,7 @@ def environment(*, seed: int) -> dict[str, Any]:
     }
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
     """Return a package's version, or None where it runs from a source tree that was never installed."""
     try:
         return version(package)

@@ -133,6 +133,31 @@ def test_an_engine_that_fails_is_no_use_and_stops_nothing(photos: Path) -> None:
     assert 0 < seconds[USUAL] < math.inf
 
 
+def test_an_engine_that_there_is_no_memory_for_is_measured_again_the_next_time(photos: Path) -> None:
+    lasting = replace(ASKED, precision="fp32", epochs=10**8)  # long enough for a try of torch.compile
+    remembered = []
+    for compiler in (_no_memory, _no_compiler):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch, "compile", compiler)
+            prepared = prepare_measured(photos, lasting, Silent())
+        assert not engine_of(prepared).compile
+        (rows,) = json.loads((cache_folder() / "engines.json").read_text(encoding="utf-8")).values()
+        remembered.append([row["seconds"] for row in rows if row["compile"]])
+    assert remembered == [[], [None]]
+
+
+def test_a_short_run_takes_what_is_known_where_there_was_no_memory_for_the_rest(photos: Path) -> None:
+    asked, heard = replace(ASKED, compile=True), Heard()
+    with pytest.MonkeyPatch.context() as patch:
+        tries = iter(["", "", "", "no memory"])
+        patch.setattr(torch, "compile", lambda model, **_: _no_memory() if next(tries, "") else model)
+        chosen = engine_of(prepare_measured(photos, asked, Silent(), lasts=True))
+    (rows,) = json.loads((cache_folder() / "engines.json").read_text(encoding="utf-8")).values()
+    assert len(rows) == 3
+    assert engine_of(prepare_measured(photos, asked, heard)) == chosen
+    assert any(line.startswith(f"engine {chosen}: milliseconds a step here: ") for line in heard.lines)
+
+
 def test_a_network_with_a_rule_of_its_own_is_left_as_it_is(photos: Path) -> None:
     asked = striate.Settings(net="perceptron", size=20, epochs=1)
     progress = Heard()
@@ -143,3 +168,7 @@ def test_a_network_with_a_rule_of_its_own_is_left_as_it_is(photos: Path) -> None
 
 def _no_compiler(*_: object, **__: object) -> None:
     raise RuntimeError("no C++ compiler")
+
+
+def _no_memory(*_: object, **__: object) -> None:
+    raise MemoryError

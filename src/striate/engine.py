@@ -4,8 +4,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -24,7 +23,7 @@ from striate.training.device import PROCESSOR
 from striate.training.environment import processor_name, version_of
 from striate.training.finetune import FineTuning
 from striate.training.learner import back_propagation
-from striate.training.memory import NoRoomError
+from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.recipe import LAYOUTS
 
 # By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
@@ -57,7 +56,7 @@ class Engine:
         return CLEARLY if self.precision == "fp32" else CLEARLY_IN_FEWER_BITS
 
 
-Seconds = Mapping[Engine, float]
+Seconds = dict[Engine, float]
 
 
 def prepare_measured(
@@ -81,21 +80,23 @@ def prepare_measured(
     steps = prepared.recipe.train.epochs * prepared.loader("train").steps
     key = _key(prepared, device)
     known = seconds = _recalled(key)
-    if not set(among) <= set(seconds):
-        if steps < WORTH_MEASURING and not lasts:
-            why = f"the usual one; {steps:,} steps are too few to measure others by"
-            progress.say(str(Chosen("engine", str(usual), why)))
-            return prepared
-        seconds = {**seconds, **measured(prepared, among, device=device)}
-    best = quickest({engine: seconds[engine] for engine in among}, usual=usual)
-    compared = {engine: seconds[engine] for engine in among}
-    if settings.compile is None and WORTH_COMPILING <= steps * seconds[best] < math.inf:
+    worth = lasts or steps >= WORTH_MEASURING
+    if not worth and usual not in known:
+        why = f"the usual one; {steps:,} steps are too few to measure others by"
+        progress.say(str(Chosen("engine", str(usual), why)))
+        return prepared
+    if worth and not set(among) <= set(known):
+        others = {engine: value for engine, value in known.items() if engine not in among}
+        seconds = others | measured(prepared, among, device=device)
+    compared = {engine: seconds.get(engine, math.inf) for engine in among}
+    best = quickest(compared, usual=usual)
+    if settings.compile is None and WORTH_COMPILING <= steps * compared[best] < math.inf:
         compiled = replace(best, compile=True)
         if compiled not in seconds:
             progress.say("trying torch.compile, which takes a minute or so")
-            seconds = {**seconds, **measured(prepared, [best, compiled], device=device)}
-        compared |= {engine: seconds[engine] for engine in (best, compiled)}
-        best = quickest({engine: seconds[engine] for engine in (best, compiled)}, usual=best)
+            seconds = seconds | measured(prepared, [best, compiled], device=device)
+        pair = {engine: seconds.get(engine, math.inf) for engine in (best, compiled)}
+        compared, best = compared | pair, quickest(pair, usual=best)
     if seconds != known:
         _remember(key, seconds)
     told = ", ".join(f"{e} {1000 * value:.3g}" for e, value in compared.items() if value < math.inf)
@@ -120,26 +121,27 @@ def quickest(seconds: Seconds, *, usual: Engine) -> Engine:
     return min(better, key=lambda engine: seconds[engine], default=usual)
 
 
-def measured(
-    prepared: Prepared, among: Sequence[Engine], *, device: torch.device = PROCESSOR
-) -> dict[Engine, float]:
+def measured(prepared: Prepared, among: Sequence[Engine], *, device: torch.device = PROCESSOR) -> Seconds:
     """Return the seconds of a step by each engine, by steps that are thrown away; infinite for one that fails.
 
-    Not every operation is there in every precision, and torch.compile needs a compiler.
+    Not every operation is there in every precision, and torch.compile needs a compiler. Of an engine that there was
+    not enough memory for nothing is returned, since there may be another time.
     """
     recipe = prepared.recipe
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     # One network for all, since four of them with their optimizers may be more than the memory holds.
     model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape).to(device)
-    seconds, hopeful = dict.fromkeys(among, math.inf), list(among)
+    seconds, hopeful, cramped = dict.fromkeys(among, math.inf), list(among), set[Engine]()
     for _ in range(TURNS):
         for engine in hopeful:
-            with suppress(RuntimeError, ArithmeticError, NoRoomError):
-                turn = _turn(model, with_engine(prepared, engine), device)
+            turn = _tried(model, with_engine(prepared, engine), device)
+            if turn is None:
+                cramped.add(engine)
+            else:
                 seconds[engine] = min(seconds[engine], turn)
         least = min(seconds.values())
         hopeful = [engine for engine in hopeful if seconds[engine] <= HOPELESS * least < math.inf]
-    return seconds
+    return {engine: value for engine, value in seconds.items() if value < math.inf or engine not in cramped}
 
 
 def engine_of(prepared: Prepared) -> Engine:
@@ -152,6 +154,19 @@ def with_engine(prepared: Prepared, engine: Engine) -> Prepared:
     """Return the same run by another engine."""
     plan = replace(prepared.recipe.train, **asdict(engine))
     return replace(prepared, recipe=replace(prepared.recipe, train=plan))
+
+
+def _tried(model: nn.Module, prepared: Prepared, device: torch.device) -> float | None:
+    """Return what `_turn` does, infinity where it fails, and nothing where there is not enough memory for it."""
+    try:
+        with no_room_errors():
+            return _turn(model, prepared, device)
+    except NoRoomError:
+        pass
+    except (RuntimeError, ArithmeticError):
+        return math.inf
+    release()  # what it held, for the engines after it
+    return None
 
 
 def _turn(model: nn.Module, prepared: Prepared, device: torch.device) -> float:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from peers import torchvision
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
@@ -30,20 +31,11 @@ from striate.data.draw import sample_id
 from striate.data.mix import Mix
 
 STORED, SIZE, CLASSES = 256, 224, 10
-OPERATORS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
-LIBRARIES: list[torch.library.Library] = []  # declarations end with their library
 
 
 def transforms() -> Any:
-    """Import torchvision beside a CPU torch: its wheel wants two operators declared first."""
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for operator in OPERATORS:
-        if not hasattr(torch.ops.torchvision, operator.split("(")[0]):
-            library.define(operator)
-    LIBRARIES.append(library)
+    """Import torchvision's transforms, which come with it only where asked for."""
+    torchvision()
     return import_module("torchvision.transforms.v2")
 
 

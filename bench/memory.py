@@ -17,18 +17,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
-from types import ModuleType
 
 import torch
+from peers import torchvision
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from striate.nets.densenet import DenseNet
 
 LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
-LIBRARIES: list[torch.library.Library] = []  # declarations end with their library
 RIVALS = (
     "torchvision nchw",
     "torchvision nhwc",
@@ -38,20 +35,6 @@ RIVALS = (
 )
 
 
-@cache
-def torchvision_models() -> ModuleType:
-    """Import torchvision beside a CPU torch: its wheel wants two operators declared first."""
-    library = torch.library.Library("torchvision", "FRAGMENT")
-    for operator in (
-        "nms(Tensor a, Tensor b, float c) -> Tensor",
-        "qnms(Tensor a, Tensor b, float c) -> Tensor",
-    ):
-        if not hasattr(torch.ops.torchvision, operator.partition("(")[0]):
-            library.define(operator)
-    LIBRARIES.append(library)
-    return import_module("torchvision.models")
-
-
 def stepper(rival: str, batch: int) -> Callable[[], None]:
     """Return one training step of a rival."""
     name, layout = rival.split()
@@ -59,7 +42,7 @@ def stepper(rival: str, batch: int) -> Callable[[], None]:
     if name == "striate":
         net = DenseNet(checkpoint=True)
     else:
-        net = torchvision_models().densenet121(memory_efficient=name.endswith("checkpoint"))
+        net = torchvision().models.densenet121(memory_efficient=name.endswith("checkpoint"))
     net = net.train().to(memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
     x = torch.randn(batch, 3, 224, 224).contiguous(memory_format=LAYOUTS[layout])
     y = torch.randint(0, 1000, (batch,))

@@ -20,20 +20,24 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import torchinfo
 from machine import THREADS, machine
+from peers import torchvision
+
+import striate
 
 NETWORKS = ("resnet50", "vgg16", "densenet201")
 SHAPE = (3, 224, 224)
 GOAL_RATIO, GOAL_LEAST, GOAL_MEMORY = 8.0, 2.0, 100.0
 
-# torchvision imports beside a CPU torch only where these two operators are defined.
-TORCHVISION = """
+# What a new process begins with.
+TORCHVISION = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import peers
 import torch
-torch.set_num_threads({threads})
-library = torch.library.Library("torchvision", "DEF")
-library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-import torchvision
+torch.set_num_threads({THREADS})
+torchvision = peers.torchvision()
 """
 COLD = {
     "striate": "import striate; striate.summary(torchvision.models.{net}, {shape})",
@@ -102,16 +106,7 @@ def measured(net: str, repeats: int) -> dict[str, Any]:
 
 
 def in_process_calls(net: str) -> dict[str, Callable[[], object]]:
-    space: dict[str, Any] = {}
-    if "torchvision" not in sys.modules:
-        exec(TORCHVISION.format(threads=THREADS), space)
-        sys.modules["_bench_library"] = space["library"]
-    import torchinfo
-    import torchvision
-
-    import striate
-
-    module = getattr(torchvision.models, net)().eval()
+    module = getattr(torchvision().models, net)().eval()
     return {
         "striate": lambda: striate.summary(module, SHAPE),
         "torchinfo": lambda: torchinfo.summary(module, (1, *SHAPE), verbose=0),
@@ -119,14 +114,14 @@ def in_process_calls(net: str) -> dict[str, Callable[[], object]]:
 
 
 def cold_start(net: str, name: str) -> Callable[[], object]:
-    code = TORCHVISION.format(threads=THREADS) + COLD[name].format(net=net, shape=SHAPE)
+    code = TORCHVISION + COLD[name].format(net=net, shape=SHAPE)
     return lambda: subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 
 
 def added_memory(net: str, name: str) -> float:
     setup = MEMORY[name].format(shape=SHAPE)
     code = HIGH_WATER.format(net=net, setup=setup, imported=IMPORTED[name])
-    command = [sys.executable, "-W", "ignore", "-c", TORCHVISION.format(threads=THREADS) + code]
+    command = [sys.executable, "-W", "ignore", "-c", TORCHVISION + code]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

@@ -49,6 +49,10 @@ def test_as_many_epochs_are_chosen_as_fit_with_a_tenth_kept_back_and_the_report(
     assert epochs_within(1e9, one(0.001)) == 300
 
 
+def test_one_epoch_is_not_several() -> None:
+    assert one(10).text().splitlines()[1] == "steps    10: 1 epoch of 80 pictures, 8 a step"
+
+
 def test_a_dry_run_says_what_a_run_takes_and_leaves_nothing(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

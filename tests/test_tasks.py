@@ -21,6 +21,7 @@ from striate.data.pictures import Source
 from striate.data.progress import Silent
 from striate.errors import DataError, Interrupted, UsageError
 from striate.look.held_out import MISTAKES_SHOWN
+from striate.look.report import write_report
 
 NET = "conv3-16 bn relu maxpool2 conv3-32 bn relu maxpool2 fc-classes"
 GAP = "conv3-8 relu gap fc-classes"
@@ -195,6 +196,15 @@ def test_the_report_of_numbers_shows_scatters_and_the_largest_errors(measured: l
     errors = (scores.answers - scores.labels).abs() / torch.tensor(measured.recipe.targets.std)
     worst = store.names[int(errors.amax(1).argmax())]
     assert page.index(worst) == min(page.index(name) for name in store.names if name in page)
+
+
+def test_the_reports_at_the_end_of_training_are_those_that_scoring_anew_gives(
+    labelled: library.Run, measured: library.Run
+) -> None:
+    for run in (labelled, measured):
+        first = page_of(run)
+        write_report(library.open_run(run.folder))
+        assert page_of(run) == first
 
 
 def test_a_report_without_any_mistake_says_so(tmp_path: Path, labelled: library.Run) -> None:

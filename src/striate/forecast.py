@@ -49,10 +49,11 @@ class Forecast:
     def text(self) -> str:
         """Return it in a few lines."""
         shape = "x".join(map(str, self.input))
+        epochs = "1 epoch" if self.epochs == 1 else f"{self.epochs} epochs"
         return "\n".join(
             [
                 f"net      {self.net} at {shape}",
-                f"steps    {self.steps:,}: {self.epochs} epochs of {self.pictures:,} pictures, {self.batch} a step",
+                f"steps    {self.steps:,}: {epochs} of {self.pictures:,} pictures, {self.batch} a step",
                 f"memory   {self.memory_bytes / 1e6:,.0f} MB for weights, gradients, optimizer and activations",
                 f"time     {clock(self.seconds)}: {self.step_seconds * 1000:.3g} ms a step, "
                 f"{self.epoch_seconds:.3g} s an epoch with its looks at held-out pictures",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made import discs, shapes
 from PIL import Image
+from safetensors.torch import load_file
 
 import striate
 from striate.data.arrays import ArrayPictures
@@ -49,7 +50,7 @@ def both(data: Path | str, folder: Path, **settings: object) -> tuple[list[float
     printed = [float(value) for value in re.findall(r"^step \d+: loss (.+)$", done.stdout, re.MULTILINE)]
     run = striate.train(data, settings=asked, out=folder / "run")
     steps = [line["loss"] for line in run.metrics if line["kind"] == "step"][:20]
-    assert (folder / "model.pt").exists()
+    assert load_file(folder / "model.safetensors").keys() == run.model.state_dict().keys()
     return printed, [float(f"{loss:.9g}") for loss in steps], script.read_text(encoding="utf-8")
 
 

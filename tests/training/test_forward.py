@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from striate.data.loader import Batch
 from striate.errors import DivergedError
+from striate.nets import CATALOG
 from striate.tasks.classification import Classification
 from striate.training.forward import Forward
 from striate.training.loop import fit
@@ -14,6 +15,8 @@ from striate.training.step import BackPropagation, NotFiniteError
 
 TASK = Classification(("dark", "bright"))
 IMAGES = torch.randn(8, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+# Networks of more parameters are tried by `make test-all` alone.
+QUICK_PARAMETERS = 3_000_000
 BATCH = Batch(IMAGES, torch.arange(8) % 2)
 
 
@@ -56,6 +59,32 @@ def test_outputs_are_float32_and_off_by_no_more_than_the_bits_that_are_left(
 def test_every_head_is_float32() -> None:
     outputs = Forward(Heads(), "bf16")(IMAGES)
     assert [output.dtype for output in outputs] == [torch.float32] * 2
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if (entry.params or 0) < QUICK_PARAMETERS else pytest.mark.slow)
+        for name, entry in CATALOG.items()
+        if entry.rule is None
+    ],
+)
+def test_a_network_of_the_catalogue_learns_in_fewer_bits(name: str, precision: str) -> None:
+    entry = CATALOG[name]
+    torch.manual_seed(0)
+    model = entry.make(4, in_channels=entry.input[0], **entry.settings)
+    model.to(memory_format=torch.channels_last).train()
+    images = torch.randn(2, entry.input[0], entry.smallest, entry.smallest)
+    outputs = Forward(model, precision)(images.contiguous(memory_format=torch.channels_last))
+    loss = Classification(tuple("abcd")).loss(outputs, torch.tensor([0, 3]))
+    loss.backward()
+    assert loss.isfinite()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert {gradient.dtype for gradient in gradients} == {torch.float32}
+    assert any(gradient.any() for gradient in gradients)
+    if precision == "bf16":  # fp16 has not the range, and its loss is multiplied for that
+        assert all(gradient.isfinite().all() for gradient in gradients)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -69,6 +69,7 @@ IMPORTS = {
     "import torch": r"\btorch\.",
     "from numpy.typing import NDArray": r"\bNDArray\[",
     "from PIL import Image, ImageOps": r"\bImageOps\.",
+    "from safetensors.torch import save_file": r"\bsave_file\(",
     "from torch import Tensor, nn": r"\bnn\.",
     "from torch import Tensor": r"",
     "from torch.nn import functional as F": r"\bF\.",

@@ -39,9 +39,8 @@ def pool_of(threads: int, *, name: str) -> ThreadPoolExecutor:
         for _ in range(threads):
             pool.submit(start)
         started.wait()
-    except (
-        BaseException
-    ):  # Ctrl-C, or a thread that could not be started: those that were would wait for ever
+    except BaseException:
+        # Ctrl-C, or a thread that could not be started: those that were would wait for ever.
         started.abort()
         pool.shutdown(cancel_futures=True)
         raise

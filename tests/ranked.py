@@ -1,11 +1,16 @@
 """What ranks do together, to be run in each of them: `Server.call` names one of these functions."""
 
+import os
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
+from striate.code import is_trusted, keep, make_kept
 from striate.data.loader import Batch
 from striate.data.share import Share
 from striate.tasks.classification import Classification
+from striate.training.handover import hand_over_code
 from striate.training.memory import NoRoomError
 from striate.training.ranks import Ranks
 from striate.training.step import BackPropagation
@@ -36,6 +41,22 @@ def talk(ranks: Ranks) -> None:
     assert ranks.any(me == size - 1)
     assert not ranks.any(False)
     ranks.wait()
+
+
+def share_code(ranks: Ranks) -> None:
+    """Code that the first was asked to train can be run by the others, whose machines have never seen it."""
+    os.environ["STRIATE_CACHE"] = str(Path(f"cache{ranks.rank}").resolve())
+    Path(f"run{ranks.rank}").mkdir()
+    source = "from torch import nn\nfrom 폭 import WIDTH\ndef net():\n    return nn.Linear(WIDTH, 2)\n"
+    if ranks.first:
+        Path("net.py").write_text(source, encoding="utf-8")
+        Path("폭.py").write_text("WIDTH = 7\n", encoding="utf-8")
+    ranks.wait()
+    net = keep("net.py:net") if ranks.first else ""
+    net = ranks.tell(net.encode()).decode()
+    assert is_trusted(net) == ranks.first
+    hand_over_code(Path(f"run{ranks.rank}"), net, ranks)
+    assert make_kept(net, num_classes=2, in_channels=1)(torch.zeros(1, 7)).shape == (1, 2)
 
 
 def normalise(ranks: Ranks) -> None:

@@ -32,11 +32,13 @@ MAY_IMPORT = {
     "nets": {"cache", "layers", "rule"},
     "tracing": {"arithmetic", "measurements"},
     "tasks": {"layers", "arithmetic"},
-    "training": {"data", "tasks", "rule", "durable", "extras"},
-    "network": {"nets", "spec"},
-    "run": {"network", "data", "tasks", "training"},
-    # From what a user writes to a network; the file a user names is run from here alone.
-    "resolve": {"nets", "spec", "network", "run"},
+    "training": {"data", "tasks", "rule", "durable", "extras", "code"},
+    # Networks of the user's own; a file that a user names is run from here alone.
+    "code": {"cache", "durable"},
+    "network": {"nets", "spec", "code"},
+    "run": {"network", "code", "data", "tasks", "training"},
+    # From what a user writes to a network.
+    "resolve": {"nets", "spec", "code", "network", "run"},
     "look": {"run", "data", "tasks", "tracing", "pages"},
     # Runs listed, compared, and their curves.
     "runs": {"run", "data", "tasks", "training", "durable", "look", "pages"},
@@ -46,13 +48,14 @@ MAY_IMPORT = {
     "engine": {"preparation", "measurements", "network", "data", "training"},
     "forecast": {"preparation", "pace", "engine", "network", "data", "tracing", "training"},
     # A run as a script that needs striate as little as possible.
-    "ejecting": {"preparation", "forecast", "spec", "nets", "data", "tasks", "training", "durable"},
+    "ejecting": {"code", "preparation", "forecast", "spec", "nets", "data", "tasks", "training", "durable"},
     # Every picture looked at once, without torch; and its page, with what the network would see.
     "checking": {"cache", "durable", "data"},
     "check_page": {"checking", "durable", "data", "look", "training"},
     "reading": {*BELOW_RUN, "training", "extras"},
-    "preparation": {*BELOW_RUN, "reading", "network", "training", "tracing", "run"},
+    "preparation": {*BELOW_RUN, "reading", "code", "network", "training", "tracing", "run"},
     "workbench": {
+        "code",
         "durable",
         "heap",
         "network",

@@ -11,12 +11,21 @@ from PIL import Image
 from striate.cli.main import main
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+NET = """
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes, in_channels):
+        pooled = nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        super().__init__(nn.Conv2d(in_channels, 8, 3), nn.ReLU(), *pooled, nn.Linear(8, num_classes))
+"""
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with photos/: two classes that differ in brightness."""
+    """A working directory with photos/, two classes that differ in brightness, and a network in net.py."""
+    (tmp_path / "net.py").write_text(NET, encoding="utf-8")
     rng = np.random.default_rng(0)
     for name, base in (("cat", 40), ("dog", 170)):
         (tmp_path / "photos" / name).mkdir(parents=True)

@@ -82,8 +82,8 @@ def test_an_unknown_class_gets_the_nearest(file: Path) -> None:
 
 def test_a_class_that_needs_arguments_says_what_to_write(file: Path) -> None:
     assert refusal(f"{file}:Needs") == (
-        "net.py:Needs cannot be made without arguments: missing a required argument: 'classes'. "
-        "Write a function without any that makes it, and name that."
+        "net.py:Needs needs other arguments than num_classes and in_channels, which are filled in: missing a required "
+        "argument: 'classes'. Write a function without them that makes it, and name that."
     )
 
 

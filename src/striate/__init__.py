@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from striate.resolve import load_module as load_module
     from striate.run import Run as Run
     from striate.run import open_run as open_run
+    from striate.run import trust as trust
     from striate.runs.comparison import compare_runs as compare_runs
     from striate.runs.listing import list_runs as list_runs
     from striate.runs.single import show_run as show_run
@@ -71,6 +72,7 @@ _HOMES = {
     "open_run": "striate.run",
     "resume": "striate.workbench",
     "train": "striate.workbench",
+    "trust": "striate.run",
     "Descent": "striate.trials.descent",
     "descend": "striate.trials.descent",
     "Race": "striate.trials.lanes",

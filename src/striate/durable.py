@@ -30,13 +30,14 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files with a manifest of their SHA-256; one that is there is replaced."""
+    """Write a folder of files, by their paths in it, and a manifest of their SHA-256, in place of what is there."""
     aside = path.with_name(path.name + ".tmp")
     _remove(aside)
     _check_room(path.parent, sum(map(len, files.values())))
     aside.mkdir()
     try:
         for name, content in files.items():
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
             _write(aside / name, content)
             if (aside / name).read_bytes() != content:
                 raise OSError(errno.EIO, "read back differently from what was written", str(aside / name))

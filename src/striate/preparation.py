@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from striate.code import is_in_file, is_kept, keep
 from striate.data.labels import refuse_other_task, relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
@@ -101,11 +102,8 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     Raises UsageError for a network that is unknown or cannot be trained on these pictures, DataError for pictures
     that cannot be, StorageError where they do not fit in memory.
     """
-    net = settings.net or DEFAULT_NET
-    check_name(net)
+    net = _network_asked(settings, progress)
     _refuse_missing_weights(net, settings.weights)
-    if settings.net is None:
-        progress.say(f"net {net}: no --net was given")
     source = open_source(data, progress=progress)
     own_rule = net in CATALOG and CATALOG[net].rule is not None
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
@@ -129,8 +127,9 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
 def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pack: bool = True) -> Prepared:
     """Read the pictures of a run again, from `data` where they have moved.
 
-    Raises DataError where one is gone or has changed.
+    Raises DataError where one is gone or has changed, or the network is code that is not trusted here.
     """
+    run.refuse_strange_code()
     recipe = run.recipe if data is None else replace(run.recipe, data=place_of(data))
     source = run.source(progress) if data is None else open_source(data, progress=progress)
     reader = Reader(data=recipe.data, root=source.root, threads=THREADS, progress=progress, pack=pack)
@@ -145,6 +144,19 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
             # Classes are numbered as when the run began, also where a class folder has been added since.
             stores[split] = relabel(store, source, run.classes, recipe.task)
     return Prepared(recipe, run.classes, source, run.manifest, stores)
+
+
+def _network_asked(settings: Settings, progress: Progress) -> str:
+    """Return what the recipe will call the network; code of the user's own is kept as it is now."""
+    if settings.net is None:
+        progress.say(f"net {DEFAULT_NET}: no --net was given")
+        return DEFAULT_NET
+    if is_in_file(settings.net):
+        net = keep(settings.net)
+        progress.say(f"net {net}: the code as it is now, a copy of which is kept with the run")
+        return net
+    check_name(settings.net)
+    return settings.net
 
 
 def _recipe(
@@ -188,6 +200,7 @@ def _recipe(
         task=source.task,
         targets=scale_of(store.labels) if source.task == "regression" else Scale(),
     )
+    _refuse_other_outputs(model, recipe, len(source.classes))
     _refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
     _refuse_fixed_side(model, recipe)
     return recipe, facts
@@ -238,6 +251,23 @@ def _refuse_missing_weights(net: str, weights: str | None) -> None:
 def _place_of(weights: str | None) -> str:
     """Return how a recipe names the weights a network starts from."""
     return "" if weights is None else weights if weights == "imagenet" else str(Path(weights).resolve())
+
+
+def _refuse_other_outputs(model: nn.Module, recipe: Recipe, classes: int) -> None:
+    """Raise UsageError where code of the user's own answers with something else than a number for each class."""
+    if not is_kept(recipe.net):
+        return
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    with torch.no_grad():
+        answer = model.eval()(torch.zeros(2, *shape))
+    told = (
+        f"a tensor of {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
+    )
+    if told != f"a tensor of {(2, classes)}":
+        raise UsageError(
+            f"{recipe.net} answers two pictures with {told}; wanted is one of {(2, classes)}, a number for each class, "
+            "label or target. A class or function that asks for num_classes is told them."
+        )
 
 
 def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -> None:

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from striate.code import FOLDER as CODE
+from striate.code import Files, is_kept, is_trusted
+from striate.code import trust as trust_code
 from striate.data.decode import BadPicture
 from striate.data.labels import refuse_other_task, relabel
 from striate.data.loader import Loader
@@ -155,8 +158,21 @@ class Run:
         return self._checkpoint.model if self._checkpoint.average is None else self._checkpoint.average
 
     def fresh_model(self) -> nn.Module:
-        """Return the run's network with new weights drawn from the run's seed."""
+        """Return the run's network with new weights drawn from the run's seed.
+
+        Raises DataError where it is code that was not named or trusted on this machine.
+        """
+        self.refuse_strange_code()
         return fresh_model(self.recipe, self.classes)
+
+    def refuse_strange_code(self) -> None:
+        """Raise DataError where the run's network is code that was not named or trusted on this machine."""
+        if is_kept(self.recipe.net) and not is_trusted(self.recipe.net):
+            raise DataError(
+                f"{self.folder}: its network, {self.recipe.net}, is Python code that was not used on this machine yet, "
+                f"and it is not run unasked. Read {self.folder / CODE}, and if you trust it: "
+                f"{command('trust', self.folder)}"
+            )
 
     def predict(
         self, picture: Picture, *, top: int | None = None, threshold: float | None = None, flip: bool = False
@@ -263,6 +279,18 @@ def fresh_model(recipe: Recipe, classes: tuple[str, ...]) -> nn.Module:
     torch.manual_seed(recipe.seed)
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     return make_network(recipe.net, num_classes=len(classes), input=shape)
+
+
+def trust(path: str | Path) -> Files:
+    """Let the code of a run's network be run on this machine from now on, and return its files by their names.
+
+    Only code that was named in `--net` here is run without this. Raises UsageError where the network is not code of
+    its own, DataError where the run's code is not what its recipe names.
+    """
+    run = open_run(path)
+    if not is_kept(run.recipe.net):
+        raise UsageError(f"{path}: its network is {run.recipe.net}, no code of its own. Nothing needs trust.")
+    return trust_code(run.recipe.net, run.folder / CODE)
 
 
 def open_run(path: str | Path, *, data: Source | None = None, device: str = "cpu") -> Run:

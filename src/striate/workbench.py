@@ -1,6 +1,7 @@
 """What the command line and `import striate` do: train a network on a folder of pictures, and go on with a run."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,12 +10,15 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from striate.code import FOLDER as CODE
+from striate.code import is_kept, kept_files
+from striate.code import short_name as class_name
 from striate.data.loader import Loader
 from striate.data.pictures import Source
 from striate.data.place import short_name
 from striate.data.progress import Progress, Silent
 from striate.data.share import Share
-from striate.durable import storage_errors, write_file
+from striate.durable import storage_errors, write_file, write_folder
 from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.forecast import prepare_in_time
 from striate.heap import keep_freed_memory
@@ -30,7 +34,14 @@ from striate.training.choice import Settings
 from striate.training.dropout import set_dropout
 from striate.training.environment import environment
 from striate.training.guard import LOCK, only_writer
-from striate.training.handover import tell_facts, tell_finished, tell_trained, told_facts, told_finished
+from striate.training.handover import (
+    hand_over_code,
+    tell_facts,
+    tell_finished,
+    tell_trained,
+    told_facts,
+    told_finished,
+)
 from striate.training.job import Job
 from striate.training.loop import fit
 from striate.training.memory import fewest_at_once
@@ -128,6 +139,7 @@ def _go_on(run: Run, data: str | Path | Source | None, progress: Progress, ranks
 def _lead(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) -> Run:
     """Train as the first of the ranks, which alone writes."""
     tell_facts(folder, ranks)
+    hand_over_code(folder, prepared.recipe.net, ranks)
     run = _finish(folder, prepared, progress, ranks)
     tell_finished(folder, ranks)
     return run
@@ -142,7 +154,9 @@ def _follow(data: str | Path | Source | None, ranks: Ranks, *, pack: bool = True
     with TemporaryDirectory(prefix="striate-") as copy:
         if not told_facts(Path(copy), ranks):
             return open_run(told_finished(ranks))
-        prepared = reread(open_run(copy), data, Silent(), pack=pack)
+        followed = open_run(copy)
+        hand_over_code(Path(copy), followed.recipe.net, ranks)
+        prepared = reread(followed, data, Silent(), pack=pack)
         run = _finish(Path(copy), prepared, Silent(), ranks)
     folder = told_finished(ranks)
     return open_run(folder) if folder.is_dir() else run
@@ -189,7 +203,7 @@ def _named_folder(folder: Path) -> Path:
 def _dated_folder(prepared: Prepared) -> Path:
     """Make runs/<date>-<net>-<data>, with a number after it where that is taken."""
     recipe = prepared.recipe
-    net = recipe.net if recipe.net in CATALOG else "spec"
+    net = recipe.net if recipe.net in CATALOG else class_name(recipe.net) if is_kept(recipe.net) else "spec"
     stem = f"{date.today():%Y-%m-%d}-{net}-{short_name(recipe.data)[:NAME_LENGTH]}"
     for number in count(1):
         folder = Path("runs", stem if number == 1 else f"{stem}-{number}")
@@ -213,7 +227,7 @@ def _new_folder_errors(folder: Path) -> Iterator[None]:
 
 
 def _write_facts(folder: Path, prepared: Prepared) -> None:
-    """Write what is known before the first step: classes, data, environment and, last, the recipe."""
+    """Write what is known before the first step: classes, data, environment, own code and, last, the recipe."""
     names = {str(i): name for i, name in enumerate(prepared.classes)}
     env = environment(seed=prepared.recipe.seed)
     try:
@@ -221,10 +235,12 @@ def _write_facts(folder: Path, prepared: Prepared) -> None:
             write_file(folder / "classes.json", json.dumps(names, ensure_ascii=False, indent=1).encode())
             write_file(folder / "env.json", json.dumps(env, indent=1).encode())
             prepared.manifest.save(folder / "data.json")
+            if is_kept(prepared.recipe.net):
+                write_folder(folder / CODE, kept_files(prepared.recipe.net))
             prepared.recipe.save(folder / "recipe.toml")
     except StorageError:
         for path in folder.iterdir():  # all of it was written here, and the folder may be asked for again
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         raise
 
 

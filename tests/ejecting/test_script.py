@@ -20,6 +20,15 @@ from striate.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 SPEC = "conv3-4 relu [conv3-4 bn relu]+ [conv3-3]& dropout gap fc-classes"
+OWN = """
+from torch import nn
+from width import WIDTH
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes):
+        head = nn.Flatten(), nn.Linear(WIDTH, num_classes)
+        super().__init__(nn.Conv2d(3, WIDTH, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), *head)
+"""
 # What a script must not need where it can do without.
 PLAIN = re.compile(r"^(import striate|from striate)", re.MULTILINE)
 
@@ -76,6 +85,17 @@ def test_the_script_has_the_same_first_20_losses_to_the_last_bit(case: str, tmp_
         script.split("torch.manual_seed(SEED)")[0].splitlines() + script.split("\nweights = ")[1].splitlines()
     )
     assert sum(bool(line.strip()) for line in lines) <= 175, "beside the network's own lines"
+
+
+def test_a_network_of_ones_own_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "my nets").mkdir()
+    file = tmp_path / "my nets" / "net-1.py"
+    (tmp_path / "my nets" / "width.py").write_text("WIDTH = 4\n", encoding="utf-8")
+    file.write_text(OWN, encoding="utf-8")
+    printed, recorded, script = both(coloured(tmp_path / "data"), tmp_path, net=f"{file}:Net", size=12)
+    assert printed == recorded
+    assert "net = import_module('net-1').Net(num_classes=2)" in script
+    assert "import striate" not in script
 
 
 FROM_STRIATE: dict[str, dict[str, object]] = {

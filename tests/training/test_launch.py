@@ -28,7 +28,9 @@ def server() -> Iterator[Server]:
     server.stop()
 
 
-@pytest.mark.parametrize("what", ["talk", "normalise", "run_out_of_memory", "add_up", "keep_statistics"])
+@pytest.mark.parametrize(
+    "what", ["talk", "share_code", "normalise", "run_out_of_memory", "add_up", "keep_statistics"]
+)
 def test_ranks_agree(server: Server, tmp_path: Path, what: str) -> None:
     server.call(tmp_path, what, ranks=3)
 

@@ -27,6 +27,7 @@ VERBS: dict[str, str] = {
     "window": "Work out a sliding window: sizes, fit, dropped pixels, parameters.",
     "race": "Train by several optimizers side by side.",
     "nets": "List the networks, or show one with its errata.",
+    "trust": "Let the code of a run from elsewhere be run here.",
 }
 
 

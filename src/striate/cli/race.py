@@ -35,7 +35,9 @@ OF_SURFACES = ("surface", "optimizers", "out", "as_json")
     type=OneOf(["saddle", "valley"]),
     help="In place of DATA: animate them going down a surface of two weights. FILE may be .svg.",
 )
-@click.option("--net", help="Name of the catalogue, or a spec. Default: resnet9.")
+@click.option(
+    "--net", help="Name of the catalogue, a spec, or a class in a file: net.py:Net. Default: resnet9."
+)
 @click.option("--weights", help="A .safetensors or .pth file to start from, or 'imagenet'.")
 @click.option("--epochs", type=int, help="Times every picture is seen. Default: 2.")
 @click.option("--steps", type=int, help="Steps of each optimizer, in place of --epochs.")

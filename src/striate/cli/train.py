@@ -25,7 +25,9 @@ from striate.errors import UsageError
 @click.command(cls=Verb)
 @click.argument("data")
 @click.option(
-    "--net", help="Name of the catalogue, or a spec: 'conv3-8 relu gap fc-classes'. Default: resnet9."
+    "--net",
+    help="Name of the catalogue, a spec: 'conv3-8 relu gap fc-classes', or a class in a file: net.py:Net. "
+    "Default: resnet9.",
 )
 @click.option(
     "--weights", help="A .safetensors or .pth file to start from, or 'imagenet'. Default: fresh weights."

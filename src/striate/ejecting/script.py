@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from striate.code import absolute_name, accepted, in_file, is_in_file, is_kept
 from striate.data.augment import Augment
 from striate.data.pictures import Source
 from striate.data.progress import Progress, Silent
@@ -61,8 +62,10 @@ KNOWN = (
 IMPORTS = {
     "import gzip": r"\bgzip\.",
     "import math": r"\bmath\.",
+    "import sys": r"\bsys\.",
     "from collections.abc import Iterator": r"\bIterator\[",
     "from hashlib import blake2b": r"\bblake2b\(",
+    "from importlib import import_module": r"\bimport_module\(",
     "from pathlib import Path": r"\bPath\b",
     "": "",
     "import numpy as np": r"\bnp\.",
@@ -100,8 +103,11 @@ def eject(
             "A data set made in Python cannot be ejected: a script has no way to open it. Give a path."
         )
     _refuse_another_file(Path(path))
-    prepared = prepare_in_time(data, settings or Settings(), progress or Silent())
-    text = script(prepared, val=settings is not None and settings.val)
+    settings = settings or Settings()
+    if settings.net is not None and is_kept(settings.net):
+        raise UsageError(f"{settings.net} is kept code. Name the file itself, which the script is to import.")
+    prepared = prepare_in_time(data, settings, progress or Silent())
+    text = script(prepared, val=settings.val, net=settings.net)
     with storage_errors(Path(path), "try again."):
         write_file(Path(path), text.encode())
     return Path(path)
@@ -113,11 +119,16 @@ def _refuse_another_file(path: Path) -> None:
         raise UsageError(f"{path}: there is a file already, and no script of striate's. Give another name.")
 
 
-def script(prepared: Prepared, *, val: bool = False) -> str:
-    """Return the script of a run that is about to start; `val` says whether some pictures were held out for it."""
+def script(prepared: Prepared, *, val: bool = False, net: str | None = None) -> str:
+    """Return the script of a run that is about to start; `val` says whether some pictures were held out for it.
+
+    `net` is the network as it was asked for, which says where the file of one's own stands.
+    """
     _refuse_unknown(prepared)
     origin = origin_of(prepared)
-    values = {**_facts(prepared, origin), **_data(prepared, origin, val), **_learning(prepared)}
+    own = absolute_name(net) if net is not None and is_in_file(net) else None
+    asked = own or prepared.recipe.net
+    values = {**_facts(prepared, origin), **_data(prepared, origin, val, asked), **_learning(prepared, own)}
     template = Environment(
         loader=PackageLoader("striate.ejecting"),
         undefined=StrictUndefined,
@@ -138,8 +149,11 @@ def _refuse_unknown(prepared: Prepared) -> None:
     recipe, plan = prepared.recipe, prepared.recipe.train
     if recipe.net in CATALOG and CATALOG[recipe.net].rule is not None:
         raise UsageError(f"{recipe.net} learns by its own rule, which cannot be ejected. Give another --net.")
-    if recipe.weights and is_spec(recipe.net):
-        raise UsageError("A spec that starts from given weights cannot be ejected. Leave --weights out.")
+    if recipe.weights and recipe.net not in CATALOG:
+        raise UsageError(
+            "A network that is not of the catalogue and starts from given weights cannot be ejected. "
+            "Leave --weights out."
+        )
     for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", ("fp32", "bf16"))):
         if (given := getattr(plan, name)) not in known:
             raise UsageError(f"The {name} '{given}' cannot be ejected. These can: {', '.join(known)}.")
@@ -168,9 +182,9 @@ def _facts(prepared: Prepared, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _data(prepared: Prepared, origin: Origin, val: bool) -> dict[str, Any]:
+def _data(prepared: Prepared, origin: Origin, val: bool, net: str) -> dict[str, Any]:
     """Return how the pictures are read, changed and normalised."""
-    recipe, plan, preprocess = prepared.recipe, prepared.recipe.train, prepared.recipe.preprocess
+    plan, preprocess = prepared.recipe.train, prepared.recipe.preprocess
     functions: list[Callable[..., Any]] = [plain.key, plain.mixed, plain.draw]
     constants, changes = [], []
     if origin.kind != "striate":
@@ -194,7 +208,7 @@ def _data(prepared: Prepared, origin: Origin, val: bool) -> dict[str, Any]:
         )
         changes.append("batch, answers = MIX(batch, answers, own, seed=SEED, epoch=epoch)")
     asked = {
-        "net": recipe.net,
+        "net": net,
         "size": preprocess.size[0],
         "fit": preprocess.fit,
         "depth": preprocess.depth,
@@ -216,12 +230,12 @@ def _data(prepared: Prepared, origin: Origin, val: bool) -> dict[str, Any]:
     }
 
 
-def _learning(prepared: Prepared) -> dict[str, Any]:
+def _learning(prepared: Prepared, own: str | None) -> dict[str, Any]:
     """Return network, optimizer, schedule and loss."""
     recipe, plan = prepared.recipe, prepared.recipe.train
     heads = recipe.net in CATALOG and CATALOG[recipe.net].auxiliary > 0
     return {
-        "network": _network(prepared),
+        "network": _network(prepared, own),
         "optimizer": OPTIMIZERS[plan.optimizer].format(momentum=plan.momentum, nesterov=plan.momentum > 0),
         "schedule": inspect.getsource(SCHEDULES[plan.schedule]).rstrip(),
         "schedule_name": SCHEDULES[plan.schedule].__name__,
@@ -232,8 +246,8 @@ def _learning(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _network(prepared: Prepared) -> str:
-    """Return the lines that make `net`: a spec as modules, a network of the catalogue by its name."""
+def _network(prepared: Prepared, own: str | None) -> str:
+    """Return the lines that make `net`: a spec as modules, one's `own` imported, one of the catalogue by its name."""
     recipe = prepared.recipe
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     seeded = "torch.manual_seed(SEED)\n"
@@ -242,6 +256,14 @@ def _network(prepared: Prepared) -> str:
         classes, made = source.split("from torch import nn\n", 1)[1].split("\nnet = ", 1)
         return f"{classes.strip()}\n\n\n{seeded}net = {made}".strip()
     asked: dict[str, Any] = {"num_classes": len(prepared.classes), "in_channels": shape[0]}
+    if own is not None:
+        path, value = in_file(own)
+        assert callable(value), "what the network was made with"
+        name = own.rpartition(":")[2]
+        return (
+            f"sys.path.insert(0, {str(path.parent)!r})  # where the file of the network stands\n"
+            f"{seeded}net = import_module({path.stem!r}).{name}({_arguments(accepted(value, asked))})"
+        )
     asked |= {"weights": recipe.weights} if recipe.weights else {}
     return f"{seeded}net = striate.build({recipe.net!r}, {_arguments(asked)})"
 

@@ -12,6 +12,9 @@ from typing import Any
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
+from striate.code import FOLDER as CODE
+from striate.code import is_kept, kept_files, trust
+from striate.durable import write_folder
 from striate.training.checkpoint import Checkpoint, tensor_bytes
 from striate.training.launch import tell_run
 from striate.training.ranks import Ranks
@@ -38,6 +41,20 @@ def told_facts(folder: Path, ranks: Ranks) -> bool:
             return False
         (folder / name).write_bytes(content)
     return True
+
+
+def hand_over_code(folder: Path, net: str, ranks: Ranks) -> None:
+    """Let every rank, on whatever machine, run the code that the first was asked to train; others have none to hand."""
+    if not is_kept(net) or ranks.size == 1:
+        return
+    mine = kept_files(net) if ranks.first else {}
+    told = ranks.tell(
+        json.dumps({name: content.decode("latin-1") for name, content in mine.items()}).encode()
+    )
+    if not ranks.first:
+        files = {name: content.encode("latin-1") for name, content in json.loads(told).items()}
+        write_folder(folder / CODE, files)
+        trust(net, folder / CODE)
 
 
 def tell_trained(ranks: Ranks) -> None:

@@ -1,0 +1,294 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Answer, MakePhotos
+from torch import nn
+
+import striate
+from striate.cli.main import main
+from striate.code import keep, make_kept, sources
+
+NET = """
+import torch
+from torch import nn
+from parts.block import Block
+
+START = torch.zeros(3)
+ready = nn.Conv2d(3, 2, 8)
+
+class Net(nn.Module):
+    def __init__(self, num_classes, in_channels=1, width=4):
+        super().__init__()
+        rates = [rate.item() for rate in torch.linspace(0, 0.2, 2)]
+        self.stem = nn.Conv2d(in_channels, width, 3)
+        self.blocks = nn.Sequential(*(Block(width, rate) for rate in rates))
+        self.head = nn.Linear(width, num_classes)
+        self.register_buffer("start", START)
+
+    def forward(self, x):
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+class Two(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+
+def three():
+    return nn.Sequential(nn.Conv2d(3, 3, 8), nn.Flatten())
+
+class Needs(nn.Module):
+    def __init__(self, depth):
+        super().__init__()
+
+class Pair(Two):
+    def forward(self, x):
+        return super().forward(x), 1
+
+class 그물(Net):
+    pass
+"""
+BLOCK = """
+from torch import nn
+from . import scale
+
+class Block(nn.Module):
+    def __init__(self, width, rate):
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+        self.drop = nn.Dropout(rate)
+
+    def forward(self, x):
+        return x + scale.BY * self.drop(self.conv(x))
+"""
+SMALL = ("--size", "8", "--epochs", "2", "--batch", "8", "--augment", "none", "--threads", "2")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A network in a file that imports a package beside it, which imports its own file."""
+    (tmp_path / "mine" / "parts").mkdir(parents=True)
+    (tmp_path / "mine" / "parts" / "block.py").write_text(BLOCK, encoding="utf-8")
+    (tmp_path / "mine" / "parts" / "scale.py").write_text("BY = 2\n", encoding="utf-8")
+    (tmp_path / "mine" / "unused.py").write_text("1 / 0\n", encoding="utf-8")
+    path = tmp_path / "mine" / "net.py"
+    path.write_text(NET, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path, make_photos: MakePhotos) -> Path:
+    return make_photos(tmp_path / "photos")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache_and_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "parts"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def answered(*words: object, capsys: pytest.CaptureFixture[str]) -> Answer:
+    code = main([str(word) for word in words])
+    out, err = capsys.readouterr()
+    return Answer(code, out, err)
+
+
+def train(photos: Path, net: str, out: Path, **settings: object) -> striate.Run:
+    asked = {"size": 8, "batch": 8, "augment": "none", "threads": 2, **settings}
+    return striate.train(photos, net=net, epochs=2, settings=striate.Settings(**asked), out=out)  # type: ignore[arg-type]
+
+
+def test_the_files_a_network_imports_are_found_by_reading(file: Path) -> None:
+    assert list(sources(file)) == ["net.py", "parts/block.py", "parts/scale.py"]
+
+
+def test_a_class_in_a_file_is_trained_and_stays_what_it_was(
+    file: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = answered("train", photos, "--net", f"{file}:Net", *SMALL, "--out", tmp_path / "run", capsys=capsys)
+    assert done.code == 0, done.err
+    run = striate.open_run(tmp_path / "run")
+    assert run.recipe.net.startswith("net.py:Net@")
+    assert sorted(p.name for p in (run.folder / "code").rglob("*.py")) == ["block.py", "net.py", "scale.py"]
+    assert run.model.get_parameter("head.weight").shape == (2, 4)
+    assert torch.equal(run.model.get_buffer("start"), torch.zeros(3))
+    picture = next(photos.rglob("*.png"))
+    before = run.predict(picture)
+    (file.parent / "parts" / "scale.py").write_text("BY = -100\n", encoding="utf-8")
+    assert striate.open_run(run.folder).predict(picture) == before
+    assert train(photos, f"{file}:Net", tmp_path / "other").recipe.net != run.recipe.net
+    assert striate.open_run(run.folder).predict(picture) == before
+
+
+def test_two_states_of_one_neighbour_live_in_one_process(file: Path) -> None:
+    answers = []
+    first = keep(f"{file}:Net")
+    picture = torch.ones(1, 1, 8, 8)
+    for net in (first, None):
+        if net is None:
+            (file.parent / "parts" / "scale.py").write_text("BY = 0\n", encoding="utf-8")
+            net = keep(f"{file}:Net")
+        torch.manual_seed(0)
+        answers.append(make_kept(net, num_classes=2, in_channels=1).eval()(picture))
+    torch.manual_seed(0)
+    again = make_kept(first, num_classes=2, in_channels=1).eval()(picture)
+    assert torch.equal(again, answers[0])
+    assert not torch.equal(again, answers[1])
+
+
+def test_running_a_file_draws_nothing_from_the_seed(file: Path) -> None:
+    net = keep(f"{file}:Two")
+    torch.manual_seed(3)
+    wanted = torch.rand(1)
+    torch.manual_seed(3)
+    with torch.device("meta"):
+        make_kept(net, num_classes=2, in_channels=3)
+    assert torch.equal(torch.rand(1), wanted)
+
+
+def test_a_stopped_run_goes_on_in_the_same_bytes_after_its_file_was_changed(
+    file: Path, photos: Path, tmp_path: Path
+) -> None:
+    whole = train(photos, f"{file}:그물", tmp_path / "whole")
+    cut = train(photos, f"{file}:그물", tmp_path / "cut")
+    last = max((cut.folder / "checkpoints").glob("[0-9]*"))
+    for name in ("model", "report.html"):
+        path = cut.folder / name
+        path.unlink() if path.is_file() else [*map(Path.unlink, path.iterdir())] and path.rmdir()
+    (cut.folder / "checkpoints" / "latest").unlink()
+    [*map(Path.unlink, last.iterdir())]
+    last.rmdir()
+    file.write_text("broken", encoding="utf-8")
+    again = striate.resume(cut.folder).model.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in whole.model.state_dict().items())
+
+
+def test_code_from_elsewhere_is_not_run_until_it_is_trusted(
+    file: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = train(photos, f"{file}:Net", tmp_path / "run")
+    picture = next(photos.rglob("*.png"))
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "elsewhere"))
+    for words in (("predict", run.folder, picture), ("eval", run.folder), ("summary", run.folder)):
+        refused = answered(*words, capsys=capsys)
+        assert refused.code == 2
+        assert refused.err.splitlines()[-1] == (
+            f"striate: {run.folder}: its network, {run.recipe.net}, is Python code that was not used on this machine "
+            f"yet, and it is not run unasked. Read {run.folder}/code, and if you trust it: striate trust {run.folder}"
+        )
+    assert answered("runs", tmp_path, capsys=capsys).code == 0
+    asked = answered("train", photos, "--net", run.recipe.net, *SMALL, capsys=capsys)
+    assert (asked.code, asked.err.splitlines()[-1]) == (
+        2,
+        f"striate: {run.recipe.net} is Python code that was not used on this machine yet, and it is not run unasked. "
+        "Read the copy in code/ of its run folder, and if you trust it: striate trust RUN",
+    )
+    trusted = answered("trust", run.folder, capsys=capsys)
+    assert (trusted.code, trusted.out) == (0, "trusted net.py, parts/block.py, parts/scale.py\n")
+    assert answered("predict", run.folder, picture, capsys=capsys).code == 0
+    listed = json.loads(answered("trust", run.folder, "--json", capsys=capsys).out)
+    assert listed["trusted"] == ["net.py", "parts/block.py", "parts/scale.py"]
+
+
+def test_code_that_is_not_what_the_recipe_names_is_not_trusted(
+    file: Path,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = train(photos, f"{file}:Two", tmp_path / "run")
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "elsewhere"))
+    code = run.folder / "code"
+    (code / "net.py").write_text(NET + "print('more')\n", encoding="utf-8")
+    refused = answered("trust", run.folder, capsys=capsys)
+    digest = run.recipe.net.rpartition("@")[2]
+    assert (refused.code, refused.err) == (
+        2,
+        f"striate: {code}: not the code that was kept, whose digest is {digest}. Restore it from a copy.\n",
+    )
+
+
+def test_a_run_without_code_needs_no_trust(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(photos, "conv3-2 gap fc-classes", tmp_path / "run")
+    refused = answered("trust", tmp_path / "run", capsys=capsys)
+    assert (refused.code, refused.err) == (
+        1,
+        f"striate: {tmp_path / 'run'}: its network is conv3-2 gap fc-classes, no code of its own. "
+        "Nothing needs trust.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        (
+            "ready",
+            "net.py:ready is a network made already, and a run begins with fresh weights. "
+            "Name its class, or a function that makes it.",
+        ),
+        (
+            "Needs",
+            "net.py:Needs needs other arguments than num_classes and in_channels, which are filled in: missing a "
+            "required argument: 'depth'. Write a function without them that makes it, and name that.",
+        ),
+        ("Nett", "Unknown class of net.py 'Nett'. Did you mean 'Net'?"),
+        (
+            "three",
+            "{net} answers two pictures with a tensor of (2, 3); wanted is one of (2, 2), a number for each class, "
+            "label or target. A class or function that asks for num_classes is told them.",
+        ),
+        (
+            "Pair",
+            "{net} answers two pictures with a tuple; wanted is one of (2, 2), a number for each class, "
+            "label or target. A class or function that asks for num_classes is told them.",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    file: Path, photos: Path, tmp_path: Path, name: str, why: str
+) -> None:
+    net = f"{file}:{name}"
+    with pytest.raises(striate.UsageError) as caught:
+        train(photos, net, tmp_path / "run")
+    assert str(caught.value) == why.format(net=keep(net))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_file_and_one_that_is_not_python_are_refused(tmp_path: Path, photos: Path) -> None:
+    with pytest.raises(striate.UsageError, match=r"^There is no file nowhere\.py\.$"):
+        train(photos, "nowhere.py:Net", tmp_path / "run")
+    broken = tmp_path / "broken.py"
+    broken.write_text("class Net(:\n", encoding="utf-8")
+    with pytest.raises(striate.UsageError) as caught:
+        train(photos, f"{broken}:Net", tmp_path / "run")
+    assert str(caught.value) == f"{broken} is not Python: invalid syntax (<unknown>, line 1)"
+
+
+def test_a_network_without_a_number_of_classes_is_trained_where_it_fits(
+    file: Path, photos: Path, tmp_path: Path
+) -> None:
+    run = train(photos, f"{file}:Two", tmp_path / "run")
+    assert run.metrics[-1]["kind"] == "result"
+    assert isinstance(run.model, nn.Sequential)
+
+
+def test_a_class_is_told_the_usual_where_nobody_says(file: Path) -> None:
+    found = striate.summary(striate.find_network(f"{file}:Net", input=(5, 8, 8)).make, (5, 8, 8))
+    assert (found.layers[0].weight, found.layers[-1].output) == (5 * 4 * 9, (1000,))
+
+
+def test_weights_of_a_run_of_own_code_start_another(file: Path, photos: Path, tmp_path: Path) -> None:
+    first = train(photos, f"{file}:Net", tmp_path / "first")
+    weights = str(first.folder / "model" / "model.safetensors")
+    second = train(photos, f"{file}:Net", tmp_path / "second", weights=weights)
+    assert second.recipe.weights == weights
+    assert second.metrics[0]["loss"] < first.metrics[0]["loss"]

@@ -228,6 +228,17 @@ def test_ctrl_c_is_passed_on_once_to_each_rank(tmp_path: Path, scripted: Callabl
     assert [(tmp_path / f"got.{number}").read_text() for number in range(2)] == ["x\n"] * 2
 
 
+def test_ctrl_c_reaches_ranks_that_start_after_it(
+    tmp_path: Path, scripted: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launching, "GRACE", 60.0)  # by which those would end that were not told
+    scripted("[ $RANK = 0 ] && kill -INT $PPID")
+    began = time.monotonic()
+    with pytest.raises((SystemExit, Interrupted)):
+        launch(["train"], nproc=6)
+    assert time.monotonic() - began < 30
+
+
 def test_a_third_ctrl_c_ends_ranks_that_do_not_listen(
     tmp_path: Path, scripted: Callable[[str], None]
 ) -> None:

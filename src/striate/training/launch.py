@@ -10,7 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,9 @@ def launch(argv: Sequence[str], *, nproc: int) -> bool:
     with TemporaryDirectory(prefix="striate-") as folder, ExitStack() as stack:
         environment = _environment(nproc, folder)
         ranks: list[subprocess.Popen[bytes]] = []
-        with _passing_on_signals(ranks) as asked:
+        with _passing_on_signals(ranks) as (asked, pass_on):
             ranks.extend(_start(argv, number, environment, stack) for number in range(nproc))
+            pass_on()  # what came before the last of them was there
             codes = _wait(ranks)
         _judge(codes, Path(folder), interrupted=bool(asked))
     return True
@@ -152,18 +154,30 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _passing_on_signals(ranks: Sequence[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
-    """Pass Ctrl-C and SIGTERM on to every rank, from the third on as SIGKILL; yields the list of those that came."""
+def _passing_on_signals(
+    ranks: Sequence[subprocess.Popen[bytes]],
+) -> Iterator[tuple[list[int], Callable[[], None]]]:
+    """Pass Ctrl-C and SIGTERM on to every rank, each once, from the third on as SIGKILL.
+
+    Yields the list of those that came, and what passes them on to ranks that were not there yet.
+    """
     asked: list[int] = []
+    told = Counter[int]()
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
+    def pass_on() -> None:
+        for process in tuple(ranks):
+            while told[process.pid] < len(asked):
+                told[process.pid] += 1
+                number = asked[told[process.pid] - 1]
+                process.send_signal(number if told[process.pid] < 3 else signal.SIGKILL)
+
+    def note(number: int, frame: FrameType | None) -> None:
         asked.append(number)
-        for process in ranks:
-            process.send_signal(number if len(asked) < 3 else signal.SIGKILL)
+        pass_on()
 
-    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield asked, pass_on
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

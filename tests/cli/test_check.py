@@ -211,8 +211,7 @@ def test_pictures_that_are_no_files_cannot_be_listed(striate: Striate) -> None:
     answer = striate("check", "fashion", "--write-manifest", "clean.csv")
     assert (answer.code, answer.err) == (
         2,
-        "striate: fashion: its pictures stand inside other files, so no table can list them. "
-        "Unpack an archive first.\n",
+        "striate: fashion: its pictures stand inside other files, so no table can list them.\n",
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.clean import MENDED_BY_TABLE, can_be_listed
+from striate.data.clean import MENDED_BY_TABLE, can_be_listed, kept_of
 from striate.data.duplicates import Group, Kind
 from striate.data.facts import DEEP, KINDS, MODES
 from striate.data.findings import SEVERITIES, Finding
@@ -25,8 +26,8 @@ Verdict = Literal["ok", "look", "stop"]
 GROUPS_LISTED = 1000
 # Pictures of a finding that are named; it counts all.
 NAMED = 20
-# What the table of the good pictures is called in commands.
-CLEAN = "clean.csv"
+# What the table of the good pictures is called in commands, the second where the data is called like the first.
+CLEAN = ("clean.csv", "clean-2.csv")
 # The schema of `as_json`, raised when a key changes its meaning or goes.
 SCHEMA = 1
 
@@ -99,7 +100,8 @@ class Audit:
         if len(missing_extras(reasons)) == len(set(reasons)):
             found -= {"unreadable"}  # as all of them can be read once the extras are there
         if found & MENDED_BY_TABLE and self.listable:
-            commands, data = [*commands, command("check", data, "--write-manifest", CLEAN)], CLEAN
+            clean = CLEAN[Path(data).name == CLEAN[0]]
+            commands, data = [*commands, command("check", data, "--write-manifest", clean)], clean
         elif commands:
             commands += [command("check", data)]
         train = ["train", data]
@@ -178,7 +180,7 @@ def audit_gathered(data: Gathered) -> Audit:
         unreadable=tuple(Bad(data.name(position), reason) for position, reason in data.reasons()),
         copies=_listed(data),
         notes=tuple(source.notes),
-        listable=can_be_listed(source),
+        listable=can_be_listed(source) and bool(kept_of(data).positions),
     )
 
 

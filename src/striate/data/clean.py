@@ -4,17 +4,23 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from striate.data.columns import Roles
 from striate.data.facts import BAD
 from striate.data.files import FilePictures
 from striate.data.gathered import Gathered
 from striate.data.pictures import Source
 from striate.data.source import shown_place
+from striate.data.table import SUFFIXES, header_of
+from striate.data.targets import targets_of
+from striate.data.walk import some
 from striate.durable import write_file
 from striate.errors import DataError, UsageError
 
@@ -22,8 +28,9 @@ from striate.errors import DataError, UsageError
 KEPT_FIRST = ("test", "val", "train", "all")
 # The findings that a table without the pictures at fault mends.
 MENDED_BY_TABLE = {"unreadable", "conflicts", "across", "copies"}
-# What stands between several labels in a cell of a CSV.
+# What stands between several labels in a cell of a CSV; where a label holds such a mark, cells are lists as in JSON.
 SEPARATOR = "|"
+MARKS = re.compile(r"[|\[\]]")
 
 
 @dataclass(frozen=True)
@@ -37,20 +44,22 @@ class Cleaned:
     conflicts: int
 
 
-def write_clean(data: Gathered, path: Path) -> Cleaned:
-    """Write the pictures worth learning from as a table: file, class, labels or numbers, and split if there are splits.
+@dataclass(frozen=True)
+class Kept:
+    """The positions of the pictures worth learning from, and of those left out as copies and as conflicts."""
+
+    positions: tuple[int, ...]
+    copies: frozenset[int]
+    conflicts: frozenset[int]
+
+
+def kept_of(data: Gathered) -> Kept:
+    """Return which pictures are worth learning from.
 
     Left out are pictures that cannot be read, exact copies under different labels (all of them, since nobody knows
     which is right), and all but one of every other exact copy: of several splits the one in test is kept, then val,
-    then train. Near copies stay. The ending decides the form: .csv, .tsv or .jsonl.
+    then train. Near copies stay.
     """
-    if path.suffix.lower() not in (".csv", ".tsv", ".jsonl"):
-        raise UsageError(f"{path}: a manifest ends in .csv, .tsv or .jsonl.")
-    if not can_be_listed(data.source):
-        raise DataError(
-            f"{shown_place(data.source)}: its pictures stand inside other files, so no table can list them. "
-            "Unpack an archive first."
-        )
     conflicts, copies = set(), set()
     for group in data.duplicates.exact:
         if data.is_conflict(group):
@@ -58,11 +67,36 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
         else:
             best = min(group.members, key=lambda i: (KEPT_FIRST.index(data.split_of(i)), i))
             copies |= set(group.members) - {best}
-    dropped = conflicts | copies
-    kept = [i for i in data.readable.tolist() if i not in dropped]
-    write_file(path, _table(data, kept, path).encode("utf-8"))
+    positions = tuple(i for i in data.readable.tolist() if i not in conflicts and i not in copies)
+    return Kept(positions, frozenset(copies), frozenset(conflicts))
+
+
+def write_clean(data: Gathered, path: Path) -> Cleaned:
+    """Write the pictures of `kept_of` as a table: file, class, labels or numbers, and split if there are splits.
+
+    The ending decides the form: .csv, .tsv or .jsonl. A manifest that was written before is replaced, any other file
+    is not. Raises UsageError for another ending and for such a file, DataError where no picture is left, or a table
+    cannot hold the data set.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path}: a manifest ends in .csv, .tsv or .jsonl.")
+    if not can_be_listed(data.source):
+        files = all(isinstance(pictures, FilePictures) for pictures in data.source.splits.values())
+        raise DataError(
+            f"{shown_place(data.source)}: its pictures stand inside other files, so no table can list them."
+            + (" Unpack the archive first." if files else "")
+        )
+    _refuse_to_replace(data, path)
+    _refuse_alike(data.source)
+    kept = kept_of(data)
     unreadable = int(((data.facts["flags"] & BAD) != 0).sum())
-    return Cleaned(path, len(kept), unreadable, len(copies), len(conflicts))
+    if not kept.positions:
+        raise DataError(
+            f"{shown_place(data.source)}: no picture is left for a manifest: {unreadable:,} cannot be read, "
+            f"{len(kept.conflicts):,} are exact copies under different labels. Mend the labels first."
+        )
+    write_file(path, _table(data, kept.positions, path).encode("utf-8"))
+    return Cleaned(path, len(kept.positions), unreadable, len(kept.copies), len(kept.conflicts))
 
 
 def can_be_listed(source: Source) -> bool:
@@ -71,17 +105,72 @@ def can_be_listed(source: Source) -> bool:
     return all(isinstance(p, FilePictures) and p.root in roots for p in source.splits.values())
 
 
-def _table(data: Gathered, kept: list[int], path: Path) -> str:
+def _refuse_to_replace(data: Gathered, path: Path) -> None:
+    """Raise UsageError for a file the data is read from, and for one that is no manifest."""
+    if not path.exists():
+        return
+    root = Path(data.source.root)
+    if path.samefile(root) or (data.source.format == "table" and path.parent.samefile(root)):
+        raise UsageError(f"{path}: the data is read from it. Give the manifest another name.")
+    try:
+        replaced = header_of(path) == tuple(_header(data))
+    except DataError:
+        replaced = False
+    if not replaced:
+        raise UsageError(f"{path}: is there already, and is no manifest of this data. Give another name.")
+
+
+def _refuse_alike(source: Source) -> None:
+    """Raise DataError for classes that are one to those who read the table; labels came from a reader already."""
+    if source.task != "classification":
+        return
+    read = targets_of({"class": source.classes}, Roles("file", "class", ("class",)), place=str)
+    often = Counter(read.labels.tolist())
+    apart = {
+        row for row, label in zip(read.rows.tolist(), read.labels.tolist(), strict=True) if often[label] == 1
+    }
+    if alike := [f"'{name}'" for row, name in enumerate(source.classes) if row not in apart]:
+        raise DataError(
+            f"{shown_place(source)}: a table cannot tell the classes {some(alike)} apart: spaces around a name and .0 "
+            "behind a number do not count there. Rename them."
+        )
+
+
+def _table(data: Gathered, kept: Sequence[int], path: Path) -> str:
     header, rows = _header(data), _rows(data, kept, path.absolute().parent)
     if path.suffix.lower() == ".jsonl":
         return "".join(
             json.dumps(dict(zip(header, row, strict=True)), ensure_ascii=False) + "\n" for row in rows
         )
+    joined = _joined if _can_be_joined(data) else _listed
+    cells = [header, *([joined(c) if isinstance(c, list) else c for c in row] for row in rows)]
+    # The csv module of Python 3.11 puts no quotes around a carriage return, which would end the row.
+    returns = any("\r" in cell for row in cells for cell in row)
     out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t" if path.suffix.lower() == ".tsv" else ",", lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([SEPARATOR.join(c) if isinstance(c, list) else c for c in row] for row in rows)
+    writer = csv.writer(
+        out,
+        delimiter="\t" if path.suffix.lower() == ".tsv" else ",",
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,
+    )
+    writer.writerows(cells)
     return out.getvalue()
+
+
+def _can_be_joined(data: Gathered) -> bool:
+    """Say whether labels with | between them are told apart again, and told from one class a picture."""
+    if data.source.task != "multi-label":
+        return True
+    several = bool((data.labels.sum(axis=1) > 1).any())
+    return several and not any(MARKS.search(name) for name in data.source.classes)
+
+
+def _joined(labels: list[str]) -> str:
+    return SEPARATOR.join(labels)
+
+
+def _listed(labels: list[str]) -> str:
+    return json.dumps(labels, ensure_ascii=False)
 
 
 def _header(data: Gathered) -> list[str]:
@@ -97,7 +186,7 @@ def _header(data: Gathered) -> list[str]:
     return ["file", *learned, *(["split"] if _has_splits(data) else [])]
 
 
-def _rows(data: Gathered, kept: list[int], folder: Path) -> Iterator[list[str | list[str]]]:
+def _rows(data: Gathered, kept: Sequence[int], folder: Path) -> Iterator[list[str | list[str]]]:
     starts = dict(
         zip(data.splits, np.searchsorted(data.split, np.arange(len(data.splits))).tolist(), strict=True)
     )
@@ -129,7 +218,8 @@ def _path_from(folder: Path, file: Path) -> str:
         raise DataError(
             f"{path!a}: a name that is not UTF-8 cannot stand in a table. Rename the file."
         ) from error
-    return path
+    # A reader passes over spaces around a cell.
+    return path if path == path.lstrip() else f"./{path}"
 
 
 def _has_splits(data: Gathered) -> bool:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from messy import gathered, make_messy, picture
 from PIL import Image
+from planted import scene
 
 from striate.data.audit import Audit, audit, audit_gathered
+from striate.data.clean import write_clean
 from striate.data.findings import SENTENCES
 
 
@@ -236,3 +239,39 @@ def test_pixels_of_one_grey_in_two_classes_conflict(tmp_path: Path) -> None:
     assert [(f.code, f.count) for f in found.findings] == [("conflicts", 2)]
     assert found.commands == ()
     assert Image.fromarray(images[0]).size == (100, 80)
+
+
+@pytest.mark.parametrize(
+    ("most", "odd", "words"),
+    [
+        (5, 4, "pictures of another number of bands than most have (5): 2 of 14"),
+        (3, 4, "pictures of another number of bands than most have (1 or 3): 2 of 14"),
+    ],
+)
+def test_pictures_of_other_bands_stop_and_a_manifest_leaves_them_out(
+    tmp_path: Path, most: int, odd: int, words: str
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(7):
+            bands = odd if i == 3 else 1 if (i, most) == (4, 3) else most
+            pixels = [scene(40, 40, seed=100 * ord(name) + 10 * i + j) for j in (0, 1)]
+            tifffile.imwrite(
+                tmp_path / "set" / name / f"{i}.tif",
+                np.concatenate(pixels, axis=2)[:, :, :bands].squeeze(),
+                photometric="minisblack",
+                planarconfig=None if bands == 1 else "contig",
+            )
+    data = gathered(tmp_path / "set")
+    found = audit_gathered(data)
+    assert (found.verdict, found.findings[0].english, found.findings[0].names) == (
+        "stop",
+        words,
+        ("a/3.tif", "b/3.tif"),
+    )
+    assert found.commands[1:] == ("striate train clean.csv",)
+    cleaned = write_clean(data, tmp_path / "clean.csv")
+    assert (cleaned.kept, cleaned.of_other_bands) == (12, 2)
+    assert "other-bands" not in {
+        finding.code for finding in audit_gathered(gathered(tmp_path / "clean.csv")).findings
+    }

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 from planted import scene
@@ -99,11 +100,27 @@ def test_pixels_are_of_the_kind_pixels() -> None:
     assert (KINDS[row["kind"]], MODES[row["mode"]], row["bytes"]) == ("pixels", "colour", 4500)
 
 
+@pytest.mark.parametrize(
+    ("bands", "mode"), [(1, "grey"), (2, "bands"), (3, "colour"), (4, "bands"), (7, "bands")]
+)
+def test_bands_are_counted_and_never_taken_for_transparency(bands: int, mode: str) -> None:
+    pixels = np.repeat(scene(30, 50)[:, :, :1], bands, axis=2).squeeze()
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, photometric="minisblack", planarconfig=None if bands == 1 else "contig")
+    for content in (file.getvalue(), pixels):
+        row = facts_of(content, decode(content, channels=bands), name="a.tif", digest=digest_of(content))
+        assert (row["bands"], MODES[row["mode"]]) == (bands, mode)
+
+
+def test_transparency_and_palettes_are_no_bands() -> None:
+    assert [row_of(encoded(picture(mode), "PNG"))["bands"] for mode in ("RGBA", "LA", "P")] == [3, 1, 3]
+
+
 def test_a_bad_picture_keeps_its_size_and_digest_if_it_could_be_read() -> None:
     row = bad_facts(b"xyz", digest=digest_of(b"xyz"))
     assert (row["flags"], row["bytes"], row["digest"].tobytes()) == (SEEN | BAD, 3, digest_of(b"xyz"))
     assert not bad_facts(None, digest=None)["digest"].any()
 
 
-def test_a_row_takes_112_bytes() -> None:
-    assert FACTS.itemsize == 112
+def test_a_row_takes_114_bytes() -> None:
+    assert FACTS.itemsize == 114

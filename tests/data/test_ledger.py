@@ -82,7 +82,7 @@ def test_a_damaged_file_is_as_if_there_were_none(root: Path, tmp_path: Path, dam
     elif damage == "objects":
         np.savez(path, facts=np.array([{}], object), text=np.zeros(1, np.uint8))
     elif damage == "other form":
-        path.write_bytes(bytes(content).replace(b'"form": "2 ', b'"form": "0 '))
+        path.write_bytes(bytes(content).replace(b'"form": "3 ', b'"form": "0 '))
     else:
         content[len(content) // 2] ^= 255
         path.write_bytes({"empty": b"", "cut": content[:-300], "flipped": content}[damage])

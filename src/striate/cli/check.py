@@ -69,9 +69,10 @@ def command(
 def _cleaned(checked: "striate.Check", table: Path) -> str:
     """Write the manifest and return what was left out of it."""
     cleaned = checked.write_clean(table)
+    bands = f", {cleaned.of_other_bands:,} of other bands" if cleaned.of_other_bands else ""
     return (
         f"manifest  {cleaned.path}: {cleaned.kept:,} pictures; left out {cleaned.unreadable:,} that cannot be read, "
-        f"{cleaned.copies:,} exact copies, {cleaned.conflicts:,} under different labels"
+        f"{cleaned.copies:,} exact copies, {cleaned.conflicts:,} under different labels{bands}"
     )
 
 

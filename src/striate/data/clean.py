@@ -27,7 +27,7 @@ from striate.errors import DataError, UsageError
 # The order in which copies are worth keeping: what a network is scored by comes first.
 KEPT_FIRST = ("test", "val", "train", "all")
 # The findings that a table without the pictures at fault mends.
-MENDED_BY_TABLE = {"unreadable", "conflicts", "across", "copies"}
+MENDED_BY_TABLE = {"unreadable", "other-bands", "conflicts", "across", "copies"}
 # What stands between several labels in a cell of a CSV; where a label holds such a mark, cells are lists as in JSON.
 SEPARATOR = "|"
 MARKS = re.compile(r"[|\[\]]")
@@ -42,6 +42,7 @@ class Cleaned:
     unreadable: int
     copies: int
     conflicts: int
+    of_other_bands: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Kept:
 def kept_of(data: Gathered) -> Kept:
     """Return which pictures are worth learning from.
 
-    Left out are pictures that cannot be read, exact copies under different labels (all of them, since nobody knows
-    which is right), and all but one of every other exact copy: of several splits the one in test is kept, then val,
-    then train. Near copies stay.
+    Left out are pictures that cannot be read, those of another number of bands than most, exact copies under different
+    labels (all of them, since nobody knows which is right), and all but one of every other exact copy: of several
+    splits the one in test is kept, then val, then train. Near copies stay.
     """
     conflicts, copies = set(), set()
     for group in data.duplicates.exact:
@@ -67,7 +68,8 @@ def kept_of(data: Gathered) -> Kept:
         else:
             best = min(group.members, key=lambda i: (KEPT_FIRST.index(data.split_of(i)), i))
             copies |= set(group.members) - {best}
-    positions = tuple(i for i in data.readable.tolist() if i not in conflicts and i not in copies)
+    dropped = {*conflicts, *copies, *data.of_other_bands.tolist()}
+    positions = tuple(i for i in data.readable.tolist() if i not in dropped)
     return Kept(positions, frozenset(copies), frozenset(conflicts))
 
 
@@ -96,7 +98,14 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
             f"{len(kept.conflicts):,} are exact copies under different labels. Mend the labels first."
         )
     write_file(path, _table(data, kept.positions, path).encode("utf-8"))
-    return Cleaned(path, len(kept.positions), unreadable, len(kept.copies), len(kept.conflicts))
+    return Cleaned(
+        path,
+        len(kept.positions),
+        unreadable,
+        len(kept.copies),
+        len(kept.conflicts),
+        len(data.of_other_bands),
+    )
 
 
 def can_be_listed(source: Source) -> bool:

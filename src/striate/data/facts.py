@@ -1,4 +1,4 @@
-"""What is worth knowing of a picture besides its pixels, in 112 bytes, taken down when it is decoded."""
+"""What is worth knowing of a picture besides its pixels, in 114 bytes, taken down when it is decoded."""
 
 import re
 from contextlib import suppress
@@ -15,7 +15,8 @@ from striate.data.pictures import Encoded
 from striate.data.upright import UPRIGHT, orientation_of
 
 # One row a picture. `id` and `stamp` are its name's and its file's, as packs have them; sizes are of the upright
-# picture; `kind` is a position in KINDS, `mode` one in MODES, `flags` are the bits below.
+# picture; `kind` is a position in KINDS, `mode` one in MODES, `flags` are the bits below,
+# `bands` the values of a pixel beside transparency: 3 for a palette.
 FACTS = np.dtype(
     [
         ("id", "<u8"),
@@ -27,6 +28,7 @@ FACTS = np.dtype(
         ("kind", "u1"),
         ("mode", "u1"),
         ("flags", "<u2"),
+        ("bands", "<u2"),
         ("fingerprint", "u1", BYTES),
     ]
 )
@@ -70,7 +72,7 @@ PILLOW_MODES = {
     "LAB": "colour", "RGBA": "colour and alpha", "RGBa": "colour and alpha", "P": "palette", "PA": "palette",
     "CMYK": "CMYK", "1": "black and white", "F": "floats",
 }  # fmt: skip
-CHANNEL_MODES = {1: "grey", 2: "grey and alpha", 3: "colour", 4: "colour and alpha"}
+CHANNEL_MODES = {1: "grey", 3: "colour"}
 # A picture whose values all lie within this many grey levels shows nothing.
 BLANK_SPAN = 8
 LARGEST = 2**32 - 1
@@ -114,7 +116,8 @@ def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) ->
     row["bytes"] = min(len(encoded), LARGEST)
     row["kind"] = KINDS.index(kind)
     row["height"], row["width"] = pixels.shape[:2]
-    row["mode"] = MODES.index(_mode_of_bands(1 if pixels.ndim == 2 else pixels.shape[2]))
+    bands = 1 if pixels.ndim == 2 else pixels.shape[2]
+    mode = ""
     flags = {
         MISNAMED: known and suffix not in SUFFIXES.get(kind, (suffix,)),
         ANIMATED: is_animated(encoded),
@@ -127,10 +130,11 @@ def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) ->
             flags[TURNED] = turn in UPRIGHT
             width, height = image.size[::-1] if turn in UPRIGHT and UPRIGHT[turn][0] else image.size
             row["height"], row["width"] = height, width
-            if image_bands(image) in (0, 1, 3):
-                row["mode"] = MODES.index(
-                    PILLOW_MODES.get(image.mode, "grey" if "I;16" in image.mode else "other")
-                )
+            bands = image_bands(image)
+            if bands in (0, 1, 3):
+                mode = PILLOW_MODES.get(image.mode, "grey" if "I;16" in image.mode else "other")
+    row["mode"] = MODES.index(mode or _mode_of_bands(bands))
+    row["bands"] = bands or 3
     for flag, holds in flags.items():
         row["flags"] |= flag if holds else 0
 
@@ -146,6 +150,7 @@ def _describe_array(row: Row, array: NDArray[Any]) -> None:
     row["kind"] = KINDS.index("pixels")
     bands = 1 if array.ndim == 2 else array.shape[2]
     row["mode"] = MODES.index("floats" if array.dtype.kind == "f" else _mode_of_bands(bands))
+    row["bands"] = bands
     row["flags"] |= 0 if array.dtype == np.uint8 else DEEP
 
 

@@ -14,6 +14,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "pictures that cannot be read: {count} of {total}",
         "읽을 수 없는 사진: {total}장 중 {count}장",
     ),
+    "other-bands": (
+        "pictures of another number of bands than most have ({most}): {count} of {total}",
+        "대부분의 사진({most})과 밴드 수가 다른 사진: {total}장 중 {count}장",
+    ),
     "unlearned": (
         "classes with no picture to learn from: {count} ({some})",
         "학습할 사진이 없는 클래스: {count}개 ({some})",

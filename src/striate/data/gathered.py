@@ -65,6 +65,13 @@ class Gathered:
             tuple(Group(group.kind, tuple(place[i] for i in group.members)) for group in found.groups)
         )
 
+    @cached_property
+    def of_other_bands(self) -> NDArray[np.int64]:
+        """The positions of the readable pictures that no network takes beside most of them; it takes grey beside colour."""
+        bands = self.facts["bands"][self.readable]
+        kinds = np.where(bands == 1, 3, bands)
+        return self.readable[kinds != np.bincount(kinds).argmax()] if len(kinds) else self.readable
+
     def flagged(self, flag: int) -> NDArray[np.int64]:
         """Return the positions of the readable pictures that have a flag."""
         return self.readable[(self.facts["flags"][self.readable] & flag) != 0]

@@ -27,7 +27,7 @@ from striate.durable import write_file
 from striate.extras import missing_extras
 
 # What a row says and who decoded it; ledgers of another form are made anew. The number is raised when rows change.
-FORM = f"2 Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
+FORM = f"3 Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
 # A fingerprint needs no more of a picture than this, and of a large JPEG less is decoded in half the time.
 SEEN_AT = (128, 128)
 

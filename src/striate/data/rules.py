@@ -42,6 +42,14 @@ def _unreadable(data: Gathered) -> Iterator[Finding]:
     yield from _of("unreadable", severity, bad.tolist(), {"total": f"{len(data):,}"})
 
 
+def _other_bands(data: Gathered) -> Iterator[Finding]:
+    """Find the pictures that cannot be learned from beside the others: training is refused."""
+    odd = data.of_other_bands.tolist()
+    most = set(data.facts["bands"][data.readable].tolist()) - set(data.facts["bands"][odd].tolist())
+    words = {"most": " or ".join(map(str, sorted(most))), "total": f"{len(data):,}"}
+    yield from _of("other-bands", "stop", odd, words)
+
+
 def _conflicts(data: Gathered) -> Iterator[Finding]:
     exact = _members(group for group in data.duplicates.exact if data.is_conflict(group))
     severity: Severity = "stop" if len(exact) > CONFLICT_SHARE * len(data) else "look"
@@ -138,7 +146,15 @@ def _pictures(data: Gathered) -> Iterator[Finding]:
         yield from _of("mixed-colour", "note", data.readable[grey].tolist(), {"total": f"{len(facts):,}"})
 
 
-RULES: tuple[Rule, ...] = (_unreadable, _conflicts, _copies, _class_sizes, _class_names, _pictures)
+RULES: tuple[Rule, ...] = (
+    _unreadable,
+    _other_bands,
+    _conflicts,
+    _copies,
+    _class_sizes,
+    _class_names,
+    _pictures,
+)
 
 
 def _members(groups: Iterator[Group]) -> list[int]:

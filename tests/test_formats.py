@@ -70,7 +70,7 @@ def test_a_run_on_a_table_is_scored_and_resumed_by_its_own_record(
     assert (gone.code, gone.err.strip()) == (
         2,
         f"striate: {path}: the data set of the run is no longer there. "
-        "If it has moved, say where: striate resume run --data DATA",
+        "If it has moved, say where: striate resume run --data DATA, or striate eval run DATA",
     )
 
 

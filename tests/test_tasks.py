@@ -339,7 +339,7 @@ def test_a_set_made_in_python_is_trained_resumed_and_reported(tmp_path: Path) ->
         library.resume(tmp_path / "stopped")
     assert str(raised.value) == (
         "/made: the data set of the run is no longer there. If it has moved, say where: "
-        f"striate resume {tmp_path}/stopped --data DATA"
+        f"striate resume {tmp_path}/stopped --data DATA, or striate eval {tmp_path}/stopped DATA"
     )
     assert numbers(library.resume(tmp_path / "stopped", data=source)) == numbers(whole)
 

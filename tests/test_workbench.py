@@ -145,7 +145,7 @@ def test_a_data_set_that_has_moved_can_be_pointed_at_and_is_remembered(
         library.resume(stopped)
     assert str(raised.value) == (
         f"{photos}: the data set of the run is no longer there. If it has moved, say where: "
-        f"striate resume {stopped} --data DATA"
+        f"striate resume {stopped} --data DATA, or striate eval {stopped} DATA"
     )
     run = library.resume(stopped, data=moved)
     assert library.open_run(stopped).recipe.data == str(moved)

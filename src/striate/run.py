@@ -238,7 +238,8 @@ class Run:
         if place not in BUNDLED and not is_there(place):
             raise DataError(
                 f"{place}: the data set of the run is no longer there. "
-                f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA"
+                f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA, "
+                f"or {command('eval', self.folder)} DATA"
             )
         # A name of a bundled set is that set, whatever folder of the same name stands here now.
         return open_source(BUNDLED.get(place, place), progress=progress)

@@ -14,6 +14,7 @@ from planted import scene
 from striate.data.audit import Audit, audit, audit_gathered
 from striate.data.clean import write_clean
 from striate.data.findings import SENTENCES
+from striate.look.audit_text import audit_text
 
 
 @pytest.fixture(scope="module")
@@ -275,3 +276,43 @@ def test_pictures_of_other_bands_stop_and_a_manifest_leaves_them_out(
     assert "other-bands" not in {
         finding.code for finding in audit_gathered(gathered(tmp_path / "clean.csv")).findings
     }
+
+
+def test_a_set_whose_name_begins_like_a_flag_is_named_by_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = write(Path("-set"), {"a": 3, "b": 3})
+    shutil.copy(root / "a" / "0.png", root / "a" / "copy.png")
+    assert audit_gathered(gathered(root)).commands == (
+        "striate check ./-set --write-manifest clean.csv",
+        "striate train clean.csv",
+    )
+
+
+def test_a_manifest_is_not_mended_into_itself(tmp_path: Path) -> None:
+    root = write(tmp_path / "set", {"a": 3, "b": 3})
+    shutil.copy(root / "a" / "0.png", root / "a" / "copy.png")
+    rows = "".join(
+        f"set/{path.parent.name}/{path.name},{path.parent.name}\n" for path in sorted(root.glob("*/*"))
+    )
+    (tmp_path / "clean.csv").write_text(f"file,class\n{rows}")
+    assert audit_gathered(gathered(tmp_path / "clean.csv")).commands == (
+        f"striate check {tmp_path / 'clean.csv'} --write-manifest clean-2.csv",
+        "striate train clean-2.csv",
+    )
+
+
+def test_of_copies_across_splits_each_split_tells_its_own(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "set", {f"{split}/{name}": 3 for split in ("train", "val", "test") for name in "ab"}
+    )
+    shutil.copy(root / "train" / "a" / "0.png", root / "val" / "a" / "in val.png")
+    shutil.copy(root / "train" / "b" / "0.png", root / "test" / "b" / "in test.png")
+    text = audit_text(audit_gathered(gathered(root)), width=120)
+    test, val = text.index("pictures of test"), text.index("pictures of val")
+    assert test < val
+    assert "in val" not in text[test:val]
+    assert "train/b/0.png = test/b/in test.png" in text[test:val]
+    assert "in test" not in text[val:]
+    assert "train/a/0.png = val/a/in val.png" in text[val:]

@@ -88,6 +88,21 @@ def test_animations_deep_pictures_and_blank_ones_are_flagged() -> None:
 
 
 @pytest.mark.parametrize(
+    ("pixels", "blank"),
+    [
+        (np.full((30, 50, 3), (250, 3, 90), np.uint8), True),
+        (np.full((1, 1, 3), (250, 3, 90), np.uint8), True),
+        (np.full((30, 50), 40000, np.uint16), True),
+        (np.where(np.arange(50) == 9, 30, 20).astype(np.uint8)[None].repeat(30, axis=0), False),
+        (np.where(np.arange(50) == 9, 28, 20).astype(np.uint8)[None].repeat(30, axis=0), True),
+        (np.where(np.arange(150) == 29, 30, 20).astype(np.uint8).reshape(1, 50, 3).repeat(30, axis=0), False),
+    ],
+)
+def test_blank_is_what_has_one_even_colour(pixels: NDArray[Any], blank: bool) -> None:
+    assert bool(row_of(pixels)["flags"] & BLANK) == blank
+
+
+@pytest.mark.parametrize(
     ("name", "misnamed"),
     [("a/b.png", False), ("B.PNG", False), ("b.jpg", True), ("b.jpeg", True), ("b", False), ("b.dat", False)],
 )

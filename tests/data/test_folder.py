@@ -312,6 +312,14 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_an_empty_name_is_not_the_folder_one_stands_in() -> None:
+    with pytest.raises(DataError) as caught:
+        open_source("")
+    assert str(caught.value) == (
+        "'': no data set has an empty name. Give a folder of class folders, or '.' for this one."
+    )
+
+
 def test_a_file_instead_of_a_folder_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, "1.png")
     assert refusal(tmp_path / "1.png") == (

@@ -55,6 +55,14 @@ def test_a_pack_that_is_being_written_stays(packs: Path) -> None:
     assert kept(packs) == "acd"
 
 
+def test_what_a_pack_holds_already_counts_in_what_is_told(packs: Path) -> None:
+    with pytest.raises(StorageError) as caught:
+        make_room(place(packs, "a"), 4 * MEGABYTE + MEGABYTE // 2)
+    assert str(caught.value) == (
+        "the decoded pictures take 5.5 MB, more than the 5.0 MB of STRIATE_CACHE_LIMIT"
+    )
+
+
 def test_what_is_larger_than_the_limit_is_refused_and_costs_no_other_pack_its_place(packs: Path) -> None:
     with pytest.raises(StorageError) as caught:
         make_room(place(packs), 6 * MEGABYTE)

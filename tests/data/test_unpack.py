@@ -189,7 +189,7 @@ def test_a_run_on_an_archive_is_that_on_its_folder_and_outlives_the_cache(
     path.unlink()
     assert striate("eval", "zipped").err == (
         f"striate: {path}: the data set of the run is no longer there. "
-        "If it has moved, say where: striate resume zipped --data DATA\n"
+        "If it has moved, say where: striate resume zipped --data DATA, or striate eval zipped DATA\n"
     )
 
 

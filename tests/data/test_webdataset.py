@@ -551,7 +551,7 @@ def test_a_run_on_shards_scores_as_one_on_moved_shards(
     shutil.move(tmp_path / "조각", tmp_path / "moved")
     assert striate("eval", folder).err == (
         f"striate: {run.recipe.data}: the data set of the run is no longer there. "
-        f"If it has moved, say where: {command('resume', folder, '--data')} DATA\n"
+        f"If it has moved, say where: {command('resume', folder, '--data')} DATA, or {command('eval', folder)} DATA\n"
     )
     assert striate("resume", folder, "--data", "moved").code == 0
     assert striate("eval", folder).out == before

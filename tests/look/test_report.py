@@ -137,7 +137,7 @@ def test_a_run_whose_data_are_gone_says_so(finished: Path, tmp_path: Path) -> No
     striate.write_report(striate.open_run(finished))
     assert (
         "/gone: the data set of the run is no longer there. If it has moved, say where: "
-        f"striate resume {finished} --data DATA"
+        f"striate resume {finished} --data DATA, or striate eval {finished} DATA"
     ) in page_of(finished).text
 
 

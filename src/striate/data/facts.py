@@ -73,8 +73,10 @@ PILLOW_MODES = {
     "CMYK": "CMYK", "1": "black and white", "F": "floats",
 }  # fmt: skip
 CHANNEL_MODES = {1: "grey", 3: "colour"}
-# A picture whose values all lie within this many grey levels shows nothing.
+# A picture whose values in each band all lie within this many grey levels shows nothing.
 BLANK_SPAN = 8
+# The rows and columns of a picture that are looked at first: hardly any is blank there.
+SPARSE = 16
 LARGEST = 2**32 - 1
 
 Row = Any  # one element of an array of FACTS
@@ -89,8 +91,7 @@ def facts_of(encoded: Encoded, pixels: NDArray[Any], *, name: str, digest: bytes
     row["flags"] = SEEN
     row["digest"] = np.frombuffer(digest, np.uint8)
     row["fingerprint"] = fingerprint(pixels)
-    if int(pixels.max()) - int(pixels.min()) <= BLANK_SPAN * (257 if pixels.dtype == np.uint16 else 1):
-        row["flags"] |= BLANK
+    row["flags"] |= BLANK if _is_blank(pixels) else 0
     if isinstance(encoded, bytes):
         _describe_file(row, encoded, pixels, name)
     else:
@@ -107,6 +108,13 @@ def bad_facts(encoded: Encoded | None, *, digest: bytes | None) -> Row:
     if isinstance(encoded, bytes):
         row["bytes"] = min(len(encoded), LARGEST)
     return row
+
+
+def _is_blank(pixels: NDArray[Any]) -> bool:
+    """Say whether a picture is of one even colour."""
+    most = BLANK_SPAN * (257 if pixels.dtype == np.uint16 else 1)
+    down, across = (max(side // SPARSE, 1) for side in pixels.shape[:2])
+    return all(bool((np.ptp(seen, axis=(0, 1)) <= most).all()) for seen in (pixels[::down, ::across], pixels))
 
 
 def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) -> None:

@@ -67,7 +67,7 @@ class Gathered:
 
     @cached_property
     def of_other_bands(self) -> NDArray[np.int64]:
-        """The positions of the readable pictures that no network takes beside most of them; it takes grey beside colour."""
+        """The positions of the readable pictures of other bands than most; grey and colour go together."""
         bands = self.facts["bands"][self.readable]
         kinds = np.where(bands == 1, 3, bands)
         return self.readable[kinds != np.bincount(kinds).argmax()] if len(kinds) else self.readable

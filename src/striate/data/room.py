@@ -29,7 +29,7 @@ def make_room(place: Place, needed: int) -> None:
     room = disk.free - SPARE * disk.total
     if own + needed > limit:
         raise StorageError(
-            f"the decoded pictures take {_in_words(needed)}, more than the {_in_words(limit)} of {VARIABLE}"
+            f"the decoded pictures take {_in_words(own + needed)}, more than the {_in_words(limit)} of {VARIABLE}"
         )
     if needed > room + sum(sizes.values()):
         raise StorageError(

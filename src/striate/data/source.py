@@ -60,8 +60,9 @@ def place_of(path: str | Path | Source) -> str:
 
 
 def shown_place(source: Source) -> str:
-    """Return what a data set is called in messages and commands: its path as it was given, or its bundled name."""
-    return next((name for name, root in BUNDLED.items() if root == source.root), str(source.root))
+    """Return what a data set is called in messages and commands: its path, never like a flag, or its bundled name."""
+    shown = next((name for name, root in BUNDLED.items() if root == source.root), str(source.root))
+    return f"./{shown}" if shown.startswith("-") else shown
 
 
 def open_source(path: str | Path | Source, *, progress: Progress | None = None) -> Source:
@@ -72,6 +73,10 @@ def open_source(path: str | Path | Source, *, progress: Progress | None = None) 
     """
     if isinstance(path, Source):
         return settled(path)
+    if path == "":
+        raise DataError(
+            "'': no data set has an empty name. Give a folder of class folders, or '.' for this one."
+        )
     progress = progress or Silent()
     if is_remote(path):
         remote = load_leaf("striate.data.remote")

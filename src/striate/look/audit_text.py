@@ -134,7 +134,10 @@ def _examples(audit: Audit, finding: Finding) -> Iterator[str]:
         named = [f"{bad.name}: {bad.reason}" for bad in audit.unreadable]
     elif finding.code in COPIES:
         kind, holds = COPIES[finding.code]
-        named = [_group(copies) for copies in audit.copies if copies.kind == kind and holds(copies)]
+        groups = [copies for copies in audit.copies if copies.kind == kind and holds(copies)]
+        if split := finding.words.get("split"):
+            groups = [copies for copies in groups if split in {copy.split for copy in copies.members}]
+        named = list(map(_group, groups))
     else:
         named = list(finding.names)
     yield from named[:NAMED]

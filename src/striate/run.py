@@ -253,7 +253,9 @@ class Run:
     ) -> Store:
         """Return the decoded pictures of a split, as `evaluate` chooses it, labelled by this run's classes."""
         progress = progress or Silent()
-        source = self.source(progress) if data is None else open_source(data, progress=progress)
+        source = (
+            self.source(progress) if data is None else open_source(data, to_learn=False, progress=progress)
+        )
         refuse_other_task(source, self.recipe.task)
         if data is None:
             chosen = _split_of(self.manifest.splits, split, source.root)

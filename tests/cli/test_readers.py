@@ -44,6 +44,36 @@ def test_eval_refuses_a_class_it_does_not_know(
     )  # fmt: skip
 
 
+def test_eval_takes_data_of_one_class_alone(
+    striate: Striate, finished: Path, make_photos: Any, tmp_path: Path
+) -> None:
+    make_photos(tmp_path / "dogs", classes={"dog": 190}, count=3)
+    answer = striate("eval", finished, "dogs", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    found = json.loads(answer.out)
+    assert found["images"] == 3
+    assert [(row["class"], row["images"]) for row in found["classes"]] == [("dog", 3), ("고양이", 0)]
+    assert found["accuracy"] == found["classes"][0]["recall"]
+
+
+def test_eval_takes_val_and_test_without_train(
+    striate: Striate, finished: Path, make_photos: Any, tmp_path: Path
+) -> None:
+    for split in ("val", "test"):
+        make_photos(tmp_path / "photos" / split / "pictures", classes={"dog": 190, "고양이": 90}, count=2)
+    rows = [
+        f"{path.relative_to(tmp_path / 'photos')},{path.parent.name},{path.parents[2].name}"
+        for path in sorted((tmp_path / "photos").rglob("*.png"))
+    ]
+    (tmp_path / "photos" / "labels.csv").write_text("\n".join(["file,class,split", *rows]))
+    assert json.loads(striate("eval", finished, "photos/labels.csv", "--json").out)["images"] == 4
+    answer = striate("train", "photos/labels.csv")
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1] == (
+        "striate: photos/labels.csv: there is test and val, but no train to learn from."
+    )
+
+
 def picture_of(finished: Path) -> str:
     return str(Path(library.open_run(finished).recipe.data) / "고양이" / "사진1.png")
 

@@ -48,6 +48,27 @@ def test_eval_prints_json(striate: Striate, labelled: library.Run, measured: lib
         }
 
 
+def test_eval_takes_one_number_for_all_and_pictures_without_labels(
+    striate: Striate, labelled: library.Run, measured: library.Run, tmp_path: Path
+) -> None:
+    pictures = sorted(path.name for path in (tmp_path / "discs").glob("*.png"))[:3]
+    (tmp_path / "discs" / "same.csv").write_text(
+        "file,value:가로,value:radius\n" + "".join(f"{name},4,5\n" for name in pictures)
+    )
+    answer = striate("eval", measured.folder, tmp_path / "discs" / "same.csv", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert json.loads(answer.out)["images"] == 3
+    assert json.loads(answer.out)["r2"] is None
+    pictures = sorted(path.name for path in (tmp_path / "shapes").glob("*.png"))[:3]
+    header, zeros = ",".join(labelled.classes), ",".join("0" for _ in labelled.classes)
+    (tmp_path / "shapes" / "bare.csv").write_text(
+        f"file,{header}\n" + "".join(f"{name},{zeros}\n" for name in pictures)
+    )
+    answer = striate("eval", labelled.folder, tmp_path / "shapes" / "bare.csv", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    assert json.loads(answer.out)["images"] == 3
+
+
 def test_predict_prints_all_numbers(striate: Striate, measured: library.Run, tmp_path: Path) -> None:
     picture = tmp_path / "discs" / "사진1.png"
     across, radius = measured.predict(picture)

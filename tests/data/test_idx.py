@@ -210,10 +210,10 @@ def test_images_and_labels_of_different_number_are_refused(tmp_path: Path) -> No
     assert refusal(tmp_path) == f"{tmp_path}: 3 train images but 2 labels. Fetch the files anew."
 
 
-@pytest.mark.parametrize("labels", [[], [0, 0, 0]])
-def test_fewer_than_two_classes_are_refused(tmp_path: Path, labels: list[int]) -> None:
-    assert refusal(folder(tmp_path, train=labels)) == (
-        f"{tmp_path}: fewer than two classes have pictures; a classifier needs two or more."
+def test_no_picture_and_only_one_class_are_refused(tmp_path: Path) -> None:
+    assert refusal(folder(tmp_path, train=[])) == f"{tmp_path}: no pictures to train on."
+    assert refusal(folder(tmp_path, train=[0, 0, 0])) == (
+        f"{tmp_path}: only one class with pictures, '0'; a classifier needs two or more."
     )
 
 

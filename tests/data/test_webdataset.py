@@ -226,7 +226,13 @@ def test_arrays_are_read_as_pixels(tmp_path: Path) -> None:
         ),
         ("json", lambda i: f'{{"label": {i}.5}}', "regression", ("value",), [[0.5], [1.5], [2.5], [3.5]]),
         ("json", lambda i: str(i / 2), "regression", ("value",), [[0], [0.5], [1], [1.5]]),
-        ("json", lambda i: f"[{i}, 0.5]", "regression", ("value 1", "value 2"), [[i, 0.5] for i in range(4)]),
+        (
+            "json",
+            lambda i: f"[{i}, {i}.5]",
+            "regression",
+            ("value 1", "value 2"),
+            [[i, i + 0.5] for i in range(4)],
+        ),
         (
             "json",
             lambda i: json.dumps({"labels": list(range(i % 3))}),
@@ -308,7 +314,7 @@ def test_class_names_stand_beside_the_shards(tmp_path: Path, file: str, content:
             "",
             "lists of class numbers beside lists of class names. Wanted: one kind for all.",
         ),
-        (["1", "1"], "", "fewer than two classes have pictures; a classifier needs two or more."),
+        (["1", "1"], "", "only one class with pictures, '1'; a classifier needs two or more."),
     ],
 )
 def test_labels_that_cannot_be_learned_are_refused(

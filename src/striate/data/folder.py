@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from striate.data.files import file_pictures
-from striate.data.learnable import refuse_one_class, refuse_unlearned
+from striate.data.learnable import refuse_unlearned
 from striate.data.pictures import Pictures, Source
 from striate.data.walk import Walk, some
 from striate.errors import DataError
@@ -40,7 +40,7 @@ def recognise_folder(root: Path) -> str:
 def open_folder(root: Path) -> Source:
     """List a folder of class folders without opening a picture.
 
-    Raises DataError where there is no class folder, no picture to learn from, only one class, a class that train/
+    Raises DataError where there is no class folder, no picture to learn from, a class that train/
     lacks, two folders for one split, or a link without an end.
     """
     walk = Walk(root)
@@ -108,7 +108,6 @@ def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[
         raise DataError(f"{place}: {len(loose)} pictures, but none in a class folder. {WANTED}")
     if not full:
         raise DataError(f"{place}: no pictures in it. {WANTED}")
-    refuse_one_class(place, full, wanted=WANTED)
 
 
 def _notes(walk: Walk, splits: Mapping[str, str], found: Found, loose: list[str]) -> list[str]:

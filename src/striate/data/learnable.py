@@ -16,8 +16,8 @@ from striate.errors import DataError
 def settled(source: Source) -> Source:
     """Return a data set without empty splits, a single split as 'all', with a note of what a user may not expect.
 
-    Raises DataError where two classes have one name, where there is no picture or none to train on, only one class, a
-    class that train lacks, or numbers that are not finite or all one.
+    Raises DataError where two classes have one name, where there is no picture, a class that train lacks, or numbers
+    that are not finite.
     """
     kept = {split: pictures for split, pictures in source.splits.items() if len(pictures)}
     notes = [*source.notes, *(f"{split} has no pictures" for split in source.splits if split not in kept)]
@@ -27,27 +27,47 @@ def settled(source: Source) -> Source:
         )
     if not kept:
         raise DataError(f"{source.root}: no pictures in it.")
-    if len(kept) > 1 and "train" not in kept:
-        raise DataError(f"{source.root}: there is {' and '.join(sorted(kept))}, but no train to learn from.")
-    learned = kept["train"] if "train" in kept else next(iter(kept.values()))
     if source.task == "regression":
-        _refuse_odd_numbers(source, kept, learned)
+        _refuse_odd_numbers(source, kept)
     elif source.task == "multi-label":
-        notes += _notes_of_labels(source, kept, learned)
-    else:
-        _refuse_odd_classes(source, kept, learned)
+        notes += _notes_of_labels(source, kept)
+    elif "train" in kept:
+        met = {split: _met(source.classes, pictures.labels) for split, pictures in kept.items()}
+        refuse_unlearned(source.root, met, wanted="Every class must have a picture in train.")
     if len(kept) == 1 and "all" not in kept:
         (split,) = kept
         notes.append(f"there is only {split}: what is held out is taken from it")
-        kept = {"all": learned}
+        kept = {"all": kept[split]}
     return replace(source, splits=kept, notes=notes)
 
 
-def refuse_one_class(place: Path | str, full: Sequence[str], *, wanted: str = "") -> None:
-    """Raise DataError where only one class has pictures."""
-    if len(full) == 1:
-        only = f"{place}: only one class with pictures, '{full[0]}'; a classifier needs two or more. {wanted}"
-        raise DataError(only.rstrip())
+def refuse_unlearnable(source: Source, *, wanted: str = "") -> None:
+    """Raise DataError where nothing can be learned: no train, one class, labels nobody has, or one number for all.
+
+    Such a data set can still be scored. `wanted` ends the message about classes.
+    """
+    if not source.splits.keys() & {"train", "all"}:
+        there = " and ".join(sorted(source.splits))
+        raise DataError(f"{source.root}: there is {there}, but no train to learn from.")
+    labels = _learned(source.splits).labels
+    if source.task == "multi-label":
+        if not labels.any():
+            raise DataError(f"{source.root}: no picture has any of the labels {some(list(source.classes))}.")
+    elif source.task == "classification":
+        if len(full := _met(source.classes, labels)) == 1:
+            only = f"{source.root}: only one class with pictures, '{full[0]}'; a classifier needs two or more. {wanted}"
+            raise DataError(only.rstrip())
+    else:
+        for name, values in zip(source.classes, labels.T, strict=True):
+            if (values == values[0]).all():
+                raise DataError(
+                    f"{source.root}: {name} is {values[0]:g} for every picture, so nothing can be learned."
+                )
+
+
+def _learned(splits: Mapping[str, Pictures]) -> Pictures:
+    """Return the pictures to learn from, any where it is not said which."""
+    return splits["train"] if "train" in splits else next(iter(splits.values()))
 
 
 def refuse_unlearned(
@@ -61,30 +81,20 @@ def refuse_unlearned(
             )
 
 
-def _refuse_odd_classes(source: Source, splits: Mapping[str, Pictures], learned: Pictures) -> None:
-    met = {split: _met(source.classes, pictures.labels) for split, pictures in splits.items()}
-    refuse_one_class(source.root, _met(source.classes, learned.labels))
-    if "train" in met:
-        wanted = "Every class must have a picture in train."
-        refuse_unlearned(source.root, met, wanted=wanted)
-
-
 def _met(classes: Sequence[str], labels: NDArray[np.int64]) -> list[str]:
     return [classes[index] for index in np.unique(labels)]
 
 
-def _notes_of_labels(source: Source, splits: Mapping[str, Pictures], learned: Pictures) -> list[str]:
-    """Return notes on labels that no picture to learn from has; raise DataError where that is all of them."""
-    counts = learned.labels.sum(axis=0, dtype=np.int64)
-    if not counts.any():
-        raise DataError(f"{source.root}: no picture has any of the labels {some(list(source.classes))}.")
+def _notes_of_labels(source: Source, splits: Mapping[str, Pictures]) -> list[str]:
+    """Return notes on labels that no picture to learn from has, and on pictures without any."""
+    counts = _learned(splits).labels.sum(axis=0, dtype=np.int64)
     bare = [name for name, count in zip(source.classes, counts, strict=True) if not count]
     notes = [f"no picture to learn from has the labels: {some(bare)}"] if bare else []
     blank = sum(int((pictures.labels.sum(axis=1, dtype=np.int64) == 0).sum()) for pictures in splits.values())
     return [*notes, f"{blank} pictures have no label at all"] if blank else notes
 
 
-def _refuse_odd_numbers(source: Source, splits: Mapping[str, Pictures], learned: Pictures) -> None:
+def _refuse_odd_numbers(source: Source, splits: Mapping[str, Pictures]) -> None:
     for pictures in splits.values():
         odd = ~np.isfinite(pictures.labels)
         if odd.any():
@@ -92,9 +102,4 @@ def _refuse_odd_numbers(source: Source, splits: Mapping[str, Pictures], learned:
             raise DataError(
                 f"{source.root}: {pictures.name(int(picture))} has {pictures.labels[picture, target]} for "
                 f"{source.classes[target]}. Give a number, or leave the picture out."
-            )
-    for name, values in zip(source.classes, learned.labels.T, strict=True):
-        if (values == values[0]).all():
-            raise DataError(
-                f"{source.root}: {name} is {values[0]:g} for every picture, so nothing can be learned."
             )

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from striate.data.annotation import open_table, recognise_table
 from striate.data.archive import recognise_archive
 from striate.data.cifar import open_cifar, recognise_cifar
-from striate.data.folder import open_folder, recognise_folder
+from striate.data.folder import WANTED, open_folder, recognise_folder
 from striate.data.idx import open_idx, recognise_idx
-from striate.data.learnable import settled
+from striate.data.learnable import refuse_unlearnable, settled
 from striate.data.npz import open_npz, recognise_npz
 from striate.data.parquet import SUFFIX, open_parquet, recognise_parquet
 from striate.data.pictures import Source
@@ -65,19 +65,27 @@ def shown_place(source: Source) -> str:
     return f"./{shown}" if shown.startswith("-") else shown
 
 
-def open_source(path: str | Path | Source, *, progress: Progress | None = None) -> Source:
+def open_source(
+    path: str | Path | Source, *, to_learn: bool = True, progress: Progress | None = None
+) -> Source:
     """Find out a data set's format and list its pictures; no picture is decoded. A Source made in Python is checked.
 
     An archive is unpacked into the cache, and opened like the folder it was made of. Raises DataError where there is
-    nothing at the path, or no data set; StorageError where there is no room to unpack it.
+    nothing at the path, no data set, or `to_learn` and nothing to learn, such as only one class; StorageError where
+    there is no room to unpack it.
     """
-    if isinstance(path, Source):
-        return settled(path)
+    source = settled(path) if isinstance(path, Source) else _open(path, progress or Silent())
+    if to_learn:
+        refuse_unlearnable(source, wanted=WANTED if source.format == "class folders" else "")
+    return source
+
+
+def _open(path: str | Path, progress: Progress) -> Source:
+    """Return the data set at a path, an address or a pattern, or of a bundled name."""
     if path == "":
         raise DataError(
             "'': no data set has an empty name. Give a folder of class folders, or '.' for this one."
         )
-    progress = progress or Silent()
     if is_remote(path):
         remote = load_leaf("striate.data.remote")
         return replace(remote.open_remote(str(path), progress), evidence="it is an address of shards")

@@ -87,8 +87,6 @@ def source_of_shards(
         targets = labels_of(labels, classes)
     except DataError as error:
         raise DataError(f"{root}: {error}") from error
-    if targets.task == "classification" and len(np.unique(targets.values)) < 2:
-        raise DataError(f"{root}: fewer than two classes have pictures; a classifier needs two or more.")
     pictures, start = {}, 0
     for split, names in splits.items():
         end = start + sum(len(shards[name].names) for name in names)

@@ -77,6 +77,52 @@ def test_a_class_that_no_picture_has_keeps_its_place(tmp_path: Path) -> None:
     assert source.splits["all"].labels.tolist() == [0, 2, 2]
 
 
+def test_each_file_reads_its_numbers_by_its_own_names(tmp_path: Path) -> None:
+    names = [["개", "고양이"], ["고양이", "새", "개"], None, None]
+    labels = [[0, 1], [0, 1, 2], ["개", "곰"], [1, -1, 0]]
+    for shard, (each, column) in enumerate(zip(names, labels, strict=True)):
+        features = {"image": IMAGE, "label": {"names": each, "_type": "ClassLabel"}} if each else None
+        write(tmp_path / f"{shard}.parquet", labelled(range(len(column)), column), features=features)
+    source = open_source(tmp_path)
+    assert source.classes == ("개", "고양이", "새", "곰")
+    assert {name: word for name, (word, _) in decoded(source).items()} == {
+        **{"0/0": "개", "0/1": "고양이", "1/0": "고양이", "1/1": "새", "1/2": "개", "2/0": "개", "2/1": "곰"},
+        **{"3/0": "고양이", "3/2": "개"},
+    }
+    assert source.notes == [
+        "3.parquet has no class names for label, so those of another file are taken",
+        "left out as without a label: 1 rows",
+    ]
+
+
+@pytest.mark.parametrize(("second", "shown"), [([0, 3], "row 1 has 3"), ([0.5, 1.0], "row 0 has 0.5")])
+def test_labels_that_no_name_stands_for_are_refused(tmp_path: Path, second: list[Any], shown: str) -> None:
+    for name, labels in (("a", [0, 1]), ("b", second)):
+        path = tmp_path / f"{name}.parquet"
+        write(path, labelled(range(2), labels), features={"image": IMAGE, "label": CLASS})
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/b.parquet: {shown} in column label. Wanted: a number from 0 to 2, since there are 3 class names, "
+        "or -1 for none."
+    )
+
+
+def test_texts_in_one_file_and_numbers_in_another_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", labelled(range(2), [0, 1]))
+    write(tmp_path / "b.parquet", labelled(range(2), ["x", "y"]))
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/b.parquet: column label holds texts, and numbers in a.parquet. Make them one kind."
+    )
+
+
+def test_pictures_as_lists_of_numbers_are_refused_in_few_words(tmp_path: Path) -> None:
+    pixels = [[[i] * 28 for _ in range(28)] for i in range(4)]
+    write(tmp_path / "a.parquet", {"image": pixels, "label": [0, 1, 0, 1]})
+    assert refusal(tmp_path) == (
+        f"{tmp_path}/a.parquet: column image holds list<element: list<element: int64>>. "
+        "Wanted: the bytes of picture files, or their paths."
+    )
+
+
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     features = {"image": IMAGE, "label": CLASS}
     source = open_source(

@@ -1,11 +1,11 @@
 """Parquet files read with pyarrow: their columns as a table, and the pictures embedded in them."""
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from errno import EIO, ENODATA
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from striate.data.columns import Roles, roles_of
+from striate.data.features import class_names, features_of, kind_of, named_cells
 from striate.data.learnable import settled
 from striate.data.listing import Part, Rows, listed_source
 from striate.data.parquet import Shard
@@ -34,11 +35,19 @@ EMBEDDED = ("image", "img", "picture", "image_bytes", "bytes", "jpg", "png")
 
 @dataclass(frozen=True)
 class Sheet:
-    """What the columns of a file are: that of embedded pictures, '' if none, and the class names of numbered ones."""
+    """What the columns of files are: that of embedded pictures, '' if none, and the class names of numbered ones.
+
+    `names` are those of each file, none where a file has none of its own.
+    """
 
     embedded: str
     roles: Roles
-    names: Mapping[str, Sequence[str]]
+    names: Mapping[str, Sequence[Sequence[str]]]
+
+    def names_of(self, column: str, place: int) -> Sequence[str]:
+        """Return the class names of a column for the numbers in a file, those of the first that has any if need be."""
+        named = self.names.get(column)
+        return [] if named is None else named[place] or next(filter(None, named))
 
 
 class Groups:
@@ -132,16 +141,21 @@ def open_shards(root: Path, shards: Sequence[Shard], notes: Sequence[str]) -> So
 
     Raises DataError where a file cannot be read, or its columns do not say what is in the pictures.
     """
-    sheet = _sheet(shards[0].path)
-    parts = [Part(_table(shard.path, sheet, shards[0].path), shard.split) for shard in shards]
+    schemas = [_schema(shard.path) for shard in shards]
+    sheet = _sheet(shards[0].path, schemas)
+    parts = [
+        Part(_table(shards, place, schemas[place], sheet), shard.split) for place, shard in enumerate(shards)
+    ]
+    _refuse_other_types(shards, schemas, sheet)
     if not sheet.embedded:
         return listed_source(root, "Parquet table", parts, sheet.roles, notes=notes)
     rows = Rows(root, parts)
     splits, said = rows.splits(sheet.roles.split, [])
     columns = {name: rows.column(name) for name in sheet.roles.learned}
     targets = targets_of(columns, sheet.roles, place=rows.place)
-    if names := sheet.names.get(sheet.roles.learned[0]):
-        targets = in_order(targets, names)
+    if named := sheet.names.get(sheet.roles.learned[0]):
+        names = dict.fromkeys(chain.from_iterable(named))
+        targets = in_order(targets, [*names, *(name for name in targets.classes if name not in names)])
     if blank := len(splits) - len(targets.rows):
         said.append(f"left out as without a label: {blank} rows")
     groups = Groups(root, [shard.path for shard in shards], sheet.embedded)
@@ -153,18 +167,18 @@ def open_shards(root: Path, shards: Sequence[Shard], notes: Sequence[str]) -> So
     }
     if unused := [name for name in sheet.names if name not in columns]:
         said.append(f"columns not used: {', '.join(unused)}")
-    told = (*notes, *targets.notes, *said)
+    told = (*notes, *rows.notes, *targets.notes, *said)
     return settled(Source(root, "Parquet", targets.classes, pictures, told, targets.task))
 
 
-def _sheet(path: Path) -> Sheet:
-    """Return what the columns of a file are, by Hugging Face's words on them or by their names and types."""
-    schema = _schema(path)
-    features = _features(schema)
+def _sheet(path: Path, schemas: Sequence[Any]) -> Sheet:
+    """Return what the columns of the first file are, by Hugging Face's words on them or by their names and types."""
+    schema, words = schemas[0], [features_of(schema) for schema in schemas]
     embedded = [
-        field.name for field in schema if _kind(features.get(field.name)) == "Image" or _holds_bytes(field)
+        field.name for field in schema if kind_of(words[0].get(field.name)) == "Image" or _holds_bytes(field)
     ]
-    names = {name: found for name in schema.names if (found := _class_names(features.get(name)))}
+    named = {name: [class_names(each.get(name)) for each in words] for name in schema.names}
+    names = {name: found for name, found in named.items() if any(found)}
     others = [name for name in schema.names if name not in embedded[:1]]
     known = roles_of(["image", *others] if embedded else schema.names)
     if names and (known is None or known.kind == "rest"):
@@ -190,58 +204,55 @@ def _schema(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read as Parquet ({reason}) Fetch the file anew.") from error
 
 
-def _table(path: Path, sheet: Sheet, first: Path) -> Table:
+def _table(shards: Sequence[Shard], place: int, schema: Any, sheet: Sheet) -> Table:
     """Return the columns of a file that are not pictures; numbers that stand for classes become their names."""
+    path = shards[place].path
     used = sheet.roles.used[1:] if sheet.embedded else sheet.roles.used
-    if lacking := [name for name in used if name not in _schema(path).names]:
-        raise DataError(f"{path}: column {lacking[0]}, which {first.name} has, is missing.")
+    if lacking := [name for name in used if name not in schema.names]:
+        raise DataError(f"{path}: column {lacking[0]}, which {shards[0].path.name} has, is missing.")
     try:
         read = pq.read_table(path, columns=list(used))
     except (OSError, pa.ArrowException) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path}: cannot be read as Parquet ({reason}) Fetch the file anew.") from error
-    columns = {name: _cells(read.column(name).to_pylist(), sheet.names.get(name)) for name in used}
-    return Table(path, columns, range(read.num_rows))
-
-
-def _cells(values: Sequence[Any], names: Sequence[str] | None) -> list[Cell]:
-    if names is None:
-        return [cell_of(value) for value in values]
-    return [
-        tuple(_named(item, names) for item in value) if isinstance(value, list) else _named(value, names)
-        for value in values
-    ]
-
-
-def _named(value: int | None, names: Sequence[str]) -> str:
-    """Return the name of a class by its number; -1, and any that has no name, is no label."""
-    return names[value] if value is not None and 0 <= value < len(names) else ""
-
-
-def _features(schema: Any) -> Mapping[str, Any]:
-    """Return Hugging Face's words on the columns, none where there are none that can be read."""
     try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, ValueError, TypeError):
-        return {}
-    return features if isinstance(features, dict) else {}
+        columns = {
+            name: _cells(name, read.column(name).to_pylist(), sheet.names_of(name, place)) for name in used
+        }
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    notes = [
+        f"{path.name} has no class names for {name}, so those of another file are taken"
+        for name in used
+        if name in sheet.names and not sheet.names[name][place] and not _is_text(schema.field(name))
+    ]
+    return Table(path, columns, range(read.num_rows), tuple(notes))
 
 
-def _kind(feature: Any) -> str:
-    return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
+def _cells(column: str, values: Sequence[Any], names: Sequence[str]) -> Sequence[Cell]:
+    return named_cells(values, names, column=column) if names else [cell_of(value) for value in values]
 
 
-def _class_names(feature: Any) -> Sequence[str]:
-    """Return the class names of a column of class numbers, or of lists of them."""
-    if isinstance(feature, list) and feature:
-        return _class_names(feature[0])
-    if isinstance(feature, dict) and "feature" in feature:
-        return _class_names(feature["feature"])
-    return (
-        [str(name) for name in feature["names"]]
-        if _kind(feature) == "ClassLabel" and "names" in feature
-        else []
-    )
+def _refuse_other_types(shards: Sequence[Shard], schemas: Sequence[Any], sheet: Sheet) -> None:
+    """Raise DataError where files are no pictures or paths, or labels are text here and numbers there."""
+    paths = [shard.path for shard in shards]
+    if not sheet.embedded and not _is_text(schemas[0].field(sheet.roles.file)):
+        kind = str(schemas[0].field(sheet.roles.file).type)
+        raise DataError(
+            f"{paths[0]}: column {sheet.roles.file} holds {kind[:60]}. "
+            "Wanted: the bytes of picture files, or their paths."
+        )
+    for name in sheet.roles.learned:
+        texts = {_is_text(schema.field(name)): path for schema, path in zip(schemas, paths, strict=True)}
+        if len(texts) == 2 and name not in sheet.names:
+            raise DataError(
+                f"{texts[True]}: column {name} holds texts, and numbers in {texts[False].name}. Make them one kind."
+            )
+
+
+def _is_text(field: Any) -> bool:
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _holds_bytes(field: Any) -> bool:

@@ -3,16 +3,43 @@
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from striate.data.folder import split_in
 from striate.data.walk import first_names, is_hidden, is_picture
 
-# Rows that are looked up in each folder to find the one that a table's paths start from.
+# Rows that are looked up in each folder to find those that a table's paths start from.
 TRIED = 64
+# Of no more folders than this those inside are tried too.
+FEW = 100
+# What folders of pictures are called.
+PICTURES = {
+    "images",
+    "image",
+    "imgs",
+    "img",
+    "pictures",
+    "photos",
+    "jpg",
+    "jpeg",
+    "jpegs",
+    "png",
+    "pngs",
+    "사진",
+    "이미지",
+}
+
+
+class Start(NamedTuple):
+    """A folder that a table's paths may start from, and how likely it is meant: 0 is the root, then 1, 2..."""
+
+    folder: str
+    rank: int
 
 
 class Shelf:
@@ -69,33 +96,39 @@ class Finder:
             return next((plain[len(r) :] for r in self._roots if plain.startswith(r)), plain)
         return plain
 
-    def start(self, paths: Sequence[str], *, split: str) -> str:
-        """Return the folder the paths start from: the root ('') or one in it, where most of some paths are found.
+    def starts(self, paths: Sequence[str], *, split: str) -> list[Start]:
+        """Return the folders that paths may start from, the likeliest first: the root (''), then folders in it.
 
-        Of several the root goes first, then folders that begin with the split's name.
+        Those are left out where none of some of the paths is found. Folders named for `split` go before those called
+        like pictures, then come any others, and last those of other splits.
         """
         chosen = np.unique(np.linspace(0, len(paths) - 1, min(TRIED, len(paths))).astype(int))
         some = [paths[index] for index in chosen]
-        best, most = "", 0
-        for folder in self._starts(split):
-            found = sum(self.find(posixpath.join(folder, path)) is not None for path in some)
-            if found > most:
-                best, most = folder, found
-            if most == len(some):
-                break
-        return best
+        if all(self.find(path) for path in some):
+            return [Start("", 0)]
+        folders = [Start("", 0), *(Start(name, _rank(name, split)) for name in self._below(""))]
+        found = self._holding(folders, some)
+        if not found and len(folders) <= FEW:
+            deeper = (f"{above.folder}/{name}" for above in folders[1:] for name in self._below(above.folder))
+            found = self._holding([Start(name, _rank(name, split)) for name in deeper], some)
+        return sorted(found, key=lambda start: start.rank) or [Start("", 0)]
+
+    def _holding(self, folders: Sequence[Start], paths: Sequence[str]) -> list[Start]:
+        """Return the folders that hold one of some paths at least."""
+        return [
+            start for start in folders if any(self.find(posixpath.join(start.folder, path)) for path in paths)
+        ]
+
+    def _below(self, folder: str) -> list[str]:
+        """Return the visible folders in a folder, by name."""
+        names = [name for name in sorted(self._shelf(folder).names) if not is_hidden(name)]
+        return [name for name in names if not is_picture(name) and (self.root / folder / name).is_dir()]
 
     def _find(self, path: str) -> str | None:
         folder, name = posixpath.split(path)
         if (found := self._folder(folder)) is None or (file := self._shelf(found).find(name)) is None:
             return None
         return f"{found}/{file}" if found else file
-
-    def _starts(self, split: str) -> Iterator[str]:
-        yield ""
-        names = [name for name in sorted(self._shelf("").names) if not is_hidden(name)]
-        folders = [name for name in names if not is_picture(name) and (self.root / name).is_dir()]
-        yield from sorted(folders, key=lambda name: not name.lower().startswith(split))
 
     def _shelf(self, folder: str) -> Shelf:
         if folder not in self._shelves:
@@ -117,3 +150,11 @@ class Finder:
         ):
             return None
         return posixpath.join(parent, found)
+
+
+def _rank(folder: str, split: str) -> int:
+    """Return how likely the pictures of a split are meant to be in a folder: 1 is most, 4 least."""
+    name = posixpath.basename(folder)
+    if found := split_in(name):
+        return 1 if found == split else 4
+    return 2 if name.lower() in PICTURES else 3

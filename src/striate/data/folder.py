@@ -24,6 +24,8 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+# Where one word of a name ends and the next begins: train_images, trainLabels, Training-Set2.
+BETWEEN_WORDS = re.compile(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])")
 WANTED = (
     "Wanted: one folder a class, with JPEG or PNG files in each, or the same below train/, val/ and test/."
 )
@@ -65,6 +67,12 @@ def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
     """Return a sort key by which '2' comes before '10'; names of one number, such as '1' and '01', go by their text."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], name
+
+
+def split_in(name: str) -> str:
+    """Return the split that a word of a name means, such as train for train_images, or nothing."""
+    words = (word.lower() for word in BETWEEN_WORDS.split(name))
+    return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
 
 
 def printable(name: str) -> str:

@@ -1,5 +1,6 @@
 """Pictures that a table lists: which tables of a folder those are, and the data set they make."""
 
+import posixpath
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from striate.data.columns import Roles
 from striate.data.files import file_pictures
-from striate.data.finder import Finder
-from striate.data.folder import SPLIT_NAMES, composed, printable
+from striate.data.finder import Finder, Start
+from striate.data.folder import SPLIT_NAMES, composed, printable, split_in
 from striate.data.learnable import settled
 from striate.data.pictures import Pictures, Source
 from striate.data.table import Cell, Table
@@ -36,6 +37,14 @@ class Found(NamedTuple):
 
     files: list[str]
     missing: list[int]
+    notes: list[str]
+
+
+class Place(NamedTuple):
+    """A file below the root, and the folder from which it was found."""
+
+    file: str
+    start: Start
 
 
 def listed_source(
@@ -43,8 +52,8 @@ def listed_source(
 ) -> Source:
     """Return the pictures that the rows of some tables of the same columns name, with their labels.
 
-    Raises DataError where the labels cannot be told, most files are missing, or a file is listed twice under
-    different labels or splits.
+    Raises DataError where the labels cannot be told, most files are missing, a path may mean two files, or a file is
+    listed twice under different labels or splits.
     """
     rows = Rows(root, parts)
     files = [str(cell) for cell in rows.column(roles.file)]
@@ -62,7 +71,7 @@ def listed_source(
     if found.missing:
         said.append(f"there is no file for: {some([files[row] for row in found.missing])}")
     pictures = _by_split(rows.root, found.files, splits, targets, once)
-    told = [printable(note) for note in (*notes, *rows.notes, *targets.notes, *said)]
+    told = [printable(note) for note in (*notes, *rows.notes, *targets.notes, *found.notes, *said)]
     return settled(Source(root, format, targets.classes, pictures, told, targets.task))
 
 
@@ -86,9 +95,12 @@ class Rows:
         """Return the table and line of a row, or the first table where no row is meant."""
         if row is None:
             return str(self.parts[0].table.path)
-        number = bisect_right(self.ends, row)
-        table = self.parts[number].table
-        return f"{table.path.name} line {table.lines[row - self.ends[number] + len(table)]}"
+        table = self.table_of(row)
+        return f"{table.path.name} line {table.lines[row - self.ends[bisect_right(self.ends, row)] + len(table)]}"
+
+    def table_of(self, row: int) -> Table:
+        """Return the table a row is in."""
+        return self.parts[bisect_right(self.ends, row)].table
 
     def column(self, name: str) -> list[Cell]:
         """Return the cells of a column."""
@@ -121,30 +133,61 @@ class Rows:
 
 
 def _found(rows: Rows, files: Sequence[str], splits: Sequence[str], kept: NDArray[np.int64]) -> Found:
-    """Return where the files of rows are; raises DataError where most of them are nowhere."""
+    """Return where the files of rows are; raises DataError where most are nowhere, or one may be either of two."""
     finder, folders = Finder(rows.root), rows.folders()
     groups = defaultdict(list)
     for row in kept.tolist():
         groups[folders[row], splits[row]].append(row)
-    paths, missing = list(files), []
+    paths, missing, notes = list(files), [], set()
     for (folder, split), group in groups.items():
         below = [f"{folder}/{files[row]}" if folder else files[row] for row in group]
-        start = finder.start(below, split=split)
+        meant = split if split != "all" else split_in(rows.table_of(group[0]).path.stem) or "train"
+        starts = finder.starts(below, split=meant)
         for row, path in zip(group, below, strict=True):
             if not files[row] or "\0" in files[row]:
                 raise DataError(f"{rows.source}: {rows.place(row)} names no file.")
-            path = f"{start}/{path}" if start else path
-            found = finder.find(path)
-            paths[row] = finder.spelled(path) if found is None else found
-            if found is None:
+            places = _places(finder, starts, path)
+            if not places:
+                first = starts[0].folder
+                paths[row] = finder.spelled(f"{first}/{path}" if first else path)
                 missing.append(row)
+                continue
+            paths[row] = places[0].file
+            if len(places) > 1:
+                notes.add(_choice(rows, row, places))
     if len(missing) * 2 > len(kept):
-        first = min(missing)
+        first_missing = min(missing)
         raise DataError(
-            f"{rows.source}: {len(missing)} of {len(kept)} files are not there, the first of them '{files[first]}' "
-            f"({rows.place(first)}), looked for at {rows.root / paths[first]}. Paths start from the table's folder."
+            f"{rows.source}: {len(missing)} of {len(kept)} files are not there, the first of them "
+            f"'{files[first_missing]}' ({rows.place(first_missing)}), looked for at "
+            f"{rows.root / paths[first_missing]}. Paths start from the table's folder."
         )
-    return Found(paths, missing)
+    return Found(paths, missing, sorted(notes))
+
+
+def _places(finder: Finder, starts: Sequence[Start], path: str) -> list[Place]:
+    """Return where a path is found, the likeliest place first; of those below the root itself no more than it."""
+    places = []
+    for start in starts:
+        if (file := finder.find(posixpath.join(start.folder, path))) is not None:
+            places.append(Place(file, start))
+            if not start.folder:
+                break
+    return places
+
+
+def _choice(rows: Rows, row: int, places: Sequence[Place]) -> str:
+    """Return a note on which of several files is meant; raises DataError where nothing tells."""
+    taken, other = places[0], places[1]
+    if taken.start.rank == other.start.rank:
+        raise DataError(
+            f"{rows.source}: {rows.place(row)} may mean {taken.file} or {other.file}. "
+            "Write the folder into the paths, or move one of the two away."
+        )
+    return (
+        f"{rows.table_of(row).path.name} is taken to mean the files of {taken.start.folder}/, though "
+        f"{other.start.folder}/ holds some of the same names"
+    )
 
 
 def _once(rows: Rows, files: Sequence[str], splits: Sequence[str], targets: Targets) -> tuple[list[int], int]:

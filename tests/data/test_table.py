@@ -38,6 +38,10 @@ EXPECTED = {"고양이/1.png": "고양이", "고양이/2.png": "고양이", "개
 # --- a whole one
 
 
+NO_PICTURES = "left out as no pictures by their names: 1 (.csv 1)"
+SAID_BY_FOLDERS = "the folders say the classes. Give its path to learn what it says"
+
+
 def test_labels_and_pixels_are_those_that_were_written(tmp_path: Path) -> None:
     source = open_source(table(draw(tmp_path, *FOUR), BOTH))
     assert (source.format, source.task, source.classes) == ("table", "classification", ("개", "고양이"))
@@ -54,24 +58,102 @@ def test_a_folder_is_known_by_its_table_also_beside_class_folders(tmp_path: Path
 
 def test_a_table_of_another_name_does_not_stand_against_class_folders(tmp_path: Path) -> None:
     table(draw(tmp_path, *FOUR), BOTH, "predictions.csv")
-    assert open_source(tmp_path).format == "class folders"
+    source = open_source(tmp_path)
+    assert source.format == "class folders"
+    assert source.notes == [
+        NO_PICTURES,
+        "predictions.csv is not used: the folders say the classes. Give its path to learn what it says",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "why"),
     [
-        ("labels.csv", "id,name\n0,고양이\n1,개\n"),
-        ("labels.csv", "id,label\n0,고양이\n1,개\n"),
-        ("metadata.csv", "file_name,age\n고양이/1.png,3\n개/1.png,4\n"),
-        ("train.csv", "file,age\n고양이/1.png,3\n개/1.png,4\n"),
-        ("labels.csv", "\xff"),
+        ("labels.csv", "id,name\n0,고양이\n1,개\n", SAID_BY_FOLDERS),
+        ("labels.csv", "id,label\n0,고양이\n1,개\n", SAID_BY_FOLDERS),
+        ("metadata.csv", "file_name,age\n고양이/1.png,3\n개/1.png,4\n", SAID_BY_FOLDERS),
+        ("train.csv", "file,age\n고양이/1.png,3\n개/1.png,4\n", SAID_BY_FOLDERS),
+        (
+            "labels.csv",
+            "",
+            "there is nothing in it. Wanted: a line such as file,label and a line for each picture.",
+        ),
+        ("labels.csv", "a,b\n1,2\n", "no column for the file, or none to learn. It has: a, b"),
     ],
 )
 def test_a_table_of_something_else_does_not_stand_against_class_folders(
-    tmp_path: Path, name: str, text: str
+    tmp_path: Path, name: str, text: str, why: str
 ) -> None:
     table(draw(tmp_path, *FOUR), text, name)
-    assert open_source(tmp_path).format == "class folders"
+    source = open_source(tmp_path)
+    assert (source.format, source.notes) == ("class folders", [NO_PICTURES, f"{name} is not used: {why}"])
+
+
+def test_a_table_that_is_no_text_is_named_beside_class_folders(tmp_path: Path) -> None:
+    draw(tmp_path, *FOUR)
+    (tmp_path / "labels.csv").write_bytes(b"\xff,\x80\n")
+    assert open_source(tmp_path).notes == [
+        NO_PICTURES, "labels.csv is not used: not text in UTF-8, UTF-16 or cp949. Save it as UTF-8."
+    ]  # fmt: skip
+
+
+def test_where_the_folders_say_nothing_either_the_unused_table_is_named(tmp_path: Path) -> None:
+    table(draw(tmp_path, "1.png", "2.png"), "a,b\n1,2\n")
+    assert refusal(tmp_path) == (
+        f"{tmp_path}: 2 pictures, but none in a class folder. Wanted: one folder a class, with JPEG or PNG files in "
+        "each, or the same below train/, val/ and test/. (labels.csv is not used: no column for the file, or none to "
+        "learn. It has: a, b)"
+    )
+
+
+def test_a_table_whose_pictures_are_spread_over_folders_says_more_than_these(tmp_path: Path) -> None:
+    draw(tmp_path, "part_1/ISIC_1.jpg", "part_1/ISIC_2.jpg", "part_2/ISIC_3.jpg", "part_2/ISIC_4.jpg")
+    text = listing("lesion_id,image_id,dx", "a,ISIC_1,nv", "b,ISIC_2,mel", "c,ISIC_3,nv", "d,ISIC_4,mel")
+    path = table(tmp_path, text, "HAM10000_metadata.csv")
+    expected = {
+        **{"part_1/ISIC_1.jpg": "nv", "part_1/ISIC_2.jpg": "mel"},
+        **{"part_2/ISIC_3.jpg": "nv", "part_2/ISIC_4.jpg": "mel"},
+    }
+    for root in (tmp_path, path):
+        assert told(open_source(root)) == expected
+        assert open_source(root).notes == []
+
+
+@pytest.mark.parametrize(
+    ("table_name", "folders", "chosen"),
+    [
+        ("labels.csv", ("train", "test"), "train"),
+        ("trainLabels.csv", ("train", "test"), "train"),
+        ("Train.csv", ("Train", "Test"), "Train"),
+        ("train.csv", ("train_images", "test_images"), "train_images"),
+        ("train.csv", ("images/train", "images/test"), "images/train"),
+        ("labels.csv", ("images", "masks"), "images"),
+        ("test_labels.csv", ("train", "test"), "test"),
+    ],
+)
+def test_of_folders_with_the_same_names_the_one_the_table_means_is_taken(
+    tmp_path: Path, table_name: str, folders: tuple[str, ...], chosen: str
+) -> None:
+    for folder in folders:
+        draw(tmp_path / folder, "1.png", "2.png", "3.png", "4.png")
+    path = table(tmp_path, listing("id,label", "1,a", "2,b", "3,a", "4,b"), table_name)
+    other = next(folder for folder in folders if folder != chosen)
+    source = open_source(path)
+    assert told(source) == {f"{chosen}/{i}.png": "ab"[(i - 1) % 2] for i in range(1, 5)}
+    assert source.notes == [
+        f"{table_name} is taken to mean the files of {chosen}/, though {other}/ holds some of the same names"
+    ]
+    assert told(open_source(tmp_path)) == told(source)
+
+
+def test_where_nothing_tells_which_folder_is_meant_both_files_are_named(tmp_path: Path) -> None:
+    for folder in ("left", "right"):
+        draw(tmp_path / folder, "1.png", "2.png")
+    path = table(tmp_path, listing("file,label", "1.png,a", "2.png,b"))
+    assert refusal(path) == (
+        f"{path}: labels.csv line 2 may mean left/1.png or right/1.png. "
+        "Write the folder into the paths, or move one of the two away."
+    )
 
 
 def test_a_table_of_columns_of_labels_is_taken_beside_the_folders_of_splits(tmp_path: Path) -> None:

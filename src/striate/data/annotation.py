@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from striate.data.columns import IDS, Roles, roles_of
+from striate.data.finder import Finder
 from striate.data.folder import SPLIT_NAMES
 from striate.data.listing import Part, listed_source
 from striate.data.pictures import Source
@@ -16,6 +17,8 @@ from striate.errors import DataError
 USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
 # A folder of more folders than this has no splits in it.
 LOOKED_AT = 100
+# No more unused tables than these are told one by one.
+FEW = 3
 WANTED = "Wanted: a first line that names the columns, such as file,label."
 
 
@@ -84,8 +87,44 @@ def _places(root: Path) -> Sequence[Place]:
         return sorted(by_split, key=lambda place: place.split != "train")
     usual = [Place(path, roles) for path, roles in named.items() if path.stem.lower() in USUAL]
     if beside:
-        return [place for place in usual if place.roles.file.lower() not in IDS]
+        plain = [place for place in usual if place.roles.file.lower() not in IDS]
+        return plain or [
+            Place(path, roles) for path, roles in named.items() if _knows_better(root, path, roles)
+        ]
     return usual or [Place(path, roles) for path, roles in tables.items()]
+
+
+def _knows_better(root: Path, path: Path, roles: Roles) -> bool:
+    """Say whether a table lists the pictures of the folders beside it, and none of its labels is one of their names."""
+    try:
+        columns = read_table(path, only=roles.used).columns
+    except DataError:
+        return False
+    labels = {str(cell).casefold() for name in roles.learned for cell in columns[name]}
+    if labels & {folder.name.casefold() for folder in folders_in(root, most=LOOKED_AT)}:
+        return False
+    finder, files = Finder(root), [str(cell) for cell in columns[roles.file]]
+    return bool(files) and finder.holds(files, finder.starts(files, split="train"))
+
+
+def notes_on_unused(root: Path) -> list[str]:
+    """Return why the tables in a folder are not read, where its class folders are."""
+    tables = files_ending(root, *SUFFIXES)
+    if len(tables) > FEW:
+        return [
+            f"tables that are not used, since folders say the classes: {some([path.name for path in tables])}"
+        ]
+    return [f"{path.name} is not used: {_why_unused(path)}" for path in tables]
+
+
+def _why_unused(path: Path) -> str:
+    try:
+        header = header_of(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+    if roles_of(header) is None:
+        return f"no column for the file, or none to learn. It has: {', '.join(header)}"
+    return "the folders say the classes. Give its path to learn what it says"
 
 
 def _has_class_folders(root: Path) -> bool:

@@ -180,7 +180,7 @@ def audit_gathered(data: Gathered) -> Audit:
         unreadable=tuple(Bad(data.name(position), reason) for position, reason in data.reasons()),
         copies=_listed(data),
         notes=tuple(source.notes),
-        listable=can_be_listed(source) and bool(kept_of(data).positions),
+        listable=can_be_listed(source) and bool(kept_of(data).positions or not len(data.readable)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 IDS = ("image_id", "img_id", "isic_id", "id_code", "id")
 # Names of columns in lower case, with _ for spaces and hyphens; of several the one named first here is taken.
 FILE = (
-    *("file", "filename", "file_name", "filepath", "file_path", "path", "파일", "파일명"),
+    *("file", "filename", "file_name", "filepath", "filepaths", "file_path", "path", "파일", "파일명"),
     *("image", "image_path", "image_file", "image_filename", "image_name", "imagename", "image_index"),
     *("img", "img_path", "img_name", "picture", *IDS),
 )
@@ -28,7 +28,7 @@ TAGS = ("tags",)
 # Always numbers, as is every column whose name begins with one of the prefixes.
 NUMBERS = ("value", "values")
 NUMBER_PREFIXES = ("target:", "value:")
-SPLIT = ("split", "set", "subset", "partition", "fold")
+SPLIT = ("split", "set", "subset", "partition", "data_set", "dataset", "fold")
 # What lies beside a picture and never is what to learn.
 BESIDE = (
     *("text", "caption", "captions", "prompt", "description", "objects", "bbox", "bboxes", "boxes"),

@@ -102,8 +102,7 @@ class Finder:
         Those are left out where none of some of the paths is found. Folders named for `split` go before those called
         like pictures, then come any others, and last those of other splits.
         """
-        chosen = np.unique(np.linspace(0, len(paths) - 1, min(TRIED, len(paths))).astype(int))
-        some = [paths[index] for index in chosen]
+        some = _some(paths)
         if all(self.find(path) for path in some):
             return [Start("", 0)]
         folders = [Start("", 0), *(Start(name, _rank(name, split)) for name in self._below(""))]
@@ -112,6 +111,13 @@ class Finder:
             deeper = (f"{above.folder}/{name}" for above in folders[1:] for name in self._below(above.folder))
             found = self._holding([Start(name, _rank(name, split)) for name in deeper], some)
         return sorted(found, key=lambda start: start.rank) or [Start("", 0)]
+
+    def holds(self, paths: Sequence[str], starts: Sequence[Start]) -> bool:
+        """Say whether most of some paths are found from these folders."""
+        found = [
+            any(self.find(posixpath.join(start.folder, path)) for start in starts) for path in _some(paths)
+        ]
+        return 2 * sum(found) > len(found)
 
     def _holding(self, folders: Sequence[Start], paths: Sequence[str]) -> list[Start]:
         """Return the folders that hold one of some paths at least."""
@@ -150,6 +156,11 @@ class Finder:
         ):
             return None
         return posixpath.join(parent, found)
+
+
+def _some(paths: Sequence[str]) -> list[str]:
+    chosen = np.unique(np.linspace(0, len(paths) - 1, min(TRIED, len(paths))).astype(int))
+    return [paths[index] for index in chosen]
 
 
 def _rank(folder: str, split: str) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from striate.data.annotation import open_table, recognise_table
+from striate.data.annotation import notes_on_unused, open_table, recognise_table
 from striate.data.archive import recognise_archive
 from striate.data.cifar import open_cifar, recognise_cifar
 from striate.data.folder import WANTED, open_folder, recognise_folder
@@ -111,10 +111,15 @@ def _open(path: str | Path, progress: Progress) -> Source:
 
 def _recognised(root: Path, progress: Progress) -> Source | None:
     """Return the data set as the first format that recognises it opens it."""
-    for format in FORMATS.values():
-        if evidence := format.recognise(root):
+    for name, format in FORMATS.items():
+        if not (evidence := format.recognise(root)):
+            continue
+        unused = notes_on_unused(root) if name == "class folders" else []
+        try:
             source = format.open(root, progress) if format.slow else format.open(root)
-            return replace(source, evidence=evidence)
+        except DataError as error:
+            raise (DataError(f"{error} ({'; '.join(unused)})") if unused else error) from error
+        return replace(source, evidence=evidence, notes=[*source.notes, *unused])
     return None
 
 

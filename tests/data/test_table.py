@@ -146,6 +146,36 @@ def test_of_folders_with_the_same_names_the_one_the_table_means_is_taken(
     assert told(open_source(tmp_path)) == told(source)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "/kaggle/input/pets/train/1.png",
+        "C:\\Users\\me\\pets\\train\\1.png",
+        "pets/train/1.png",
+        "train/1.PNG",
+        "Train/1.png",
+    ],
+)
+def test_paths_of_another_machine_are_found_by_their_ends(tmp_path: Path, written: str) -> None:
+    root = draw(tmp_path / "pets", "train/1.png", "train/2.png", "test/1.png", "test/2.png")
+    path = table(root, listing("file,label", f"{written},a", f"{written.replace('1', '2')},b"))
+    source = open_source(path)
+    assert told(source) == {"train/1.png": "a", "train/2.png": "b"}
+    plain = written.replace("\\", "/")
+    led = f"paths that lead elsewhere are taken by their ends, such as {plain} for train/1.png"
+    by_folder = [
+        "split by the folders of the files: train",
+        "there is only train: what is held out is taken from it",
+    ]
+    assert source.notes == ([led] if "pets" in written else by_folder)
+
+
+def test_the_end_of_a_relative_path_is_no_file(tmp_path: Path) -> None:
+    draw(tmp_path, "1.png", "b/2.png", "b/3.png")
+    path = table(tmp_path, listing("file,label", "a/1.png,x", "b/2.png,x", "b/3.png,y"))
+    assert open_source(path).notes == ["there is no file for: a/1.png"]
+
+
 def test_where_nothing_tells_which_folder_is_meant_both_files_are_named(tmp_path: Path) -> None:
     for folder in ("left", "right"):
         draw(tmp_path / folder, "1.png", "2.png")

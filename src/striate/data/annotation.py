@@ -17,6 +17,7 @@ from striate.errors import DataError
 USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
 # A folder of more folders than this has no splits in it.
 LOOKED_AT = 100
+COLUMNS_SHOWN = 12
 # No more unused tables than these are told one by one.
 FEW = 3
 WANTED = "Wanted: a first line that names the columns, such as file,label."
@@ -65,7 +66,7 @@ def _given(path: Path) -> Place:
     header = header_of(path)
     if (roles := roles_of(header)) is None:
         raise DataError(
-            f"{path}: no column for the file, or none to learn. It has: {', '.join(header)}. {WANTED}"
+            f"{path}: no column for the file, or none to learn. It has: {_listed(header)}. {WANTED}"
         )
     return Place(path, roles)
 
@@ -123,8 +124,14 @@ def _why_unused(path: Path) -> str:
     except DataError as error:
         return str(error).removeprefix(f"{path}: ")
     if roles_of(header) is None:
-        return f"no column for the file, or none to learn. It has: {', '.join(header)}"
+        return f"no column for the file, or none to learn. It has: {_listed(header)}"
     return "the folders say the classes. Give its path to learn what it says"
+
+
+def _listed(header: Sequence[str]) -> str:
+    """Return the names of columns, the first of many."""
+    more = f" and {len(header) - COLUMNS_SHOWN} more" if len(header) > COLUMNS_SHOWN else ""
+    return ", ".join(header[:COLUMNS_SHOWN]) + more
 
 
 def _has_class_folders(root: Path) -> bool:

@@ -1,6 +1,7 @@
 """Finding the files a table names: whatever slashes, Unicode form or missing suffix it writes them with."""
 
 import posixpath
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from striate.data.walk import first_names, is_hidden, is_picture
 
 # Rows that are looked up in each folder to find those that a table's paths start from.
 TRIED = 64
+# How paths from a machine's root begin, also under Windows.
+ABSOLUTE = re.compile("/|[A-Za-z]:/")
 # Of no more folders than this those inside are tried too.
 FEW = 100
 # What folders of pictures are called.
@@ -49,16 +52,25 @@ class Shelf:
         self.names = frozenset(first_names(folder))
 
     def find(self, name: str) -> str | None:
-        """Return the name on disk for a name in any Unicode form, or without its suffix where only one fits."""
+        """Return the name on disk for a name in any Unicode form, in any case or without suffix where only one fits."""
         if name in self.names:
             return name
         if found := self._composed.get(unicodedata.normalize("NFC", name)):
             return found
+        if len(alike := self._folded.get(unicodedata.normalize("NFC", name).casefold(), ())) == 1:
+            return alike[0]
         return None if is_picture(name) else self._stem(name)
 
     @cached_property
     def _composed(self) -> Mapping[str, str]:
         return {unicodedata.normalize("NFC", name): name for name in sorted(self.names)}
+
+    @cached_property
+    def _folded(self) -> Mapping[str, Sequence[str]]:
+        folded = defaultdict(list)
+        for composed, name in self._composed.items():
+            folded[composed.casefold()].append(name)
+        return folded
 
     @cached_property
     def _stems(self) -> Mapping[str, Sequence[str]]:
@@ -81,13 +93,28 @@ class Finder:
         self.root = root
         self._shelves: dict[str, Shelf] = {}
         self._folders: dict[str, str | None] = {}
+        self._names = {root.name, root.resolve().name}
+        # What is to be said of paths that were found by their ends alone.
+        self.moved = ""
         self._roots = tuple(f"{path.as_posix()}/" for path in (root.absolute(), root.resolve()))
 
     def find(self, path: str) -> str | None:
         """Return a path as the disk has it, below the root where it lies there, or None where there is no such file."""
         found = self._find(self.spelled(path))
-        # A backslash may also be part of a name here, so it is taken for a slash only afterwards.
-        return self._find(self.spelled(path.replace("\\", "/"))) if found is None and "\\" in path else found
+        if found is None and "\\" in path:
+            # A backslash may also be part of a name here, so it is taken for a slash only afterwards.
+            path = path.replace("\\", "/")
+            found = self._find(self.spelled(path))
+        return self._elsewhere(self.spelled(path)) if found is None else found
+
+    def _elsewhere(self, path: str) -> str | None:
+        """Return the file that a path of another machine, or from above the root, means here: its longest end."""
+        parts = path.split("/")
+        ends = range(1, len(parts)) if ABSOLUTE.match(path) else range(1, 1 + (parts[0] in self._names))
+        found = next((file for i in ends if (file := self._find("/".join(parts[i:]))) is not None), None)
+        if found is not None and not self.moved:
+            self.moved = f"paths that lead elsewhere are taken by their ends, such as {path} for {found}"
+        return found
 
     def spelled(self, path: str) -> str:
         """Return a path in one way of writing it: without './' and 'x/..', and below the root where it lies there."""

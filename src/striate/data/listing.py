@@ -162,7 +162,7 @@ def _found(rows: Rows, files: Sequence[str], splits: Sequence[str], kept: NDArra
             f"'{files[first_missing]}' ({rows.place(first_missing)}), looked for at "
             f"{rows.root / paths[first_missing]}. Paths start from the table's folder."
         )
-    return Found(paths, missing, sorted(notes))
+    return Found(paths, missing, [*sorted(notes), *filter(None, [finder.moved])])
 
 
 def _places(finder: Finder, starts: Sequence[Start], path: str) -> list[Place]:

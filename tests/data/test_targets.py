@@ -31,6 +31,7 @@ def table(root: Path, header: str, *cells: str) -> Path:
         ("file,value,age", "file", "numbers", ["value"], ""),
         ("file,target:x,Target: y,label", "file", "numbers", ["target:x", "Target: y"], ""),
         ("image,healthy,rust,scab,set", "image", "rest", ["healthy", "rust", "scab"], "set"),
+        ("Width,Height,Roi.X1,Roi.Y1,Roi.X2,Roi.Y2,ClassId,Path", "Path", "class", ["ClassId"], ""),
         ("파일명,라벨", "파일명", "label", ["라벨"], ""),
         ("file,breed,width,height,url", "file", "class", ["breed"], ""),
     ],
@@ -125,6 +126,19 @@ def test_a_list_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
 def test_labels_that_no_picture_has_are_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "file,a,b", "0,0", "0,0")
     assert refusal(path) == f"{path}: no picture has any of the labels a, b."
+
+
+def test_columns_of_minus_1_and_1_are_labels(tmp_path: Path) -> None:
+    source = open_source(table(tmp_path, "image_id,Bald,Smiling,Young", "-1,1,1", "1,-1,1", "-1,-1,1"))
+    assert told(source) == {"0.png": {"Smiling", "Young"}, "1.png": {"Bald", "Young"}, "2.png": {"Young"}}
+    assert source.notes == ["the columns Bald, Smiling, Young of -1 and 1 are labels, several a picture"]
+
+
+def test_minus_1_beside_0_or_a_blank_is_no_label_of_its_own(tmp_path: Path) -> None:
+    for name, cells in (("zero", ("-1,1", "0,-1", "1,0")), ("blank", ("-1,1", "1,-1", "1,"))):
+        source = open_source(table(tmp_path / name, "file,Edema,Fracture", *cells))
+        assert source.task == "regression"
+        assert source.notes[0] == "columns Edema, Fracture hold numbers to learn"
 
 
 def test_columns_of_0_and_1_are_labels_and_a_blank_leaves_the_row_out(tmp_path: Path) -> None:

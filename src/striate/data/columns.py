@@ -16,6 +16,7 @@ FILE = (
 CLASS = (
     *("label_name", "class_name", "classname", "category_name", "class", "category", "클래스"),
     *("diagnosis", "dx", "species", "breed"),
+    *("class_id", "classid", "class_index", "label_id", "labelid", "category_id"),
 )
 # Classes, or numbers where they have a fraction.
 LABEL = ("label", "라벨", "레이블")

@@ -24,6 +24,8 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # How programs write that a number is missing, in lower case.
 NO_NUMBER = {"", "nan", "na", "n/a", "null"}
 YES, NO = {"1", "1.0", "true"}, {"0", "0.0", "false"}
+# What is written for no where nobody writes 0.
+MINUS = {"-1", "-1.0"}
 SEPARATORS = ("|", ";")
 
 
@@ -187,9 +189,12 @@ def _parts(cell: Cell, separator: str, name: str, row: int, place: Place) -> Seq
 
 
 def _of_rest(columns: Columns, roles: Roles, place: Place) -> Targets:
-    """Return the labels of columns whose names say nothing: one of 0 and 1 for each label, or numbers."""
+    """Return the labels of columns whose names say nothing: one of 0 and 1, or -1 and 1, for each label, or numbers."""
     distinct = {name: {str(cell).lower() for cell in columns[name]} for name in roles.learned}
     marks = [name for name in roles.learned if distinct[name] <= YES | NO | {""}]
+    signed = [name for name in roles.learned if distinct[name] <= YES | MINUS]
+    if len(signed) > 1 and not any(distinct[name] & NO for name in marks):
+        marks = signed
     if len(marks) > 1:
         unused = [name for name in roles.learned if name not in marks]
         targets = _one_hot(columns, marks)
@@ -208,8 +213,8 @@ def _are_numbers(cells: Collection[str]) -> bool:
 
 
 def _one_hot(columns: Columns, names: Sequence[str]) -> Targets:
-    """Return the labels of columns of 0 and 1: a class where each row has one 1; a row with a blank is left out."""
-    marks = {**dict.fromkeys(YES, 1), **dict.fromkeys(NO, 0), "": 2}
+    """Return the labels of columns of 0 or -1 and 1: a class where each row has one 1; a blank leaves it out."""
+    marks = {**dict.fromkeys(YES, 1), **dict.fromkeys(NO | MINUS, 0), "": 2}
     values = np.array([[marks[str(cell).lower()] for cell in columns[name]] for name in names], np.uint8).T
     rows = np.flatnonzero((values < 2).all(axis=1))
     values = np.ascontiguousarray(values[rows])
@@ -217,7 +222,8 @@ def _one_hot(columns: Columns, names: Sequence[str]) -> Targets:
     if len(rows) and (values.sum(axis=1, dtype=np.int64) == 1).all():
         note = "each picture has 1 in one column, so the columns are classes"
         return Targets("classification", classes, values.argmax(axis=1), rows, (note,))
-    note = f"the columns {some(list(classes))} of 0 and 1 are labels, several a picture"
+    no = -1 if any(str(cell) in MINUS for name in names for cell in columns[name]) else 0
+    note = f"the columns {some(list(classes))} of {no} and 1 are labels, several a picture"
     return Targets("multi-label", classes, values, rows, (note,))
 
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sets import draw, told
 
 from striate.data.files import FilePictures
 from striate.data.folder import open_folder
@@ -310,6 +312,55 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "photos") == (
         f"{tmp_path}/photos: no such folder. Give a folder of class folders, or 'fashion'."
     )
+
+
+def test_folders_are_splits_for_a_word_of_their_names(tmp_path: Path) -> None:
+    for split in ("seg_train", "seg_test"):
+        draw(tmp_path / split / split, "a/1.png", "b/2.png")
+    draw(tmp_path / "seg_pred", "1.png", "2.png")
+    source = open_source(tmp_path)
+    assert {split: len(pictures) for split, pictures in source.splits.items()} == {"train": 2, "test": 2}
+    assert told(source, "test") == {"seg_test/seg_test/a/1.png": "a", "seg_test/seg_test/b/2.png": "b"}
+    assert source.notes == [
+        "seg_test/seg_test/ is test, by a word of its name",
+        "seg_train/seg_train/ is train, by a word of its name",
+        "left out as neither train/, val/ nor test/: seg_pred",
+    ]
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("train", "bus", "car"),  # which are vehicles
+        ("train_a/x", "train_a/y", "test_b/x", "test_b/y", "other/x", "other/y"),
+        ("train_a/x", "train_a/y", "train_b/x", "train_b/y"),
+        ("train_station", "test_tube"),
+    ],
+)
+def test_classes_that_are_called_like_splits_stay_classes(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    for folder in folders:
+        draw(tmp_path / folder, "1.png", "2.png")
+    assert open_source(tmp_path).classes == tuple(sorted({folder.partition("/")[0] for folder in folders}))
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_folder_that_is_all_there_is_is_gone_into(
+    tmp_path: Path, archived: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
+    draw(tmp_path / "set" / "PetImages", "Cat/1.png", "Dog/2.png")
+    (tmp_path / "set" / "readme.txt").write_text("the pets")
+    place = (
+        shutil.make_archive(str(tmp_path / "pets"), "zip", tmp_path / "set") if archived else tmp_path / "set"
+    )
+    source = open_source(Path(place))
+    assert told(source) == {"Cat/1.png": "Cat", "Dog/2.png": "Dog"}
+    assert source.notes == ["everything is in PetImages/"]
+
+
+def test_a_folder_of_one_class_is_not_gone_into(tmp_path: Path) -> None:
+    draw(tmp_path, "cat/1.png", "cat/2.png")
+    assert refusal(tmp_path).startswith(f"{tmp_path}: only one class with pictures, 'cat'; ")
 
 
 def test_an_empty_name_is_not_the_folder_one_stands_in() -> None:

@@ -176,6 +176,14 @@ def test_the_end_of_a_relative_path_is_no_file(tmp_path: Path) -> None:
     assert open_source(path).notes == ["there is no file for: a/1.png"]
 
 
+def test_of_several_columns_to_learn_the_others_are_named(tmp_path: Path) -> None:
+    draw(tmp_path, "1.png", "2.png")
+    path = table(tmp_path, listing("file,age,diagnosis,target", "1.png,30,a,0", "2.png,40,b,1"))
+    assert open_source(path).notes == [
+        "column diagnosis is learned, and not target: rename it to learn another"
+    ]
+
+
 def test_where_nothing_tells_which_folder_is_meant_both_files_are_named(tmp_path: Path) -> None:
     for folder in ("left", "right"):
         draw(tmp_path / folder, "1.png", "2.png")
@@ -336,11 +344,11 @@ def test_a_column_says_the_splits(tmp_path: Path) -> None:
 
 
 def test_a_split_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
-    text = listing("file,label,split", "0.png,a,train", "1.png,b,train", "2.png,b,dev")
+    text = listing("file,label,split", "0.png,a,train", "1.png,b,train", "2.png,b,rest")
     path = table(draw(tmp_path, "0.png", "1.png", "2.png"), text)
     assert refusal(path) == (
-        f"{path}: 'dev' in column split, labels.csv line 4, is no split. "
-        "Wanted: train, training, val, valid, validation, test, testing."
+        f"{path}: 'rest' in column split, labels.csv line 4, is no split. "
+        "Wanted: train, training, val, valid, validation, dev, test, testing."
     )
 
 

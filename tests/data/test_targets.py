@@ -118,6 +118,12 @@ def test_tags_stand_with_spaces_between_them_and_labels_do_not(tmp_path: Path) -
     assert (source.task, source.classes) == ("classification", ("golden retriever", "pug"))
 
 
+def test_class_numbers_stand_with_spaces_between_them(tmp_path: Path) -> None:
+    source = open_source(table(tmp_path, "Id,Target", "5 0", "1", "10 5"))
+    assert (source.task, source.classes) == ("multi-label", ("0", "1", "5", "10"))
+    assert told(source) == {"0.png": {"0", "5"}, "1.png": {"1"}, "2.png": {"5", "10"}}
+
+
 def test_a_list_that_is_none_is_refused_with_its_line(tmp_path: Path) -> None:
     path = table(tmp_path, "file,labels", "[]", "[a]")
     assert refusal(path) == f'{path}: [a] in column labels, labels.csv line 3, is no list such as ["a", "b"].'

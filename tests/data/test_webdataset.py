@@ -105,6 +105,7 @@ def test_a_folder_of_shards_is_read_picture_by_picture(tmp_path: Path) -> None:
         (("train-000000", "train-000001", "val-000000"), {"train": 20, "val": 10}),
         (("train_0", "valid_0", "test_0"), {"train": 10, "val": 10, "test": 10}),
         (("train/0", "train/1", "validation/0"), {"train": 20, "val": 10}),
+        (("imagenette-train-0000", "imagenette-validation-00"), {"train": 10, "val": 10}),
         (("a-0", "b-0", "c-0"), {"all": 30}),
         (("val-0", "val-1", "test-0"), {"all": 30}),
     ],

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from striate.data.columns import IDS, Roles, roles_of
+from striate.data.columns import IDS, Roles, rivals_of, roles_of
 from striate.data.finder import Finder
 from striate.data.folder import SPLIT_NAMES
 from striate.data.listing import Part, listed_source
@@ -58,6 +58,10 @@ def open_table(root: Path) -> Source:
     left = [place.path.name for place in places if place not in fitting]
     parts = [Part(read_table(place.path, only=roles.used), place.split, place.folder) for place in fitting]
     notes = [f"left out as without the columns of {places[0].path.name}: {some(left)}"] if left else []
+    if others := rivals_of(header_of(places[0].path), roles):
+        notes.append(
+            f"column {roles.learned[0]} is learned, and not {some(others)}: rename it to learn another"
+        )
     return listed_source(root, "table", parts, roles, notes=notes)
 
 

@@ -56,7 +56,7 @@ class Roles:
 
 def roles_of(header: Sequence[str]) -> Roles | None:
     """Return what a table's columns mean, or None where none names a file or none can be learned."""
-    plain = {name.lower().replace(" ", "_").replace("-", "_"): name for name in header}
+    plain = _plain(header)
     file, split = _first(plain, FILE), _first(plain, SPLIT)
     if not file:
         return None
@@ -74,6 +74,16 @@ def roles_of(header: Sequence[str]) -> Roles | None:
             return Roles(file, kind, (learned,), split)
     rest = tuple(name for key, name in plain.items() if key not in (*BESIDE, *FILE, *SPLIT))
     return Roles(file, "rest", rest, split) if rest else None
+
+
+def rivals_of(header: Sequence[str], roles: Roles) -> list[str]:
+    """Return the columns that are named for something to learn too, and are not learned."""
+    names = {*CLASS, *LABEL, *TARGET, *LABELS}
+    return [name for key, name in _plain(header).items() if key in names and name not in roles.used]
+
+
+def _plain(header: Sequence[str]) -> dict[str, str]:
+    return {name.lower().replace(" ", "_").replace("-", "_"): name for name in header}
 
 
 def _first(plain: dict[str, str], names: Sequence[str]) -> str:

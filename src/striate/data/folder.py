@@ -21,6 +21,7 @@ SPLIT_NAMES = {
     "val": "val",
     "valid": "val",
     "validation": "val",
+    "dev": "val",
     "test": "test",
     "testing": "test",
 }
@@ -87,12 +88,33 @@ def _split_folders(walk: Walk) -> dict[str, str]:
     for folder in folders:
         if folder.lower() in SPLIT_NAMES:
             splits[SPLIT_NAMES[folder.lower()]].append(folder)
+    if "train" not in splits and (worded := _worded_splits(walk, folders)):
+        return worded
     if "train" not in splits or (len(splits) == 1 and (len(folders) > 1 or not walk.folders(folders[0]))):
         return {"all": ""}
     for split, names in splits.items():
         if len(names) > 1:
             raise DataError(f"{walk.root}: {names[0]}/ and {names[1]}/ both mean {split}. Keep one of them.")
     return {split: names[0] for split, names in splits.items()}
+
+
+def _worded_splits(walk: Walk, folders: Sequence[str]) -> dict[str, str]:
+    """Return the folders that have splits for a word of their names, as seg_train has, or nothing.
+
+    Every folder with class folders in it must have another one, since classes too may be called so.
+    """
+    if "train" not in map(split_in, folders):
+        return {}
+    homes = {folder: _home(walk, folder) for folder in folders}
+    bearing = [folder for folder in folders if len(walk.folders(homes[folder])) > 1]
+    splits = {split_in(folder): homes[folder] for folder in bearing}
+    return splits if len(splits) == len(bearing) > 1 and "train" in splits and "" not in splits else {}
+
+
+def _home(walk: Walk, folder: str) -> str:
+    """Return a folder, or the one of its name in it where that is all there is, as after unpacking twice."""
+    inside = walk.folders(folder)
+    return f"{folder}/{folder}" if inside == [folder] else folder
 
 
 def _by_class(walk: Walk, folder: str) -> dict[str, list[str]]:
@@ -121,7 +143,13 @@ def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[
 def _notes(walk: Walk, splits: Mapping[str, str], found: Found, loose: list[str]) -> list[str]:
     """Return what a user may not expect of how the folder was read."""
     notes = []
-    if "all" not in splits and (others := sorted(set(walk.folders("")) - set(splits.values()))):
+    notes += [
+        f"{folder}/ is {split}, by a word of its name"
+        for split, folder in splits.items()
+        if folder and folder.lower() not in SPLIT_NAMES
+    ]
+    used = {folder.partition("/")[0] for folder in splits.values()}
+    if "all" not in splits and (others := sorted(set(walk.folders("")) - used)):
         notes.append(f"left out as neither train/, val/ nor test/: {some(others)}")
     if loose:
         notes.append(f"left out as in no class folder: {some(loose)}")

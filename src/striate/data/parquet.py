@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from striate.data.folder import SPLIT_NAMES
+from striate.data.folder import SPLIT_NAMES, split_in
 from striate.data.pictures import Source
 from striate.data.walk import files_ending, first_names, folders_in, is_picture, some
 from striate.errors import DataError
@@ -81,9 +81,9 @@ def _may_hold(folder: Path) -> bool:
 
 
 def _split(path: Path) -> str:
-    """Return the split that a file's first word says, or its folder."""
+    """Return the split that a file's first word says, or its folder, or any word."""
     first = re.split(r"[-_.]", path.name.lower())[0]
-    return SPLIT_NAMES.get(first) or SPLIT_NAMES.get(path.parent.name.lower(), "")
+    return SPLIT_NAMES.get(first) or SPLIT_NAMES.get(path.parent.name.lower()) or split_in(path.stem)
 
 
 def _is_split(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from striate.data.annotation import notes_on_unused, open_table, recognise_table
 from striate.data.archive import recognise_archive
 from striate.data.cifar import open_cifar, recognise_cifar
-from striate.data.folder import WANTED, open_folder, recognise_folder
+from striate.data.folder import WANTED, open_folder, recognise_folder, split_in
 from striate.data.idx import open_idx, recognise_idx
 from striate.data.learnable import refuse_unlearnable, settled
 from striate.data.npz import open_npz, recognise_npz
@@ -18,6 +18,7 @@ from striate.data.place import absolute, is_pattern, is_remote
 from striate.data.progress import Progress, Silent
 from striate.data.table import SUFFIXES
 from striate.data.unpack import unpack
+from striate.data.walk import first_names, folders_in, is_hidden, is_picture
 from striate.data.webdataset import open_pattern, open_shards, recognise_shards
 from striate.errors import DataError
 from striate.extras import load_leaf
@@ -48,6 +49,8 @@ FORMATS: dict[str, Format] = {
     "class folders": Format(recognise_folder, open_folder),
 }
 
+# A folder of no more names than this is gone into where all of it is one folder, so many levels deep.
+FEW, DEPTH = 20, 3
 # What a file that is a data set by itself may be called.
 FILES = (*SUFFIXES, ".npz", SUFFIX, ".zip", ".tar", ".tar.gz")
 
@@ -109,18 +112,44 @@ def _open(path: str | Path, progress: Progress) -> Source:
     )
 
 
+def _inner(root: Path) -> Path:
+    """Return the folder that is all there is in a folder, as unpacking an archive leaves it, or the folder itself."""
+    for _ in range(DEPTH):
+        listed = first_names(root, FEW)
+        names = [name for name in listed if not is_hidden(name)]
+        folders = [name for name in names if (root / name).is_dir()]
+        others = set(names) - set(folders)
+        held = any(is_picture(name) or name.lower().endswith(FILES) for name in others)
+        if len(folders) != 1 or len(listed) == FEW or held or split_in(folders[0]):
+            return root
+        if not folders_in(root / folders[0], most=1):
+            return root
+        root = root / folders[0]
+    return root
+
+
 def _recognised(root: Path, progress: Progress) -> Source | None:
-    """Return the data set as the first format that recognises it opens it."""
-    for name, format in FORMATS.items():
-        if not (evidence := format.recognise(root)):
-            continue
-        unused = notes_on_unused(root) if name == "class folders" else []
-        try:
-            source = format.open(root, progress) if format.slow else format.open(root)
-        except DataError as error:
-            raise (DataError(f"{error} ({'; '.join(unused)})") if unused else error) from error
-        return replace(source, evidence=evidence, notes=[*source.notes, *unused])
+    """Return the data set as the first format that recognises it opens it; all of a folder may be one folder in it."""
+    inner = _inner(root)
+    for place in dict.fromkeys((root, inner)):
+        for name, format in FORMATS.items():
+            # Any folder is a folder of folders, so that comes last.
+            if (name != "class folders" or place == inner) and (evidence := format.recognise(place)):
+                source = _opened(place, name, progress)
+                said = [] if place == root else [f"everything is in {inner.relative_to(root)}/"]
+                return replace(source, evidence=evidence, notes=[*said, *source.notes])
     return None
+
+
+def _opened(root: Path, name: str, progress: Progress) -> Source:
+    """Return a data set by its format, with notes on the tables that class folders leave unused."""
+    format = FORMATS[name]
+    unused = notes_on_unused(root) if name == "class folders" else []
+    try:
+        source = format.open(root, progress) if format.slow else format.open(root)
+    except DataError as error:
+        raise (DataError(f"{error} ({'; '.join(unused)})") if unused else error) from error
+    return replace(source, notes=[*source.notes, *unused])
 
 
 def _open_archive(path: Path, kind: str, progress: Progress) -> Source:

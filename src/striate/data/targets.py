@@ -27,6 +27,8 @@ YES, NO = {"1", "1.0", "true"}, {"0", "0.0", "false"}
 # What is written for no where nobody writes 0.
 MINUS = {"-1", "-1.0"}
 SEPARATORS = ("|", ";")
+# Numbers of classes with a space between them.
+SPACED = re.compile(r"[0-9]+( [0-9]+)*")
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ def _separator(cells: Sequence[Cell], name: str, roles: Roles) -> str:
     if texts and all(text.startswith("[") and text.endswith("]") for text in texts):
         return "["
     known = {"labels": (*SEPARATORS, ","), "class": ()}.get(roles.kind, SEPARATORS)
-    spaced = (" ",) if name.lower() in TAGS else ()
+    numbers = roles.kind != "class" and all(map(SPACED.fullmatch, texts))
+    spaced = (" ",) if numbers or name.lower() in TAGS else ()
     return next((mark for mark in (*known, *spaced) if any(mark in text for text in texts)), "")
 
 

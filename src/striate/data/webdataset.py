@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.class_list import listed_classes
-from striate.data.folder import SPLIT_NAMES
+from striate.data.folder import SPLIT_NAMES, split_in
 from striate.data.names import Names
 from striate.data.pictures import Source
 from striate.data.place import expand
@@ -144,13 +144,12 @@ def _pictures(
 def _splits(names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
     """Return the shards of each split, and what to say of those of none.
 
-    A shard's folder names its split, or else how its own name begins: train-000000. A set without train is one.
+    A shard's folder names its split, or else a word of its own name: train-000000. A set without train is one.
     """
     splits: dict[str, list[str]] = defaultdict(list)
     for name in names:
         folder, _, stem = name.rpartition("/")
-        words = [folder.lower(), *re.findall("^[a-z]+", stem.lower())]
-        splits[next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "all")].append(name)
+        splits[SPLIT_NAMES.get(folder.lower()) or split_in(stem) or "all"].append(name)
     if "train" not in splits:
         return {"all": list(names)}, []
     others = splits.pop("all", [])

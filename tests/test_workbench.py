@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import MakePhotos
 
 import striate as library
 from striate.data.progress import Silent
@@ -102,6 +103,19 @@ def test_a_run_killed_before_its_result_is_scored_again_and_only_once(finished: 
     shutil.rmtree(finished / "model")
     library.resume(finished)
     assert numbers(library.open_run(finished)) == before
+
+
+def test_a_result_of_validation_pictures_alone_is_the_same_when_it_is_scored_again(
+    make_photos: MakePhotos, tmp_path: Path
+) -> None:
+    data = make_photos(tmp_path / "photos" / "train").parent
+    make_photos(data / "val", classes={"고양이": 100, "dog": 140}, count=30)
+    run = library.train(data, settings=SETTINGS, out=tmp_path / "run")
+    before, scores = numbers(run), run.evaluate().values()
+    assert before[1][-1]["split"] == "val"
+    assert {name: before[1][-1][name] for name in scores} == pytest.approx(scores)
+    shutil.rmtree(run.folder / "model")
+    assert numbers(library.resume(run.folder)) == before
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(finished: Path) -> None:

@@ -104,6 +104,19 @@ def test_the_files_a_network_imports_are_found_by_reading(file: Path) -> None:
     assert list(sources(file)) == ["net.py", "parts/block.py", "parts/scale.py"]
 
 
+@pytest.mark.parametrize("line", ["from ..beside import X", "from ... import X"])
+def test_what_a_file_imports_from_outside_its_folder_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "beside.py").write_text("X = 1\n", encoding="utf-8")
+    source = f"try:\n    {line}\nexcept ImportError:\n    X = 2\n"
+    (tmp_path / "mine" / "net.py").write_text(source, encoding="utf-8")
+    assert list(sources(tmp_path / "mine" / "net.py")) == ["net.py"]
+    monkeypatch.chdir(tmp_path / "mine")
+    assert list(sources(Path("net.py"))) == ["net.py"]
+
+
 def test_a_class_in_a_file_is_trained_and_stays_what_it_was(
     file: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

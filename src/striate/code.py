@@ -202,11 +202,14 @@ def _imported(file: Path, content: bytes, folder: Path) -> Iterator[Path]:
         nodes = list(ast.walk(ast.parse(content)))
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{file} is not Python: {error}") from error
+    above = [path for path in (file.parent, *file.parent.parents) if path.is_relative_to(folder)]
     for node in nodes:
         if isinstance(node, ast.Import):
             names, base = [alias.name for alias in node.names], folder
         elif isinstance(node, ast.ImportFrom):
-            base = folder if node.level == 0 else [file.parent, *file.parent.parents][node.level - 1]
+            if node.level > len(above):  # from outside the folder, where nothing is kept
+                continue
+            base = folder if node.level == 0 else above[node.level - 1]
             names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
         else:
             continue

@@ -1,6 +1,8 @@
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 
 import striate
 from striate.cli.main import main
-from striate.code import keep, make_kept, sources
+from striate.code import is_trusted, keep, make_kept, sources
 
 NET = """
 import torch
@@ -305,3 +307,21 @@ def test_weights_of_a_run_of_own_code_start_another(file: Path, photos: Path, tm
     second = train(photos, f"{file}:Net", tmp_path / "second", weights=weights)
     assert second.recipe.weights == weights
     assert second.metrics[0]["loss"] < first.metrics[0]["loss"]
+
+
+def test_code_is_kept_once_by_all_who_keep_it_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        # Each time in a new cache folder, which all of them make.
+        monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / f"cache{number}"))
+        (tmp_path / "net.py").write_text(f"X = {number}\n", encoding="utf-8")
+        together = Barrier(8)
+
+        def kept(_: int, together: Barrier = together) -> str:
+            together.wait()
+            return keep(f"{tmp_path / 'net.py'}:X")
+
+        with ThreadPoolExecutor(8) as threads:
+            names = set(threads.map(kept, range(8)))
+        assert [*map(is_trusted, names)] == [True]

@@ -6,6 +6,7 @@ Nothing that lies in a run folder is ever run. What runs is code that was named 
 """
 
 import ast
+import fcntl
 import hashlib
 import importlib.util
 import inspect
@@ -28,6 +29,7 @@ from striate.errors import DataError, UsageError, unknown
 
 # The folder of a run that holds a copy of its network's code.
 FOLDER = "code"
+LOCK = "lock"
 # Classes of a class that must be told their number, where nobody says it: ImageNet's.
 USUAL_CLASSES = 1000
 _DIGITS = 12
@@ -229,7 +231,12 @@ def _store(files: Files) -> str:
     if not folder.is_dir():
         with storage_errors(folder, "try again; STRIATE_CACHE names another cache folder."):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            write_folder(folder, files)
+            with (folder.parent / LOCK).open("wb") as lock:
+                fcntl.flock(
+                    lock, fcntl.LOCK_EX
+                )  # ranks of one machine, or runs begun together, keep the same code
+                if not folder.is_dir():
+                    write_folder(folder, files)
     return digest
 
 

@@ -1,5 +1,9 @@
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -7,6 +11,7 @@ from threading import Barrier
 import pytest
 import torch
 from conftest import Answer, MakePhotos
+from forks import SRC
 from torch import nn
 
 import striate
@@ -325,3 +330,22 @@ def test_code_is_kept_once_by_all_who_keep_it_at_the_same_time(
         with ThreadPoolExecutor(8) as threads:
             names = set(threads.map(kept, range(8)))
         assert [*map(is_trusted, names)] == [True]
+
+
+def test_ctrl_c_ends_a_file_that_goes_on_and_on(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("import time\nprint('on', flush=True)\ntime.sleep(60)\n", encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "striate", "summary", f"{path}:Net"],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        err = process.communicate()[1]
+        assert (process.returncode, err.strip()) == (130, "striate: interrupted")
+        assert time.monotonic() - began < 30

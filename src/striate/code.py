@@ -14,10 +14,11 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
 import torch
@@ -265,10 +266,9 @@ def _executed(path: Path, name: str) -> ModuleType:
     folder = str(path.parent.resolve())
     sys.path.insert(0, folder)
     try:
-        # What it draws on the way shall not change the weights that are drawn after it. In a thread of its own, since
-        # whoever asks for a network may be following shapes alone, which is a matter of the thread.
-        with _without_namesakes(path), torch.random.fork_rng(devices=[]), ThreadPoolExecutor(1) as thread:
-            thread.submit(spec.loader.exec_module, module).result()
+        # What it draws on the way shall not change the weights that are drawn after it.
+        with _without_namesakes(path), torch.random.fork_rng(devices=[]):
+            _in_own_thread(partial(spec.loader.exec_module, module))
     except UsageError:
         raise
     except Exception as error:
@@ -276,6 +276,25 @@ def _executed(path: Path, name: str) -> ModuleType:
     finally:
         sys.path.remove(folder)  # not the first: the file may have put others before it
     return module
+
+
+def _in_own_thread(work: Callable[[], None]) -> None:
+    """Do work in a thread of its own, which Ctrl-C does not wait for; what is raised there is raised here.
+
+    Whoever asks for a network may be following shapes alone, which is a matter of the thread.
+    """
+    done = Future[None]()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # SystemExit too is for whoever waits
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    Thread(target=run, name="code", daemon=True).start()
+    done.result()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from torch import nn
 
 import striate
 from striate.cli.main import main
-from striate.code import is_trusted, keep, make_kept, sources
+from striate.code import is_trusted, keep, kept_files, make_kept, sources
 
 NET = """
 import torch
@@ -312,6 +312,16 @@ def test_weights_of_a_run_of_own_code_start_another(file: Path, photos: Path, tm
     second = train(photos, f"{file}:Net", tmp_path / "second", weights=weights)
     assert second.recipe.weights == weights
     assert second.metrics[0]["loss"] < first.metrics[0]["loss"]
+
+
+def test_kept_code_that_was_damaged_is_mended_by_naming_it_again(file: Path, tmp_path: Path) -> None:
+    net = keep(f"{file}:Net")
+    kept = tmp_path / "cache" / "code" / net.rpartition("@")[2]
+    (kept / "parts" / "scale.py").unlink()
+    with pytest.raises(striate.DataError, match=f"^{kept}: not the code that was kept, whose digest is "):
+        kept_files(net)
+    assert keep(f"{file}:Net") == net
+    assert list(kept_files(net)) == ["net.py", "parts/block.py", "parts/scale.py"]
 
 
 def test_code_is_kept_once_by_all_who_keep_it_at_the_same_time(

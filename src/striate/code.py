@@ -94,11 +94,7 @@ def trust(net: str, folder: Path) -> Files:
 
 def files_of(folder: Path, digest: str) -> Files:
     """Return the Python files of a folder that was kept; raises DataError where they do not have the digest."""
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*.py"))
-        if path.is_file()
-    }
+    files = _read(folder)
     if _digest(files) != digest:
         raise DataError(
             f"{folder}: not the code that was kept, whose digest is {digest}. Restore it from a copy."
@@ -226,19 +222,25 @@ def _imported(file: Path, content: bytes, folder: Path) -> Iterator[Path]:
 
 
 def _store(files: Files) -> str:
-    """Copy code into the cache folder, where it is not there already, and return its digest."""
+    """Copy code into the cache folder, where it is not there already or was damaged, and return its digest."""
     digest = _digest(files)
     folder = _stored(digest)
-    if not folder.is_dir():
+    if _digest(_read(folder)) != digest:
         with storage_errors(folder, "try again; STRIATE_CACHE names another cache folder."):
             folder.parent.mkdir(parents=True, exist_ok=True)
             with (folder.parent / LOCK).open("wb") as lock:
                 fcntl.flock(
                     lock, fcntl.LOCK_EX
                 )  # ranks of one machine, or runs begun together, keep the same code
-                if not folder.is_dir():
+                if _digest(_read(folder)) != digest:
                     write_folder(folder, files)
     return digest
+
+
+def _read(folder: Path) -> Files:
+    """Return the Python files of a folder, none where there is no folder."""
+    paths = (path for path in sorted(folder.rglob("*.py")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def _stored(digest: str) -> Path:

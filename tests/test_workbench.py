@@ -242,6 +242,19 @@ def test_an_out_that_is_taken_is_refused_before_anything_is_read(
     assert str(raised.value) == message
 
 
+def test_balanced_sampling_of_more_than_half_of_the_memory_is_refused_rather_than_left_out(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("striate.preparation.memory", lambda: 1000)
+    with pytest.raises(UsageError) as raised:
+        library.train(photos, settings=replace(SETTINGS, sampling="balanced"), out=tmp_path / "run")
+    assert str(raised.value) == (
+        "--sampling balanced needs the decoded pictures in half of the memory, and they are more. "
+        "Make them smaller with --size, or let rare classes count more with --class-weights."
+    )
+    assert library.train(photos, settings=SETTINGS, out=tmp_path / "run").recipe.train.order == "paged"
+
+
 def test_an_empty_folder_may_be_the_run(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert library.train(photos, settings=SETTINGS, out=tmp_path / "empty").folder == tmp_path / "empty"

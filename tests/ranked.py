@@ -131,6 +131,41 @@ def run_out_of_memory(ranks: Ranks) -> None:
     assert ranks.gather(torch.tensor([outcome.loss])).unique().numel() == 1
 
 
+class Forked(nn.Module):
+    """A network of two ways, of which this rank takes one, as where layers are left out by chance."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.ways = {name: nn.Linear(4, 3) for name in ("left", "right", "none")}
+        self.layers = nn.ModuleList(self.ways.values())
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.ways[self.way](x)
+        return y
+
+
+def go_other_ways(ranks: Ranks) -> None:
+    """A weight that only some of the ranks have used gets their gradient in all; one that none has used gets none."""
+    model = Forked("left" if ranks.first else "right")
+    untouched = model.ways["none"].weight.clone()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, weight_decay=0.1)
+    learner = BackPropagation(model, TASK, optimizer, team=Team(model, ranks))
+    images, labels = torch.randn(12, 4), torch.arange(12) % 3
+    mine = Share(ranks.rank, ranks.size).part(12)
+    wanted = {name: Forked("left").ways[name] for name in ("left", "right")}
+    for name, part in (("left", slice(0, 4)), ("right", slice(4, 12))):
+        (TASK.loss(wanted[name](images[part]), labels[part]) * (part.stop - part.start) / 12).backward()
+    learner.step(Batch(images[mine], labels[mine]), lr=0.1, progress=0, at_once=12, of=12)
+    for name, layer in wanted.items():
+        before = layer.weight.detach()
+        assert layer.weight.grad is not None
+        expected = before - 0.1 * (layer.weight.grad + 0.1 * before)
+        assert torch.allclose(model.ways[name].weight, expected, atol=1e-6), name
+    assert torch.equal(model.ways["none"].weight, untouched)
+
+
 def add_up(ranks: Ranks) -> None:
     """A step of all ranks on uneven shares is the step of one on the whole batch."""
     torch.manual_seed(1)

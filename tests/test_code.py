@@ -1,15 +1,22 @@
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import torch
 from conftest import Answer, MakePhotos
+from forks import SRC
 from torch import nn
 
 import striate
 from striate.cli.main import main
-from striate.code import keep, make_kept, sources
+from striate.code import is_trusted, keep, kept_files, make_kept, sources
 
 NET = """
 import torch
@@ -102,6 +109,19 @@ def train(photos: Path, net: str, out: Path, **settings: object) -> striate.Run:
 
 def test_the_files_a_network_imports_are_found_by_reading(file: Path) -> None:
     assert list(sources(file)) == ["net.py", "parts/block.py", "parts/scale.py"]
+
+
+@pytest.mark.parametrize("line", ["from ..beside import X", "from ... import X"])
+def test_what_a_file_imports_from_outside_its_folder_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "beside.py").write_text("X = 1\n", encoding="utf-8")
+    source = f"try:\n    {line}\nexcept ImportError:\n    X = 2\n"
+    (tmp_path / "mine" / "net.py").write_text(source, encoding="utf-8")
+    assert list(sources(tmp_path / "mine" / "net.py")) == ["net.py"]
+    monkeypatch.chdir(tmp_path / "mine")
+    assert list(sources(Path("net.py"))) == ["net.py"]
 
 
 def test_a_class_in_a_file_is_trained_and_stays_what_it_was(
@@ -292,3 +312,50 @@ def test_weights_of_a_run_of_own_code_start_another(file: Path, photos: Path, tm
     second = train(photos, f"{file}:Net", tmp_path / "second", weights=weights)
     assert second.recipe.weights == weights
     assert second.metrics[0]["loss"] < first.metrics[0]["loss"]
+
+
+def test_kept_code_that_was_damaged_is_mended_by_naming_it_again(file: Path, tmp_path: Path) -> None:
+    net = keep(f"{file}:Net")
+    kept = tmp_path / "cache" / "code" / net.rpartition("@")[2]
+    (kept / "parts" / "scale.py").unlink()
+    with pytest.raises(striate.DataError, match=f"^{kept}: not the code that was kept, whose digest is "):
+        kept_files(net)
+    assert keep(f"{file}:Net") == net
+    assert list(kept_files(net)) == ["net.py", "parts/block.py", "parts/scale.py"]
+
+
+def test_code_is_kept_once_by_all_who_keep_it_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        # Each time in a new cache folder, which all of them make.
+        monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / f"cache{number}"))
+        (tmp_path / "net.py").write_text(f"X = {number}\n", encoding="utf-8")
+        together = Barrier(8)
+
+        def kept(_: int, together: Barrier = together) -> str:
+            together.wait()
+            return keep(f"{tmp_path / 'net.py'}:X")
+
+        with ThreadPoolExecutor(8) as threads:
+            names = set(threads.map(kept, range(8)))
+        assert [*map(is_trusted, names)] == [True]
+
+
+def test_ctrl_c_ends_a_file_that_goes_on_and_on(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("import time\nprint('on', flush=True)\ntime.sleep(60)\n", encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "striate", "summary", f"{path}:Net"],
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        err = process.communicate()[1]
+        assert (process.returncode, err.strip()) == (130, "striate: interrupted")
+        assert time.monotonic() - began < 30

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import MakePhotos
 
 import striate as library
 from striate.data.progress import Silent
@@ -102,6 +103,19 @@ def test_a_run_killed_before_its_result_is_scored_again_and_only_once(finished: 
     shutil.rmtree(finished / "model")
     library.resume(finished)
     assert numbers(library.open_run(finished)) == before
+
+
+def test_a_result_of_validation_pictures_alone_is_the_same_when_it_is_scored_again(
+    make_photos: MakePhotos, tmp_path: Path
+) -> None:
+    data = make_photos(tmp_path / "photos" / "train").parent
+    make_photos(data / "val", classes={"고양이": 100, "dog": 140}, count=30)
+    run = library.train(data, settings=SETTINGS, out=tmp_path / "run")
+    before, scores = numbers(run), run.evaluate().values()
+    assert before[1][-1]["split"] == "val"
+    assert {name: before[1][-1][name] for name in scores} == pytest.approx(scores)
+    shutil.rmtree(run.folder / "model")
+    assert numbers(library.resume(run.folder)) == before
 
 
 def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(finished: Path) -> None:
@@ -226,6 +240,19 @@ def test_an_out_that_is_taken_is_refused_before_anything_is_read(
     with pytest.raises(UsageError) as raised:
         library.train(photos, settings=SETTINGS, out=out)
     assert str(raised.value) == message
+
+
+def test_balanced_sampling_of_more_than_half_of_the_memory_is_refused_rather_than_left_out(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("striate.preparation.memory", lambda: 1000)
+    with pytest.raises(UsageError) as raised:
+        library.train(photos, settings=replace(SETTINGS, sampling="balanced"), out=tmp_path / "run")
+    assert str(raised.value) == (
+        "--sampling balanced needs the decoded pictures in half of the memory, and they are more. "
+        "Make them smaller with --size, or let rare classes count more with --class-weights."
+    )
+    assert library.train(photos, settings=SETTINGS, out=tmp_path / "run").recipe.train.order == "paged"
 
 
 def test_an_empty_folder_may_be_the_run(photos: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Nothing that lies in a run folder is ever run. What runs is code that was named 
 """
 
 import ast
+import fcntl
 import hashlib
 import importlib.util
 import inspect
@@ -13,10 +14,11 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
 import torch
@@ -28,6 +30,7 @@ from striate.errors import DataError, UsageError, unknown
 
 # The folder of a run that holds a copy of its network's code.
 FOLDER = "code"
+LOCK = "lock"
 # Classes of a class that must be told their number, where nobody says it: ImageNet's.
 USUAL_CLASSES = 1000
 _DIGITS = 12
@@ -91,11 +94,7 @@ def trust(net: str, folder: Path) -> Files:
 
 def files_of(folder: Path, digest: str) -> Files:
     """Return the Python files of a folder that was kept; raises DataError where they do not have the digest."""
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*.py"))
-        if path.is_file()
-    }
+    files = _read(folder)
     if _digest(files) != digest:
         raise DataError(
             f"{folder}: not the code that was kept, whose digest is {digest}. Restore it from a copy."
@@ -202,11 +201,14 @@ def _imported(file: Path, content: bytes, folder: Path) -> Iterator[Path]:
         nodes = list(ast.walk(ast.parse(content)))
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{file} is not Python: {error}") from error
+    above = [path for path in (file.parent, *file.parent.parents) if path.is_relative_to(folder)]
     for node in nodes:
         if isinstance(node, ast.Import):
             names, base = [alias.name for alias in node.names], folder
         elif isinstance(node, ast.ImportFrom):
-            base = folder if node.level == 0 else [file.parent, *file.parent.parents][node.level - 1]
+            if node.level > len(above):  # from outside the folder, where nothing is kept
+                continue
+            base = folder if node.level == 0 else above[node.level - 1]
             names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
         else:
             continue
@@ -220,14 +222,25 @@ def _imported(file: Path, content: bytes, folder: Path) -> Iterator[Path]:
 
 
 def _store(files: Files) -> str:
-    """Copy code into the cache folder, where it is not there already, and return its digest."""
+    """Copy code into the cache folder, where it is not there already or was damaged, and return its digest."""
     digest = _digest(files)
     folder = _stored(digest)
-    if not folder.is_dir():
+    if _digest(_read(folder)) != digest:
         with storage_errors(folder, "try again; STRIATE_CACHE names another cache folder."):
             folder.parent.mkdir(parents=True, exist_ok=True)
-            write_folder(folder, files)
+            with (folder.parent / LOCK).open("wb") as lock:
+                fcntl.flock(
+                    lock, fcntl.LOCK_EX
+                )  # ranks of one machine, or runs begun together, keep the same code
+                if _digest(_read(folder)) != digest:
+                    write_folder(folder, files)
     return digest
+
+
+def _read(folder: Path) -> Files:
+    """Return the Python files of a folder, none where there is no folder."""
+    paths = (path for path in sorted(folder.rglob("*.py")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def _stored(digest: str) -> Path:
@@ -255,10 +268,9 @@ def _executed(path: Path, name: str) -> ModuleType:
     folder = str(path.parent.resolve())
     sys.path.insert(0, folder)
     try:
-        # What it draws on the way shall not change the weights that are drawn after it. In a thread of its own, since
-        # whoever asks for a network may be following shapes alone, which is a matter of the thread.
-        with _without_namesakes(path), torch.random.fork_rng(devices=[]), ThreadPoolExecutor(1) as thread:
-            thread.submit(spec.loader.exec_module, module).result()
+        # What it draws on the way shall not change the weights that are drawn after it.
+        with _without_namesakes(path), torch.random.fork_rng(devices=[]):
+            _in_own_thread(partial(spec.loader.exec_module, module))
     except UsageError:
         raise
     except Exception as error:
@@ -266,6 +278,25 @@ def _executed(path: Path, name: str) -> ModuleType:
     finally:
         sys.path.remove(folder)  # not the first: the file may have put others before it
     return module
+
+
+def _in_own_thread(work: Callable[[], None]) -> None:
+    """Do work in a thread of its own, which Ctrl-C does not wait for; what is raised there is raised here.
+
+    Whoever asks for a network may be following shapes alone, which is a matter of the thread.
+    """
+    done = Future[None]()
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # SystemExit too is for whoever waits
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    Thread(target=run, name="code", daemon=True).start()
+    done.result()
 
 
 @contextmanager

@@ -186,6 +186,11 @@ def _recipe(
     plan, choices = choose_plan(settings, facts)
     refuse_without_filters(plan.optimizer, model, net=net)
     if len(store) * preprocess.row_bytes > MEMORY_SHARE * memory():
+        if plan.sampling != "natural":
+            raise UsageError(
+                f"--sampling {plan.sampling} needs the decoded pictures in half of the memory, and they are more. "
+                "Make them smaller with --size, or let rare classes count more with --class-weights."
+            )
         plan = replace(plan, order="paged")
         choices.append(Chosen("order", "paged", "the decoded pictures are more than half of the memory"))
     for choice in choices:

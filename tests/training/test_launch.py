@@ -29,7 +29,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.mark.parametrize(
-    "what", ["talk", "share_code", "normalise", "run_out_of_memory", "add_up", "keep_statistics"]
+    "what",
+    ["talk", "share_code", "normalise", "run_out_of_memory", "go_other_ways", "add_up", "keep_statistics"],
 )
 def test_ranks_agree(server: Server, tmp_path: Path, what: str) -> None:
     server.call(tmp_path, what, ranks=3)

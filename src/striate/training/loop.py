@@ -211,8 +211,9 @@ class _Trainer:
         calibration, scores = self._calibration(), None
         if self.job.final is not None:
             split, loader = self.job.final
-            # Without validation pictures the last epoch has looked at the same pictures, with the same weights.
-            scores = None if best or self.last_look is None else self.last_look.at(split, position.step)
+            # The last epoch may have looked at the same pictures, with the same weights, but knew of no calibration.
+            looked = None if best or calibration != Calibration() else self.last_look
+            scores = looked.at(split, position.step) if looked else None
             if scores is None:
                 scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
             values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}

@@ -76,9 +76,18 @@ class Team:
         return sums[0], sums[1]
 
     def _vote(self, *, has_room: bool) -> bool:
-        """Say whether all ranks had room for their part of the step, and learn whether any is asked to stop."""
-        votes = torch.tensor([float(not has_room), float(self._asked())])
-        self._ranks.add([votes])
-        without_room, stopping = votes.tolist()
+        """Say whether all ranks had room for their part of the step, and learn whether any is asked to stop.
+
+        A weight that others have used and this rank has not, as one left out by chance, gets a gradient of 0 here, so
+        that all add up the same.
+        """
+        weights = list(self._model.parameters())
+        votes = [not has_room, self._asked(), *(p.grad is not None for p in weights)]
+        total = torch.tensor(votes, dtype=torch.float)
+        self._ranks.add([total])
+        without_room, stopping, *users = total.tolist()
+        for weight, some in zip(weights, users, strict=True):
+            if some and weight.grad is None:
+                weight.grad = torch.zeros_like(weight)
         self._one_asked = stopping > 0
         return without_room == 0

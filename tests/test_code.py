@@ -17,6 +17,8 @@ from torch import nn
 import striate
 from striate.cli.main import main
 from striate.code import is_trusted, keep, kept_files, make_kept, sources
+from striate.errors import UsageError
+from striate.network import check_name
 
 NET = """
 import torch
@@ -290,7 +292,7 @@ def test_a_missing_file_and_one_that_is_not_python_are_refused(tmp_path: Path, p
     broken.write_text("class Net(:\n", encoding="utf-8")
     with pytest.raises(striate.UsageError) as caught:
         train(photos, f"{broken}:Net", tmp_path / "run")
-    assert str(caught.value) == f"{broken} is not Python: invalid syntax (<unknown>, line 1)"
+    assert str(caught.value) == f"{broken} is not Python: invalid syntax (broken.py, line 1)"
 
 
 def test_a_network_without_a_number_of_classes_is_trained_where_it_fits(
@@ -359,3 +361,134 @@ def test_ctrl_c_ends_a_file_that_goes_on_and_on(tmp_path: Path) -> None:
         err = process.communicate()[1]
         assert (process.returncode, err.strip()) == (130, "striate: interrupted")
         assert time.monotonic() - began < 30
+
+
+ODD = """
+import sys
+import torch
+from torch import nn
+
+class Lazy(nn.Sequential):
+    def __init__(self, num_classes):
+        super().__init__(nn.LazyConv2d(4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, num_classes))
+
+class Empty(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    def forward(self, x):
+        return super().forward(x)[:, :2]
+
+class Late(nn.Module):
+    def __init__(self, num_classes):
+        super().__init__()
+        self.num_classes, self.stem = num_classes, nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        x = self.stem(x).mean((2, 3))
+        if not hasattr(self, "fc"):
+            self.fc = nn.Linear(4, self.num_classes)
+        return self.fc(x)
+
+class Exit(nn.Module):
+    def __init__(self):
+        sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "Lazy",
+            "{net} has weights of no size yet, such as 0.weight. "
+            "Give its layers their sizes, as in Linear for LazyLinear.",
+        ),
+        ("Empty", "{net} has no weights to learn."),
+        (
+            "Late",
+            "{net} makes weights while it answers, such as fc.weight, and they could not be loaded again. "
+            "Make them in __init__.",
+        ),
+        ("Exit", "odd.py:Exit cannot be made: SystemExit: 7"),
+    ],
+)
+def test_networks_that_could_not_be_trained_or_loaded_are_refused_before_a_run_is_made(
+    tmp_path: Path, photos: Path, capsys: pytest.CaptureFixture[str], name: str, said: str
+) -> None:
+    (tmp_path / "odd.py").write_text(ODD)
+    net = keep(f"{tmp_path}/odd.py:{name}")
+    assert (
+        main(
+            [
+                "train",
+                str(photos),
+                "--net",
+                f"{tmp_path}/odd.py:{name}",
+                *SMALL,
+                "--out",
+                str(tmp_path / "run"),
+            ]
+        )
+        == 1
+    )
+    assert capsys.readouterr().err.splitlines()[-1] == f"striate: {said.format(net=net)}"
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("x = 1\n", "net.py has nothing called 'Net', nor any class of a torch.nn.Module."),
+        ("import sys\nsys.exit(3)\n", "{path} cannot be run: SystemExit: 3"),
+        ("def f(:\n", "{file} is not Python: invalid syntax (net.py, line 1)"),
+        (
+            "import not_there_at_all\n",
+            "{path} cannot be run: ModuleNotFoundError: No module named 'not_there_at_all'. "
+            "It can import what is installed, and what lies in its own folder and below.",
+        ),
+    ],
+)
+def test_a_file_that_brings_no_network_is_refused_with_its_reason(
+    tmp_path: Path, content: str, said: str
+) -> None:
+    (tmp_path / "net.py").write_text(content)
+    with pytest.raises(UsageError) as error:
+        make_kept(keep(f"{tmp_path}/net.py:Net"), num_classes=2, in_channels=3)
+    text = str(error.value)
+    path = text.partition(" cannot be run")[0]
+    assert text == said.format(path=path, file=tmp_path / "net.py")
+
+
+@pytest.mark.parametrize("name", ["net.py", "net.py:", "net.py:Net()", "net.py:3"])
+def test_a_file_without_a_class_is_told_how_to_name_one(name: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check_name(name)
+    assert str(error.value) == (
+        f"'{name}' names no class in a file. Write it as net.py:Net, where Net is a class or function."
+    )
+
+
+LATE = """
+from torch import nn
+from .near import WIDTH
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes):
+        import far
+        from . import near
+        super().__init__(nn.Conv2d(3, WIDTH + near.WIDTH, 3), far.Pool(), nn.Linear(2 * WIDTH, num_classes))
+"""
+
+
+def test_neighbours_may_be_imported_from_the_package_and_when_the_network_is_made(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(LATE)
+    far = "from torch import nn\n\nclass Pool(nn.Module):\n    def forward(self, x):\n        return x.mean((2, 3))\n"
+    (tmp_path / "far.py").write_text(far)
+    kept = []
+    for width in (2, 3):  # two states of the same files in one process
+        (tmp_path / "near.py").write_text(f"WIDTH = {width}\n")
+        kept.append(keep(f"{tmp_path}/net.py:Net"))
+    for net, width in zip(kept * 2, (2, 3, 2, 3), strict=True):
+        assert make_kept(net, num_classes=5, in_channels=3)(torch.zeros(1, 3, 8, 8)).shape == (1, 5)
+        assert make_kept(net, num_classes=5, in_channels=3)[0].out_channels == 2 * width

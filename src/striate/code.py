@@ -108,14 +108,17 @@ def make_kept(net: str, *, num_classes: int | None, in_channels: int) -> nn.Modu
     Raises DataError where the code is not trusted here, UsageError where it does not make a network.
     """
     file, name, digest = _parts(_KEPT, net)
-    value = found(_kept_module(net, file, digest), name, file=file)
+    kept_files(net)
+    module = _kept_module(file, digest)
+    value = found(module, name, file=file)
     where = f"{file}:{name}"
     if isinstance(value, nn.Module):
         raise UsageError(
             f"{where} is a network made already, and a run begins with fresh weights. "
             "Name its class, or a function that makes it."
         )
-    return made(value, where, num_classes=num_classes, in_channels=in_channels)
+    with _neighbours(_stored(digest) / file):
+        return made(value, where, num_classes=num_classes, in_channels=in_channels)
 
 
 def made(value: object, where: str, *, num_classes: int | None, in_channels: int) -> nn.Module:
@@ -144,7 +147,7 @@ def made(value: object, where: str, *, num_classes: int | None, in_channels: int
         ) from error
     try:
         module = value(**given)
-    except Exception as error:  # whatever the user's own code raises
+    except (Exception, SystemExit) as error:  # whatever the user's own code raises
         if _asks_for_values(error):
             raise
         raise UsageError(f"{where} cannot be made: {type(error).__name__}: {error}") from error
@@ -176,6 +179,8 @@ def found(module: ModuleType, name: str, *, file: str) -> object:
     """Return what a file calls `name`; raises UsageError with the nearest of its classes where there is nothing."""
     if not hasattr(module, name):
         classes = [n for n, value in vars(module).items() if _is_its_network(value, module)]
+        if not classes:
+            raise UsageError(f"{file} has nothing called '{name}', nor any class of a torch.nn.Module.")
         raise unknown(f"class of {file}", name, classes)
     return getattr(module, name)
 
@@ -198,7 +203,7 @@ def sources(path: Path) -> Files:
 def _imported(file: Path, content: bytes, folder: Path) -> Iterator[Path]:
     """Yield where the modules that a file imports would be, if they were below a folder."""
     try:
-        nodes = list(ast.walk(ast.parse(content)))
+        nodes = list(ast.walk(ast.parse(content, file.name)))
     except (SyntaxError, ValueError) as error:
         raise UsageError(f"{file} is not Python: {error}") from error
     above = [path for path in (file.parent, *file.parent.parents) if path.is_relative_to(folder)]
@@ -253,31 +258,47 @@ def _digest(files: Files) -> str:
 
 
 @cache
-def _kept_module(net: str, file: str, digest: str) -> ModuleType:
-    kept_files(net)
+def _kept_module(file: str, digest: str) -> ModuleType:
     return _executed(_stored(digest) / file, f"_striate_code_{digest}")
 
 
 def _executed(path: Path, name: str) -> ModuleType:
     """Run a file as a module; its neighbours can be imported meanwhile, as if it were run by itself."""
-    spec = importlib.util.spec_from_file_location(name, path)
+    # Its folder is a package, so that it can import `from .blocks` as well as `from blocks`.
+    package = ModuleType(name)
+    package.__path__ = [str(path.parent.resolve())]
+    sys.modules[name] = package
+    spec = importlib.util.spec_from_file_location(f"{name}.{path.stem}", path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} cannot be read as Python.")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    folder = str(path.parent.resolve())
-    sys.path.insert(0, folder)
+    sys.modules[module.__name__] = module
     try:
         # What it draws on the way shall not change the weights that are drawn after it.
-        with _without_namesakes(path), torch.random.fork_rng(devices=[]):
+        with _neighbours(path), torch.random.fork_rng(devices=[]):
             _in_own_thread(partial(spec.loader.exec_module, module))
     except UsageError:
         raise
-    except Exception as error:
+    except ImportError as error:
+        raise UsageError(
+            f"{path} cannot be run: {type(error).__name__}: {error}. "
+            "It can import what is installed, and what lies in its own folder and below."
+        ) from error
+    except (Exception, SystemExit) as error:
         raise UsageError(f"{path} cannot be run: {type(error).__name__}: {error}") from error
+    return module
+
+
+@contextmanager
+def _neighbours(path: Path) -> Iterator[None]:
+    """Let what is imported meanwhile come from a file's own folder, as if the file were run by itself."""
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
+    try:
+        with _without_namesakes(path):
+            yield
     finally:
         sys.path.remove(folder)  # not the first: the file may have put others before it
-    return module
 
 
 def _in_own_thread(work: Callable[[], None]) -> None:
@@ -335,7 +356,7 @@ def _must_be_told_classes(value: Callable[..., object]) -> bool:
     return parameter is not None and parameter.default is inspect.Parameter.empty
 
 
-def _asks_for_values(error: Exception) -> bool:
+def _asks_for_values(error: BaseException) -> bool:
     """Say whether code failed since it was to be made on shapes alone, for which `hollow` tries it with values."""
     return isinstance(error, RuntimeError | NotImplementedError) and "meta" in str(error).lower()
 

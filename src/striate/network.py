@@ -13,6 +13,10 @@ from striate.spec import is_spec
 
 def check_name(net: str) -> None:
     """Raise UsageError for what is neither a name of the catalogue nor of kept code, nor looks like a spec."""
+    if ".py" in net and not is_kept(net):
+        raise UsageError(
+            f"'{net}' names no class in a file. Write it as net.py:Net, where Net is a class or function."
+        )
     if net not in CATALOG and not is_kept(net) and not is_spec(net):
         raise unknown("network", net, CATALOG)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from striate.code import is_in_file, is_kept, keep
 from striate.data.labels import refuse_other_task, relabel
@@ -259,12 +260,28 @@ def _place_of(weights: str | None) -> str:
 
 
 def _refuse_other_outputs(model: nn.Module, recipe: Recipe, classes: int) -> None:
-    """Raise UsageError where code of the user's own answers with something else than a number for each class."""
+    """Raise UsageError where code of the user's own has weights that could not be stored, or other answers.
+
+    Wanted is a number for each class.
+    """
     if not is_kept(recipe.net):
         return
+    weights = dict(model.named_parameters())
+    if not any(weight.requires_grad for weight in weights.values()):
+        raise UsageError(f"{recipe.net} has no weights to learn.")
+    if lazy := [name for name, weight in weights.items() if is_lazy(weight)]:
+        raise UsageError(
+            f"{recipe.net} has weights of no size yet, such as {lazy[0]}. "
+            "Give its layers their sizes, as in Linear for LazyLinear."
+        )
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     with torch.no_grad():
         answer = model.eval()(torch.zeros(2, *shape))
+    if new := [name for name, _ in model.named_parameters() if name not in weights]:
+        raise UsageError(
+            f"{recipe.net} makes weights while it answers, such as {new[0]}, and they could not be loaded again. "
+            "Make them in __init__."
+        )
     told = (
         f"a tensor of {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
     )

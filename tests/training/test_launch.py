@@ -260,3 +260,23 @@ def test_a_rank_that_does_not_end_with_the_others_is_ended(
         launch(["train"], nproc=2)
     assert raised.value.code == 3
     assert time.monotonic() - began < 10
+
+
+def test_ranks_import_nothing_from_the_folder_they_are_started_in(tmp_path: Path) -> None:
+    for name in ("click", "numpy", "striate"):
+        (tmp_path / f"{name}.py").write_text("open('imported', 'w').close()\n")
+    program = (
+        "import sys; sys.path = [p for p in sys.path if p]; "
+        "from striate.training.launch import launch; launch(['nets'], nproc=2)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "resnet50" in done.stdout
+    assert not (tmp_path / "imported").exists()

@@ -131,7 +131,7 @@ def _start(
     # A session of its own, so that Ctrl-C reaches the launcher alone, which passes it on once. Standard input is a pipe
     # from the launcher: where it ends, the launcher is gone.
     process = subprocess.Popen(
-        [sys.executable, "-m", "striate", *argv],
+        [sys.executable, "-P", "-m", "striate", *argv],  # -P: nothing is imported from where one stands
         env={**environment, "RANK": str(number), "LOCAL_RANK": str(number)},
         stdin=subprocess.PIPE,
         stdout=None if number == 0 else subprocess.DEVNULL,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from stores import same
@@ -219,6 +220,20 @@ def test_rows_that_may_not_have_reached_the_disk_are_not_trusted_after_the_machi
     assert len(read_index(place)) == 8
     assert same(packed(later, place), in_memory(photos))
     assert len(later.read_names) == 12
+
+
+def test_rows_that_another_machine_has_mapped_stay_when_they_are_not_trusted_here(
+    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = packed(watched(photos), place)
+    before, file = there.images.clone(), (place.folder / ROWS).stat().st_ino
+    monkeypatch.setattr(pack_module, "BOOT", tmp_path / "boot")
+    (tmp_path / "boot").write_text("12345678-1234-1234-1234-123456789abc\n")
+    here = packed(watched(photos), place)
+    # Another file, since a row that is mapped and cut off ends the process that reads it.
+    assert (place.folder / ROWS).stat().st_ino != file
+    assert torch.equal(there.images, before)
+    assert torch.equal(here.images, before)
 
 
 def test_where_a_new_start_cannot_be_told_rows_reach_the_disk_before_the_index(

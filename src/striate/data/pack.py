@@ -10,7 +10,7 @@ and process of a data set at one size.
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -30,6 +30,7 @@ ROWS, INDEX, LOCK = "rows.bin", "index.bin", "lock"
 
 # Before the entries: the boot during which rows were last written, and how many had surely reached the disk by then.
 HEAD = np.dtype([("boot", "u1", 16), ("settled", "<u8")])
+COPIED_AT_ONCE = 1 << 24
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 Index = NDArray[Any]
@@ -61,6 +62,9 @@ class Writer:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.index, self.settled = _read(place)
+        if len(self.index) < _listed(place):
+            # By another start, of this machine or of one that has the same folder, where they may still be mapped.
+            _renew(place.folder / ROWS, len(self.index) * place.row_bytes)
         self._file = os.open(place.folder / ROWS, os.O_RDWR | os.O_CREAT, 0o644)
         os.ftruncate(self._file, len(self.index) * place.row_bytes)  # what a crash left behind
 
@@ -154,6 +158,25 @@ def _read(place: Place) -> tuple[Index, int]:
     head, index = np.frombuffer(data, HEAD, 1)[0], np.frombuffer(data, ENTRY, offset=HEAD.itemsize)
     settled = min(int(head["settled"]), entries)
     return (index, settled) if head["boot"].tobytes() == _boot() else (index[:settled], settled)
+
+
+def _listed(place: Place) -> int:
+    """Return how many entries the index has, whether or not they can be trusted."""
+    try:
+        return ((place.folder / INDEX).stat().st_size - HEAD.itemsize) // ENTRY.itemsize
+    except FileNotFoundError:
+        return 0
+
+
+def _renew(path: Path, size: int) -> None:
+    """Put a copy of a file's first `size` bytes in its place; whoever has mapped the file keeps it as it was."""
+    aside = path.with_name(path.name + ".tmp")
+    with suppress(FileNotFoundError), path.open("rb") as old, aside.open("wb") as new:
+        while size and (some := old.read(min(size, COPIED_AT_ONCE))):
+            size -= new.write(some)
+        new.flush()
+        os.fsync(new.fileno())
+        os.replace(aside, path)
 
 
 def _boot() -> bytes:

@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,48 @@ def test_pictures_as_lists_of_numbers_are_refused_in_few_words(tmp_path: Path) -
     )
 
 
+def test_one_name_in_two_unicode_forms_and_with_spaces_is_one_class(tmp_path: Path) -> None:
+    for shard, names in (("a", ["고양이", " 개"]), ("b", ["개", unicodedata.normalize("NFD", "고양이")])):
+        features = {"image": IMAGE, "label": {"names": names, "_type": "ClassLabel"}}
+        write(tmp_path / f"{shard}.parquet", labelled(range(2), [0, 1]), features=features)
+    source = open_source(tmp_path)
+    assert source.classes == ("고양이", "개")
+    assert told(source) == {"a/0": "고양이", "a/1": "개", "b/0": "개", "b/1": "고양이"}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["개", "새", " 개"], "'개' is the name of two classes of column label."),
+        (["개", " "], "a class of column label has a blank name."),
+    ],
+)
+def test_classes_that_their_names_do_not_tell_apart_are_refused(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    features = {"image": IMAGE, "label": {"names": names, "_type": "ClassLabel"}}
+    path = write(tmp_path / "a.parquet", labelled(range(2), [0, 1]), features=features)
+    assert refusal(path) == f"{path}: {said} Give each a name of its own."
+
+
+def test_a_file_whose_labels_are_all_missing_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", labelled(range(2), ["a", "b"]))
+    write(tmp_path / "test.parquet", labelled(range(2, 4), pa.nulls(2)))
+    assert open_source(tmp_path).notes == [
+        "left out as without a label: 2 rows, among them all of test",
+        "there is only train: what is held out is taken from it",
+    ]
+    (tmp_path / "train.parquet").unlink()
+    path = tmp_path / "test.parquet"
+    assert refusal(path) == f"{path}: none of its 2 rows has a label in column label."
+
+
+def test_a_file_without_the_pictures_of_the_first_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "train.parquet", labelled(range(2), ["a", "b"]))
+    write(tmp_path / "test.parquet", labelled(range(2, 4), ["a", "b"], name="img"))
+    assert refusal(tmp_path) == f"{tmp_path}/test.parquet: column image, which train.parquet has, is missing."
+
+
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     features = {"image": IMAGE, "label": CLASS}
     source = open_source(
@@ -234,6 +277,12 @@ def test_a_parquet_table_of_files_is_a_table(tmp_path: Path) -> None:
     source = open_source(write(tmp_path / "list.parquet", columns, features={"label": CLASS}))
     assert source.format == "Parquet table"
     assert decoded(source) == {"가/1.png": ("개", colour(0)), "나/2.png": ("고양이", colour(1))}
+
+
+def test_a_parquet_table_may_name_its_files_by_numbers(tmp_path: Path) -> None:
+    draw(tmp_path, "1.png", "2.png")
+    source = open_source(write(tmp_path / "list.parquet", {"id": [1, 2], "label": ["a", "b"]}))
+    assert decoded(source) == {"1.png": ("a", colour(0)), "2.png": ("b", colour(1))}
 
 
 # --- refusals

@@ -143,10 +143,11 @@ def open_shards(root: Path, shards: Sequence[Shard], notes: Sequence[str]) -> So
     """
     schemas = [_schema(shard.path) for shard in shards]
     sheet = _sheet(shards[0].path, schemas)
+    _refuse_others([shard.path for shard in shards], schemas, sheet)
     parts = [
-        Part(_table(shards, place, schemas[place], sheet), shard.split) for place, shard in enumerate(shards)
+        Part(_table(shard.path, place, schemas[place], sheet), shard.split)
+        for place, shard in enumerate(shards)
     ]
-    _refuse_other_types(shards, schemas, sheet)
     if not sheet.embedded:
         return listed_source(root, "Parquet table", parts, sheet.roles, notes=notes)
     rows = Rows(root, parts)
@@ -156,8 +157,13 @@ def open_shards(root: Path, shards: Sequence[Shard], notes: Sequence[str]) -> So
     if named := sheet.names.get(sheet.roles.learned[0]):
         names = dict.fromkeys(chain.from_iterable(named))
         targets = in_order(targets, [*names, *(name for name in targets.classes if name not in names)])
+    if splits and not len(targets.rows):
+        learned = ", ".join(sheet.roles.learned)
+        raise DataError(f"{root}: none of its {len(splits)} rows has a label in column {learned}.")
     if blank := len(splits) - len(targets.rows):
-        said.append(f"left out as without a label: {blank} rows")
+        bare = sorted(set(splits) - {splits[row] for row in targets.rows.tolist()})
+        among = f", among them all of {' and '.join(bare)}" if bare else ""
+        said.append(f"left out as without a label: {blank} rows{among}")
     groups = Groups(root, [shard.path for shard in shards], sheet.embedded)
     mine = np.array([splits[row] for row in targets.rows.tolist()], object)
     pictures: dict[str, Pictures] = {
@@ -204,12 +210,34 @@ def _schema(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read as Parquet ({reason}) Fetch the file anew.") from error
 
 
-def _table(shards: Sequence[Shard], place: int, schema: Any, sheet: Sheet) -> Table:
+def _refuse_others(paths: Sequence[Path], schemas: Sequence[Any], sheet: Sheet) -> None:
+    """Raise DataError where a column is missing, holds no pictures or paths, or texts here and numbers there."""
+    used = (sheet.embedded or sheet.roles.file, *sheet.roles.used[1:])
+    for path, schema in zip(paths, schemas, strict=True):
+        if lacking := [name for name in used if name not in schema.names]:
+            raise DataError(f"{path}: column {lacking[0]}, which {paths[0].name} has, is missing.")
+    listed = schemas[0].field(sheet.roles.file).type if not sheet.embedded else pa.string()
+    if not (_is_text(listed) or pa.types.is_integer(listed)):
+        raise DataError(
+            f"{paths[0]}: column {sheet.roles.file} holds {str(listed)[:60]}. "
+            "Wanted: the bytes of picture files, or their paths."
+        )
+    for name in sheet.roles.learned:
+        kinds = [_item(schema.field(name).type) for schema in schemas]
+        texts = {
+            _is_text(kind): path
+            for kind, path in zip(kinds, paths, strict=True)
+            if not pa.types.is_null(kind)
+        }
+        if len(texts) == 2 and name not in sheet.names:
+            raise DataError(
+                f"{texts[True]}: column {name} holds texts, and numbers in {texts[False].name}. Make them one kind."
+            )
+
+
+def _table(path: Path, place: int, schema: Any, sheet: Sheet) -> Table:
     """Return the columns of a file that are not pictures; numbers that stand for classes become their names."""
-    path = shards[place].path
     used = sheet.roles.used[1:] if sheet.embedded else sheet.roles.used
-    if lacking := [name for name in used if name not in schema.names]:
-        raise DataError(f"{path}: column {lacking[0]}, which {shards[0].path.name} has, is missing.")
     try:
         read = pq.read_table(path, columns=list(used))
     except (OSError, pa.ArrowException) as error:
@@ -224,7 +252,7 @@ def _table(shards: Sequence[Shard], place: int, schema: Any, sheet: Sheet) -> Ta
     notes = [
         f"{path.name} has no class names for {name}, so those of another file are taken"
         for name in used
-        if name in sheet.names and not sheet.names[name][place] and not _is_text(schema.field(name))
+        if name in sheet.names and not sheet.names[name][place] and _is_number(schema.field(name).type)
     ]
     return Table(path, columns, range(read.num_rows), tuple(notes))
 
@@ -233,26 +261,19 @@ def _cells(column: str, values: Sequence[Any], names: Sequence[str]) -> Sequence
     return named_cells(values, names, column=column) if names else [cell_of(value) for value in values]
 
 
-def _refuse_other_types(shards: Sequence[Shard], schemas: Sequence[Any], sheet: Sheet) -> None:
-    """Raise DataError where files are no pictures or paths, or labels are text here and numbers there."""
-    paths = [shard.path for shard in shards]
-    if not sheet.embedded and not _is_text(schemas[0].field(sheet.roles.file)):
-        kind = str(schemas[0].field(sheet.roles.file).type)
-        raise DataError(
-            f"{paths[0]}: column {sheet.roles.file} holds {kind[:60]}. "
-            "Wanted: the bytes of picture files, or their paths."
-        )
-    for name in sheet.roles.learned:
-        texts = {_is_text(schema.field(name)): path for schema, path in zip(schemas, paths, strict=True)}
-        if len(texts) == 2 and name not in sheet.names:
-            raise DataError(
-                f"{texts[True]}: column {name} holds texts, and numbers in {texts[False].name}. Make them one kind."
-            )
-
-
-def _is_text(field: Any) -> bool:
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+def _is_text(kind: Any) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_number(kind: Any) -> bool:
+    """Say whether a column may hold numbers, or lists of them."""
+    return not (_is_text(_item(kind)) or pa.types.is_null(_item(kind)))
+
+
+def _item(kind: Any) -> Any:
+    """Return the type of the items of a column of lists, or else its own."""
+    return kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
 
 
 def _holds_bytes(field: Any) -> bool:

@@ -1,6 +1,8 @@
 """Hugging Face's words on the columns of a file: which hold pictures, and the class names that numbers stand for."""
 
 import json
+import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,13 +28,13 @@ def kind_of(feature: Any) -> str:
 
 
 def class_names(feature: Any) -> Sequence[str]:
-    """Return the class names of a column of class numbers, or of lists of them."""
+    """Return the class names of a column of class numbers, or of lists of them, in the form by which they compare."""
     if isinstance(feature, list) and feature:
         return class_names(feature[0])
     if isinstance(feature, dict) and "feature" in feature:
         return class_names(feature["feature"])
     return (
-        [str(name) for name in feature["names"]]
+        [unicodedata.normalize("NFC", str(name).strip()) for name in feature["names"]]
         if kind_of(feature) == "ClassLabel" and "names" in feature
         else []
     )
@@ -41,8 +43,15 @@ def class_names(feature: Any) -> Sequence[str]:
 def named_cells(values: Sequence[Any], names: Sequence[str], *, column: str) -> list[Cell]:
     """Return the cells of a column of class numbers, or lists of them, in names; texts are names as they are.
 
-    Raises DataError for a number that has no name, and for what is neither number nor text.
+    Raises DataError for a number that has no name, for what is neither number nor text, and where the names do not
+    tell the classes apart.
     """
+    if "" in names:
+        raise DataError(f"a class of column {column} has a blank name. Give each a name of its own.")
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(
+            f"'{twice[0]}' is the name of two classes of column {column}. Give each a name of its own."
+        )
     return [
         tuple(_named(item, names, column, row) for item in value)
         if isinstance(value, list)

@@ -33,6 +33,8 @@ FOLDER = "code"
 LOCK = "lock"
 # Classes of a class that must be told their number, where nobody says it: ImageNet's.
 USUAL_CLASSES = 1000
+# Seconds a file that is run has after Ctrl-C.
+MOMENT = 0.5
 _DIGITS = 12
 _IN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)")
 _KEPT = re.compile(r"(?P<file>[^/\\]+\.py):(?P<name>[^\W\d]\w*)@(?P<digest>[0-9a-f]{12})")
@@ -316,8 +318,13 @@ def _in_own_thread(work: Callable[[], None]) -> None:
         else:
             done.set_result(None)
 
-    Thread(target=run, name="code", daemon=True).start()
-    done.result()
+    thread = Thread(target=run, name="code", daemon=True)
+    thread.start()
+    try:
+        done.result()
+    except KeyboardInterrupt:
+        thread.join(MOMENT)  # Python aborts where it ends while another thread prints
+        raise
 
 
 @contextmanager

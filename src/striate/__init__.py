@@ -6,6 +6,8 @@ Names are imported on first use, so that `import striate` costs milliseconds and
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from striate.moved import follow_moves
+
 if TYPE_CHECKING:
     from striate.arithmetic.field import Field as Field
     from striate.arithmetic.fix import fixes as fixes
@@ -13,8 +15,16 @@ if TYPE_CHECKING:
     from striate.check_page import write_audit_page as write_audit_page
     from striate.checking import Check as Check
     from striate.checking import check as check
+    from striate.data.arrays import ArrayPictures as ArrayPictures
     from striate.data.audit import Audit as Audit
     from striate.data.augment import Augment as Augment
+    from striate.data.mix import Mix as Mix
+    from striate.data.pictures import Pictures as Pictures
+    from striate.data.pictures import Source as Source
+    from striate.data.preprocess import Preprocess as Preprocess
+    from striate.data.progress import Progress as Progress
+    from striate.data.progress import Silent as Silent
+    from striate.data.sampling import balanced as balanced
     from striate.ejecting.script import eject as eject
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
@@ -25,10 +35,14 @@ if TYPE_CHECKING:
     from striate.look.report import write_report as write_report
     from striate.nets.catalog import CATALOG as CATALOG
     from striate.nets.contract import check_network as check_network
+    from striate.nets.convolutional import to_fully_convolutional as to_fully_convolutional
     from striate.nets.entry import Entry as Entry
     from striate.nets.pretrained import build as build
+    from striate.preparation import Prepared as Prepared
+    from striate.preparation import prepare as prepare
     from striate.resolve import find_network as find_network
     from striate.resolve import load_module as load_module
+    from striate.rule import LearningRule as LearningRule
     from striate.run import Run as Run
     from striate.run import open_run as open_run
     from striate.run import trust as trust
@@ -36,6 +50,12 @@ if TYPE_CHECKING:
     from striate.runs.listing import list_runs as list_runs
     from striate.runs.single import show_run as show_run
     from striate.runs.view import View as View
+    from striate.tasks.answer import Estimate as Estimate
+    from striate.tasks.answer import Guess as Guess
+    from striate.tasks.class_scores import ClassScores as ClassScores
+    from striate.tasks.label_scores import LabelScores as LabelScores
+    from striate.tasks.target_scores import TargetScores as TargetScores
+    from striate.tasks.task import Scores as Scores
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
     from striate.training.choice import Settings as Settings
@@ -54,6 +74,24 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it.
 _HOMES = {
+    "Source": "striate.data.pictures",
+    "Pictures": "striate.data.pictures",
+    "ArrayPictures": "striate.data.arrays",
+    "Preprocess": "striate.data.preprocess",
+    "Progress": "striate.data.progress",
+    "Silent": "striate.data.progress",
+    "Mix": "striate.data.mix",
+    "balanced": "striate.data.sampling",
+    "prepare": "striate.preparation",
+    "Prepared": "striate.preparation",
+    "Scores": "striate.tasks.task",
+    "ClassScores": "striate.tasks.class_scores",
+    "LabelScores": "striate.tasks.label_scores",
+    "TargetScores": "striate.tasks.target_scores",
+    "Guess": "striate.tasks.answer",
+    "Estimate": "striate.tasks.answer",
+    "LearningRule": "striate.rule",
+    "to_fully_convolutional": "striate.nets.convolutional",
     "Audit": "striate.data.audit",
     "Augment": "striate.data.augment",
     "CATALOG": "striate.nets.catalog",
@@ -97,6 +135,8 @@ _HOMES = {
     "Entry": "striate.nets.entry",
     "check_network": "striate.nets.contract",
 }
+
+follow_moves()
 
 __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 

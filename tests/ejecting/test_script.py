@@ -43,10 +43,8 @@ def coloured(root: Path, *, side: tuple[int, int] = (20, 17), count: int = 60) -
     return root
 
 
-def both(data: Path | str, folder: Path, **settings: object) -> tuple[list[float], list[float], str]:
-    """Return the first losses of the script and of the run, and the script."""
-    asked = striate.Settings(**{"epochs": 5, "batch": 16, "seed": 3, **settings})  # type: ignore[arg-type]
-    script = striate.eject(data, folder / "train.py", settings=asked)
+def printed_by(folder: Path) -> list[float]:
+    """Run train.py of a folder and return the losses that it prints."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         [sys.executable, "-W", "error", "train.py"],
@@ -56,11 +54,23 @@ def both(data: Path | str, folder: Path, **settings: object) -> tuple[list[float
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    printed = [float(value) for value in re.findall(r"^step \d+: loss (.+)$", done.stdout, re.MULTILINE)]
-    run = striate.train(data, settings=asked, out=folder / "run")
+    return [float(value) for value in re.findall(r"^step \d+: loss (.+)$", done.stdout, re.MULTILINE)]
+
+
+def first_losses(run: striate.Run) -> list[float]:
+    """Return the losses of a run's first 20 steps, as a script prints them."""
     steps = [line["loss"] for line in run.metrics if line["kind"] == "step"][:20]
+    return [float(f"{loss:.9g}") for loss in steps]
+
+
+def both(data: Path | str, folder: Path, **settings: object) -> tuple[list[float], list[float], str]:
+    """Return the first losses of the script and of the run, and the script."""
+    asked = striate.Settings(**{"epochs": 5, "batch": 16, "seed": 3, **settings})  # type: ignore[arg-type]
+    script = striate.eject(data, folder / "train.py", settings=asked)
+    printed = printed_by(folder)
+    run = striate.train(data, settings=asked, out=folder / "run")
     assert load_file(folder / "model.safetensors").keys() == run.model.state_dict().keys()
-    return printed, [float(f"{loss:.9g}") for loss in steps], script.read_text(encoding="utf-8")
+    return printed, first_losses(run), script.read_text(encoding="utf-8")
 
 
 CASES: dict[str, dict[str, object]] = {
@@ -207,3 +217,24 @@ def test_a_set_made_in_python_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "A data set made in Python cannot be ejected: a script has no way to open it. Give a path."
     )
+
+
+def test_a_script_ejected_before_modules_moved_still_has_the_losses_of_a_run(tmp_path: Path) -> None:
+    """Its imports name modules where they stood at 0.1.0 of 30 November 2026."""
+    data = coloured(tmp_path / "data")
+    old = Path(__file__).with_name("ejected_0_1_0.py.txt").read_text(encoding="utf-8")
+    (tmp_path / "train.py").write_text(old, encoding="utf-8")
+    settings = striate.Settings(
+        net=SPEC,
+        size=12,
+        augment="photos",
+        sampling="balanced",
+        mixup=0.3,
+        cutmix=1.0,
+        epochs=5,
+        batch=16,
+        seed=3,
+    )
+    run = striate.train(data, settings=settings, out=tmp_path / "run")
+    assert "\nfrom striate.preparation import prepare\n" in old
+    assert printed_by(tmp_path) == first_losses(run)

@@ -77,11 +77,7 @@ IMPORTS = {
     "from torch import Tensor": r"",
     "from torch.nn import functional as F": r"\bF\.",
     " ": "",
-    "import striate": r"\bstriate\.[A-Z]|\bstriate\.build",
-    "from striate.data.mix import Mix": r"\bMix\(",
-    "from striate.data.progress import Silent": r"\bSilent\(",
-    "from striate.data.sampling import balanced": r"\bbalanced\(",
-    "from striate.preparation import prepare": r"\bprepare\(",
+    "import striate": r"\bstriate\.\w+\(",
 }
 
 
@@ -204,7 +200,7 @@ def _data(prepared: Prepared, origin: Origin, val: bool, net: str) -> dict[str, 
         constants.append("CHANGED = striate.Augment()")
     if plan.mixup or plan.cutmix:
         constants.append(
-            f"MIX = Mix(mixup={plan.mixup}, cutmix={plan.cutmix}, classes={len(prepared.classes)})"
+            f"MIX = striate.Mix(mixup={plan.mixup}, cutmix={plan.cutmix}, classes={len(prepared.classes)})"
         )
         changes.append("batch, answers = MIX(batch, answers, own, seed=SEED, epoch=epoch)")
     asked = {

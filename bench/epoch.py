@@ -29,7 +29,7 @@ from torch import nn
 from turns import Rival, answer, asked, serve
 
 import striate
-from striate.data.progress import Silent
+from striate.progress import Silent
 
 NET, BATCH = "lenet5-tutorial", 64
 KERAS = {f"keras-{backend}": {"KERAS_BACKEND": backend} for backend in ("tensorflow", "jax", "torch")}

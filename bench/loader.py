@@ -35,10 +35,10 @@ from striate.data.draw import Draws
 from striate.data.loader import Loader
 from striate.data.mirror import draw_mirrored
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Silent
 from striate.data.reader import Reader
 from striate.data.source import open_source
-from striate.heap import keep_freed_memory
+from striate.host.heap import keep_freed_memory
+from striate.progress import Silent
 
 COUNT, WIDTH, HEIGHT, QUALITY = 2000, 500, 375, 90
 SIDE, BATCH, STEPS, STALL_BATCH = 224, 64, 12, 32

@@ -30,9 +30,9 @@ from turns import Rival, serve
 import striate
 from striate.data.arrays import ArrayPictures
 from striate.data.pictures import Source
-from striate.data.progress import Silent
 from striate.engine import engine_of, prepare_measured
-from striate.heap import keep_freed_memory
+from striate.host.heap import keep_freed_memory
+from striate.progress import Silent
 from striate.trials.start import Start, Trial
 
 NETS = ("resnet18", "resnet50", "vgg16", "densenet121", "googlenet")

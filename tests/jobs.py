@@ -13,9 +13,9 @@ from torch import nn
 from striate.data.augment import Augment
 from striate.data.loader import Loader
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Progress, Silent
 from striate.data.store import Store
-from striate.rule import LearningRule
+from striate.learning.rule import LearningRule
+from striate.progress import Progress, Silent
 from striate.tasks.classification import Classification
 from striate.training.loop import Job
 from striate.training.recipe import Plan, Recipe

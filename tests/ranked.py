@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from striate.code import is_trusted, keep, make_kept
 from striate.data.loader import Batch
 from striate.data.share import Share
+from striate.host.memory import NoRoomError
 from striate.tasks.classification import Classification
 from striate.training.handover import hand_over_code
-from striate.training.memory import NoRoomError
 from striate.training.ranks import Ranks
 from striate.training.step import BackPropagation
 from striate.training.sync_norm import SyncNorm, synchronise

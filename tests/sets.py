@@ -9,10 +9,10 @@ from PIL import Image
 
 from striate.data.pictures import Source
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Silent
 from striate.data.source import open_source
 from striate.data.store import fill
 from striate.errors import DataError
+from striate.progress import Silent
 
 PREPROCESS = Preprocess(size=(4, 4), channels=3, mean=(), std=())
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from striate.cache import cache_folder
+from striate.host.cache import cache_folder
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import torch
 
 import striate
 from striate.data.preprocess import shallow
-from striate.data.progress import Silent
 from striate.errors import DataError
+from striate.progress import Silent
 
 SPEC = "conv3-4 relu gap fc-classes"
 

@@ -8,10 +8,10 @@ import torch
 from jobs import Heard
 
 import striate
-from striate.cache import cache_folder
-from striate.data.progress import Silent
 from striate.engine import Engine, engine_of, engines, measured, prepare_measured, quickest
+from striate.host.cache import cache_folder
 from striate.preparation import prepare
+from striate.progress import Silent
 
 ASKED = striate.Settings(net="conv3-4 relu gap fc-classes", size=8, epochs=1, batch=8, augment="none")
 USUAL = Engine("contiguous")

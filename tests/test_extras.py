@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from striate.errors import UsageError
-from striate.extras import LEAVES, Leaf, installs, load_leaf, missing_extras
+from striate.host.extras import LEAVES, Leaf, installs, load_leaf, missing_extras
 
 PARQUET = "Parquet files cannot be read: pyarrow is not installed. Install it: pip install 'striate[parquet]'"
 DICOM = "DICOM files cannot be read: imagecodecs is not installed. Install it: pip install 'striate[medical]'"

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 import striate
-from striate.data.progress import Silent
 from striate.errors import UsageError
-from striate.forecast import Forecast, clock, epochs_within, forecast, seconds_of
+from striate.forecast import Forecast, epochs_within, forecast, seconds_of
 from striate.pace import measured_pace
 from striate.preparation import prepare
+from striate.progress import Silent
+from striate.units import clock
 
 SPEC = "conv3-4 relu gap fc-classes"
 ASKED = striate.Settings(net=SPEC, size=8, epochs=3, batch=8, augment="none")

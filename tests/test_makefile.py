@@ -4,7 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from striate.extras import LEAVES
+from striate.host.extras import LEAVES
 
 ROOT = Path(__file__).parent.parent
 PINNED = set(

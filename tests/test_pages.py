@@ -7,10 +7,10 @@ import pytest
 from jinja2 import UndefinedError
 
 from striate.data.pictures import TaskName
-from striate.pages import in_both, page_template
+from striate.display.page import in_both, page_template
 
 SRC = Path(__file__).parent.parent / "src" / "striate"
-SHELL = SRC / "templates" / "page.html"
+SHELL = SRC / "display" / "templates" / "page.html"
 TEMPLATES = sorted(set(SRC.rglob("*.html")) - {SHELL})
 # What the report has of each kind of task is put into it.
 PARTS = {f"{task}.html" for task in get_args(TaskName)}

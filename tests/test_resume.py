@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from forks import Server, result, wait_for
 
-from striate.training.optim import OPTIMIZERS
+from striate.learning.optim import OPTIMIZERS
 
 SERVER = Path(__file__).with_name("forkserver.py")
 SRC = Path(__file__).parent.parent / "src"

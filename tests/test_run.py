@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 import striate as library
-from striate.durable import write_folder
 from striate.errors import DataError, StriateError, UsageError
+from striate.host.durable import write_folder
 from striate.training.checkpoint import read_checkpoint, save_checkpoint
 from striate.training.recovery import Recovery, Rollback
 

@@ -18,10 +18,10 @@ import striate as library
 from striate.data.arrays import ArrayPictures
 from striate.data.augment import PRESETS
 from striate.data.pictures import Source
-from striate.data.progress import Silent
 from striate.errors import DataError, Interrupted, UsageError
 from striate.look.held_out import MISTAKES_SHOWN
 from striate.look.report import write_report
+from striate.progress import Silent
 
 NET = "conv3-16 bn relu maxpool2 conv3-32 bn relu maxpool2 fc-classes"
 GAP = "conv3-8 relu gap fc-classes"

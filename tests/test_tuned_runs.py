@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import striate
-from striate.data.progress import Silent
+from striate.progress import Silent
 from striate.tasks.answer import Guess
 from striate.tasks.class_scores import ClassScores
 from striate.tasks.label_scores import LabelScores

@@ -10,8 +10,8 @@ import pytest
 from conftest import MakePhotos
 
 import striate as library
-from striate.data.progress import Silent
 from striate.errors import DataError, Interrupted, StorageError, UsageError
+from striate.progress import Silent
 
 SETTINGS = library.Settings(
     net="conv3-4 bn relu gap fc-classes", size=8, epochs=2, batch=8, threads=2, lr=0.01

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from write_golden import numbers, set_weights
 
 from striate.data.loader import Batch
+from striate.learning.optim import OPTIMIZERS, Hyper, make_optimizer
+from striate.learning.schedule import WARM_UP, rate_factor
 from striate.tasks.classification import Classification
-from striate.training.optim import OPTIMIZERS, Hyper, make_optimizer
-from striate.training.schedule import WARM_UP, rate_factor
 from striate.training.step import BackPropagation
 
 PAGE = Path(__file__).parent.parent / "tests" / "training" / "golden_curves.json"

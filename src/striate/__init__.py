@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from striate.data.pictures import Pictures as Pictures
     from striate.data.pictures import Source as Source
     from striate.data.preprocess import Preprocess as Preprocess
-    from striate.data.progress import Progress as Progress
-    from striate.data.progress import Silent as Silent
     from striate.data.sampling import balanced as balanced
     from striate.ejecting.script import eject as eject
     from striate.errors import DataError as DataError
@@ -31,6 +29,9 @@ if TYPE_CHECKING:
     from striate.errors import UsageError as UsageError
     from striate.forecast import Forecast as Forecast
     from striate.forecast import dry_run as dry_run
+    from striate.host.launch import launch as launch
+    from striate.host.launch import rank as rank
+    from striate.learning.rule import LearningRule as LearningRule
     from striate.look.audit_text import audit_text as audit_text
     from striate.look.report import write_report as write_report
     from striate.nets.catalog import CATALOG as CATALOG
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
     from striate.nets.pretrained import build as build
     from striate.preparation import Prepared as Prepared
     from striate.preparation import prepare as prepare
+    from striate.progress import Progress as Progress
+    from striate.progress import Silent as Silent
     from striate.resolve import find_network as find_network
     from striate.resolve import load_module as load_module
-    from striate.rule import LearningRule as LearningRule
     from striate.run import Run as Run
     from striate.run import open_run as open_run
     from striate.run import trust as trust
@@ -59,8 +61,6 @@ if TYPE_CHECKING:
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
     from striate.training.choice import Settings as Settings
-    from striate.training.launch import launch as launch
-    from striate.training.launch import rank as rank
     from striate.trials.descent import Descent as Descent
     from striate.trials.descent import descend as descend
     from striate.trials.lanes import Race as Race
@@ -78,8 +78,8 @@ _HOMES = {
     "Pictures": "striate.data.pictures",
     "ArrayPictures": "striate.data.arrays",
     "Preprocess": "striate.data.preprocess",
-    "Progress": "striate.data.progress",
-    "Silent": "striate.data.progress",
+    "Progress": "striate.progress",
+    "Silent": "striate.progress",
     "Mix": "striate.data.mix",
     "balanced": "striate.data.sampling",
     "prepare": "striate.preparation",
@@ -90,7 +90,7 @@ _HOMES = {
     "TargetScores": "striate.tasks.target_scores",
     "Guess": "striate.tasks.answer",
     "Estimate": "striate.tasks.answer",
-    "LearningRule": "striate.rule",
+    "LearningRule": "striate.learning.rule",
     "to_fully_convolutional": "striate.nets.convolutional",
     "Audit": "striate.data.audit",
     "Augment": "striate.data.augment",
@@ -129,8 +129,8 @@ _HOMES = {
     "Summary": "striate.tracing.summary",
     "find_network": "striate.resolve",
     "load_module": "striate.resolve",
-    "launch": "striate.training.launch",
-    "rank": "striate.training.launch",
+    "launch": "striate.host.launch",
+    "rank": "striate.host.launch",
     "summary": "striate.tracing.summary",
     "Entry": "striate.nets.entry",
     "check_network": "striate.nets.contract",

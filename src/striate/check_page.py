@@ -6,8 +6,8 @@ from striate.checking import Check
 from striate.data.audit import Audit
 from striate.data.augment import PRESETS
 from striate.data.preprocess import Preprocess
-from striate.durable import storage_errors, write_file
 from striate.errors import command, unknown
+from striate.host.durable import storage_errors, write_file
 from striate.look.audit_page import audit_page
 from striate.look.contact import contact_sheet
 from striate.training.choice import choose_side

@@ -4,16 +4,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from striate.cache import cache_folder
 from striate.data.audit import Audit, audit_gathered
 from striate.data.clean import Cleaned, write_clean
 from striate.data.gathered import Gathered
 from striate.data.ledger import inspect, ledger_path, open_ledgers, save_ledgers
 from striate.data.pictures import Source
-from striate.data.progress import Progress, Silent
 from striate.data.source import open_source, place_of
-from striate.durable import storage_errors
 from striate.errors import command
+from striate.host.cache import cache_folder
+from striate.host.durable import storage_errors
+from striate.progress import Progress, Silent
 
 
 @dataclass(frozen=True)

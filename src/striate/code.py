@@ -24,9 +24,9 @@ from types import ModuleType
 import torch
 from torch import nn
 
-from striate.cache import cache_folder
-from striate.durable import storage_errors, write_folder
 from striate.errors import DataError, UsageError, unknown
+from striate.host.cache import cache_folder
+from striate.host.durable import storage_errors, write_folder
 
 # The folder of a run that holds a copy of its network's code.
 FOLDER = "code"

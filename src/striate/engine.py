@@ -14,16 +14,16 @@ import torch
 from torch import nn
 
 from striate.data.pictures import Source
-from striate.data.progress import Progress
-from striate.measurements import Measurements
+from striate.host.cache import Measurements
+from striate.host.device import PROCESSOR
+from striate.host.memory import NoRoomError, no_room_errors, release
+from striate.learning.finetune import FineTuning
 from striate.network import make_network
 from striate.preparation import Prepared, prepare
+from striate.progress import Progress
 from striate.training.choice import Chosen, Settings
-from striate.training.device import PROCESSOR
 from striate.training.environment import processor_name, version_of
-from striate.training.finetune import FineTuning
 from striate.training.learner import back_propagation
-from striate.training.memory import NoRoomError, no_room_errors, release
 from striate.training.recipe import LAYOUTS
 
 # By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in

@@ -9,16 +9,17 @@ from typing import Any
 import torch
 
 from striate.data.pictures import Source
-from striate.data.progress import Progress, Silent
 from striate.engine import prepare_measured
 from striate.errors import UsageError
+from striate.host.device import PROCESSOR
 from striate.network import make_network
 from striate.pace import Pace, measured_pace
 from striate.preparation import Prepared
+from striate.progress import Progress, Silent
 from striate.tracing.summary import summary
 from striate.training.choice import Chosen, Settings
-from striate.training.device import PROCESSOR
 from striate.training.ranks import joined
+from striate.units import clock
 
 # The share of a given time that is kept back for what is slower later, and the seconds of the report.
 KEPT_BACK = 0.1
@@ -148,13 +149,6 @@ def seconds_of(text: str) -> float:
     if seconds <= 0:
         raise UsageError(f"time is {text}; it must be over 0.")
     return seconds
-
-
-def clock(seconds: float) -> str:
-    """Return seconds as people say them: 40 s, 12 min, 3.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _memory(prepared: Prepared, shape: tuple[int, int, int], pace: Pace) -> int:

@@ -7,7 +7,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 # What ejected scripts and the documentation of 0.1.0 before 30 November 2026 named -> where it stands now.
-MOVED: dict[str, str] = {}
+MOVED = {
+    "striate.data.progress": "striate.progress",
+}
 
 
 class MovedModules:

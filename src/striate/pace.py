@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from striate.data.progress import Silent
 from striate.errors import Interrupted
+from striate.host.device import PROCESSOR
 from striate.nets.catalog import CATALOG
 from striate.network import make_network
 from striate.preparation import Prepared
+from striate.progress import Silent
 from striate.tasks.task import evaluate
-from striate.training.device import PROCESSOR
 from striate.training.job import Job
 from striate.training.loop import fit
 from striate.training.ranks import Ranks

@@ -15,15 +15,19 @@ from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
 from striate.data.pictures import Source
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Progress
-from striate.data.reader import MEMORY_SHARE, Reader, memory
+from striate.data.reader import MEMORY_SHARE, Reader
 from striate.data.source import open_source, place_of
 from striate.data.store import Store, mean_and_std
 from striate.errors import DataError, UsageError
+from striate.host.memory import memory
+from striate.learning.dropout import set_dropout
+from striate.learning.optim import refuse_without_filters
+from striate.learning.progressive import sides
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
 from striate.nets.published import PUBLISHED, published
 from striate.network import check_name, head_of, make_network
+from striate.progress import Progress
 from striate.reading import choose_input, read_splits, refuse_unwritable_names, split_source, tell_unscored
 from striate.run import EVALUATED_AT_ONCE, THREADS, Run
 from striate.tasks.make import make_task
@@ -39,9 +43,6 @@ from striate.training.choice import (
     choose_plan,
     refuse_unused,
 )
-from striate.training.dropout import set_dropout
-from striate.training.optim import refuse_without_filters
-from striate.training.progressive import sides
 from striate.training.recipe import LAYOUTS, Recipe
 
 # Threads that make large batches ahead of the step they are for.

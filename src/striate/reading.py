@@ -14,13 +14,13 @@ from striate.data.pictures import Pictures, Source, names_of
 from striate.data.pixels import Depth
 from striate.data.place import absolute
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Progress
 from striate.data.reader import Reader
 from striate.data.split import stratified_split
 from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
-from striate.extras import missing_extras
+from striate.host.extras import missing_extras
 from striate.nets.catalog import CATALOG
+from striate.progress import Progress
 from striate.training.choice import DEFAULT_NET, Settings, choose_side, resolve_augment
 
 Shape = tuple[int, int, int]  # channels, height, width

@@ -22,19 +22,19 @@ from striate.data.manifest import Manifest, listed_pictures, load_manifest
 from striate.data.pictures import Source
 from striate.data.place import is_there
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Progress, Silent
 from striate.data.reader import Reader
 from striate.data.source import BUNDLED, open_source, place_of
 from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
+from striate.host.device import PROCESSOR, device_of
+from striate.host.launch import place
 from striate.network import make_network
+from striate.progress import Progress, Silent
 from striate.tasks.answer import Answer
 from striate.tasks.calibration import Calibration
 from striate.tasks.make import make_task
 from striate.tasks.task import AnyTask, Flipped, Scores, evaluate
 from striate.training.checkpoint import Checkpoint, load_checkpoint
-from striate.training.device import PROCESSOR, device_of
-from striate.training.launch import place
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record
 from striate.training.recovery import load_recovery

@@ -16,22 +16,23 @@ from striate.code import short_name as class_name
 from striate.data.loader import Loader
 from striate.data.pictures import Source
 from striate.data.place import short_name
-from striate.data.progress import Progress, Silent
 from striate.data.share import Share
-from striate.durable import storage_errors, write_file, write_folder
 from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.forecast import prepare_in_time
-from striate.heap import keep_freed_memory
+from striate.host.durable import storage_errors, write_file, write_folder
+from striate.host.heap import keep_freed_memory
+from striate.host.memory import fewest_at_once
+from striate.learning.dropout import set_dropout
 from striate.look.held_out import Scored
 from striate.look.report import write_report
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
 from striate.network import make_network
 from striate.preparation import Prepared, reread
+from striate.progress import Progress, Silent
 from striate.run import Run, open_run
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
-from striate.training.dropout import set_dropout
 from striate.training.environment import environment
 from striate.training.guard import LOCK, only_writer
 from striate.training.handover import (
@@ -44,7 +45,6 @@ from striate.training.handover import (
 )
 from striate.training.job import Job
 from striate.training.loop import fit
-from striate.training.memory import fewest_at_once
 from striate.training.ranks import Ranks, joined
 from striate.training.record import EVENTS, load_events
 from striate.training.result import has_result, save_result

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from striate.durable import SPARE_BYTES
+from striate.host.durable import SPARE_BYTES
 from striate.training.guard import only_writer
 
 Striate = Callable[..., Any]

@@ -8,8 +8,8 @@ from typing import Any
 from striate.data import store
 from striate.data.folder import open_folder
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Silent
 from striate.data.reader import Reader
+from striate.progress import Silent
 
 fit = Preprocess.fitted
 decoded = 0

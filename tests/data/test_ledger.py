@@ -9,8 +9,8 @@ from messy import make_messy
 
 from striate.data.facts import BAD, SEEN
 from striate.data.ledger import Ledger, inspect, ledger_path, open_ledgers, save_ledgers
-from striate.data.progress import Silent
 from striate.data.source import open_source
+from striate.progress import Silent
 
 
 @pytest.fixture(scope="module")

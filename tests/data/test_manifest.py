@@ -18,10 +18,10 @@ from striate.data.manifest import (
 from striate.data.names import Names
 from striate.data.pictures import Source
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Silent
 from striate.data.split import stratified_split
 from striate.data.store import Bad, Store, fill, ids_of
 from striate.errors import DataError
+from striate.progress import Silent
 
 PREPROCESS = Preprocess(size=(4, 4), channels=1, mean=(), std=())
 

@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from stores import same
 
-from striate.cache import cache_folder
 from striate.data import pack as pack_module
 from striate.data import store as store_module
-from striate.data.ahead import TOGETHER
 from striate.data.files import FilePictures
 from striate.data.folder import open_folder
 from striate.data.pack import ENTRY, INDEX, ROWS, Place, place_of_pack, read_index
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Silent
 from striate.data.reader import Reader
 from striate.data.store import Bad, Store, fill, fill_packed
+from striate.host.cache import cache_folder
+from striate.host.threads import TOGETHER
+from striate.progress import Silent
 
 PREPROCESS = Preprocess(size=(8, 8), channels=3, mean=(), std=())
 PACKER = Path(__file__).with_name("packer.py")

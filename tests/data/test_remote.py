@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from webserver import Server
 
-from striate.cache import cache_folder
 from striate.data import blocks, tries
 from striate.data.blocks import Blocks
 from striate.data.source import open_source
 from striate.errors import DataError, StorageError, UsageError
+from striate.host.cache import cache_folder
 from striate.run import open_run
 
 pytest.importorskip("aiohttp")

@@ -15,8 +15,8 @@ from striate.data.files import FilePictures
 from striate.data.folder import open_folder
 from striate.data.pictures import Pictures
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Silent
 from striate.data.store import CHUNK, Bad, Store, digest_of, fill, mean_and_std
+from striate.progress import Silent
 
 PREPROCESS = Preprocess(size=(8, 8), channels=3, mean=(), std=())
 

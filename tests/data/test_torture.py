@@ -14,10 +14,10 @@ from write_torture import Ignored, Opened, Pixels, Quarantined, Refused
 
 from striate.data.folder import printable
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Silent
 from striate.data.source import open_source
 from striate.data.store import fill
 from striate.errors import DataError
+from striate.progress import Silent
 
 CASES = {**torture.PICTURES, **torture.SPECIAL}
 PREPROCESS = Preprocess(size=(torture.HEIGHT, torture.WIDTH), channels=3, mean=(), std=(), fit="squash")

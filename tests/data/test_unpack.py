@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 import striate
-from striate.cache import cache_folder
-from striate.data.progress import Silent
 from striate.data.source import open_source
 from striate.data.unpack import unpack
 from striate.errors import StorageError
+from striate.host.cache import cache_folder
+from striate.progress import Silent
 from striate.run import open_run
 
 Striate = Callable[..., Any]

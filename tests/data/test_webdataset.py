@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from striate.cache import cache_folder
 from striate.data import shards
 from striate.data.names import Names
 from striate.data.sample_labels import labels_of
 from striate.data.shards import ShardPictures
 from striate.data.source import BUNDLED, open_source
 from striate.errors import DataError, command
+from striate.host.cache import cache_folder
 from striate.run import open_run
 
 Striate = Callable[..., Any]

@@ -6,7 +6,7 @@ import pytest
 PROGRAM = """
 import sys, threading
 import torch
-from striate.data.workers import workers
+from striate.host.threads import workers
 
 computed_before = sys.argv[1] == "yes"
 if computed_before:
@@ -25,7 +25,7 @@ print(inside, mine, later)
 INTERRUPTED = """
 import sys, threading
 import torch
-from striate.data.workers import pool_of
+from striate.host.threads import pool_of
 
 moment, begin, wait, begun = sys.argv[1], threading.Thread.start, threading.Barrier.wait, []
 

@@ -14,8 +14,9 @@ from PIL import Image
 from striate.check_page import write_audit_page
 from striate.checking import Check
 from striate.data.audit import audit_gathered
+from striate.display.picture import image_url
 from striate.errors import StorageError, UsageError
-from striate.look.audit_page import audit_page, image_url
+from striate.look.audit_page import audit_page
 from striate.look.audit_text import CLASSES_SHOWN, audit_text
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.look.mistakes import picture_url
+from striate.display.picture import picture_url
 
 
 def shown(pixels: torch.Tensor) -> NDArray[np.uint8]:

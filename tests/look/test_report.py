@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 import striate
-from striate.data.progress import Silent
 from striate.errors import DivergedError, Interrupted
+from striate.progress import Silent
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 LOADING = {"src", "href", "srcset", "data", "poster", "action", "background", "xlink:href"}

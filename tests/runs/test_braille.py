@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from striate.runs.braille import labelled, plot
+from striate.display.braille import labelled, plot
 
 VALUES = st.lists(st.none() | st.floats(allow_nan=True, allow_infinity=True), max_size=200)
 

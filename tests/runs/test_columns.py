@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from striate.runs.columns import aligned, shortened, shown
+from striate.display.columns import aligned, shortened, shown
 
 
 def test_wide_letters_take_two_cells_and_stay_in_line() -> None:

@@ -7,9 +7,9 @@ from rich.cells import cell_len
 
 import striate
 from striate.errors import DataError, UsageError
-from striate.runs.listing import duration
 from striate.training.guard import is_being_written, only_writer
 from striate.training.recovery import Recovery, Rollback
+from striate.units import duration
 
 MakeRun = Callable[..., Path]
 

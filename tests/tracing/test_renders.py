@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import striate
 from striate.tracing.boxes import boxes
-from striate.tracing.text import count, memory
+from striate.units import binary_bytes, count
 
 Network = tuple[nn.Module, tuple[int, ...]]
 PAGE = Path(__file__).parents[2] / "docs" / "summary.md"
@@ -207,7 +207,7 @@ def test_counts_are_short(number: int | None, shown: str) -> None:
 
 
 def test_memory_is_in_binary_units() -> None:
-    assert [memory(n) for n in (0, 40, 2048, 3 * 2**20, 2**31)] == [
+    assert [binary_bytes(n) for n in (0, 40, 2048, 3 * 2**20, 2**31)] == [
         "0 B",
         "40 B",
         "2.0 KiB",

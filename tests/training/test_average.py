@@ -8,8 +8,8 @@ import torch
 from jobs import job, linear, lines
 from torch import Tensor, nn
 
+from striate.learning.average import Average
 from striate.tasks.task import evaluate
-from striate.training.average import Average
 from striate.training.checkpoint import load_checkpoint
 from striate.training.loop import fit
 

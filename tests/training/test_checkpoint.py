@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from striate import durable
 from striate.errors import DataError, StorageError
+from striate.host import durable
 from striate.training.checkpoint import (
     Checkpoint,
     checkpoint_states,

@@ -17,8 +17,8 @@ from striate.data.mirror import moved, shifted
 from striate.data.mix import Mix
 from striate.data.preprocess import Preprocess
 from striate.errors import UsageError
-from striate.training.device import PROCESSOR, chosen_device, device_of
-from striate.training.launch import Place
+from striate.host.device import PROCESSOR, chosen_device, device_of
+from striate.host.launch import Place
 
 META = torch.device("meta")
 MOVING = {

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from striate.errors import DataError, DivergedError
+from striate.learning.schedule import Plateau
 from striate.training.checkpoint import Checkpoint
 from striate.training.loop import Job, fit
 from striate.training.position import Position
 from striate.training.recovery import Recovery, Rollback, Split, load_recovery
-from striate.training.schedule import Plateau
 from striate.training.step import Outcome
 from striate.training.stopping import Best
 

@@ -2,8 +2,8 @@ import pytest
 from torch import nn
 
 from striate.errors import UsageError
+from striate.learning.dropout import OWN_DROPOUT, set_dropout
 from striate.network import make_network
-from striate.training.dropout import OWN_DROPOUT, set_dropout
 
 
 def rates(model: nn.Module) -> list[float]:

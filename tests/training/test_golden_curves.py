@@ -5,7 +5,7 @@ import json
 import pytest
 import write_golden_curves
 
-from striate.training.optim import OPTIMIZERS
+from striate.learning.optim import OPTIMIZERS
 
 GOLDEN: dict[str, list[float]] = json.loads(write_golden_curves.PAGE.read_text(encoding="utf-8"))
 

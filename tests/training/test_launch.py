@@ -14,9 +14,9 @@ from forks import SRC, Server, wait_for
 
 from striate.cli.main import main
 from striate.errors import Interrupted, LaunchError, UsageError
-from striate.training import launch as launching
+from striate.host import launch as launching
+from striate.host.launch import Place, launch, place, rank
 from striate.training import ranks
-from striate.training.launch import Place, launch, place, rank
 from striate.training.ranks import joined
 
 
@@ -267,7 +267,7 @@ def test_ranks_import_nothing_from_the_folder_they_are_started_in(tmp_path: Path
         (tmp_path / f"{name}.py").write_text("open('imported', 'w').close()\n")
     program = (
         "import sys; sys.path = [p for p in sys.path if p]; "
-        "from striate.training.launch import launch; launch(['nets'], nproc=2)"
+        "from striate.host.launch import launch; launch(['nets'], nproc=2)"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],

@@ -11,11 +11,11 @@ from striate.data.augment import Augment
 from striate.data.loader import Loader
 from striate.data.mix import Mix
 from striate.errors import DivergedError
+from striate.learning.optim import OPTIMIZERS
 from striate.tasks.classification import Classification
 from striate.tasks.task import AUXILIARY_WEIGHT
 from striate.training.checkpoint import load_checkpoint, save_checkpoint
 from striate.training.loop import fit
-from striate.training.optim import OPTIMIZERS
 
 
 class Perceptron:

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from striate.data.loader import Batch
 from striate.errors import StorageError
+from striate.host.memory import fewest_at_once, is_out_of_memory
 from striate.tasks.classification import Classification
 from striate.tasks.multi_label import MultiLabel
 from striate.tasks.regression import Regression, Scale
 from striate.tasks.task import AnyTask
 from striate.training.loop import fit
-from striate.training.memory import fewest_at_once, is_out_of_memory
 from striate.training.recovery import Split, load_recovery
 from striate.training.step import BackPropagation, number_of_parts, parts
 

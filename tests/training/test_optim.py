@@ -11,7 +11,7 @@ from torch import nn
 
 from striate.cli.train import command
 from striate.errors import UsageError
-from striate.training.optim import OPTIMIZERS, Hyper, make_optimizer, refuse_without_filters
+from striate.learning.optim import OPTIMIZERS, Hyper, make_optimizer, refuse_without_filters
 
 Array = NDArray[np.float64]
 # Weights, gradient, state, step counted from 1, rate, momentum or beta 1.

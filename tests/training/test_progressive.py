@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from striate.training.progressive import shrink, side_at, sides
+from striate.learning.progressive import shrink, side_at, sides
 
 
 @pytest.mark.parametrize(

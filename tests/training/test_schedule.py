@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from striate.cli.train import command
-from striate.training.schedule import SCHEDULES, WARM_UP, Plateau, rate_factor
+from striate.learning.schedule import SCHEDULES, WARM_UP, Plateau, rate_factor
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from striate.display.chart import NAME_HEIGHT, apart
 from striate.errors import UsageError
-from striate.training.optim import OPTIMIZERS
+from striate.learning.optim import OPTIMIZERS
 from striate.trials.animation import HEIGHT, WIDTH, project
-from striate.trials.chart import NAME_HEIGHT, apart
 from striate.trials.descent import descend
 from striate.trials.entrants import SEVEN
 from striate.trials.surface import SURFACES, walk

@@ -10,9 +10,9 @@ import pytest
 import striate as package
 from striate.cli.train import command
 from striate.data.augment import Augment
+from striate.display.chart import smooth
 from striate.errors import DivergedError, UsageError
 from striate.trials.rate_test import STEPS_A_DECADE, suggestion, train_command
-from striate.trials.smooth import smooth
 
 NET = "conv3-4 relu gap fc-classes"
 FLAGS = ("--net", NET, "--size", "8", "--batch", "8")

@@ -8,6 +8,7 @@ import click
 import striate
 from striate.cli.verb import Verb, json_flag, print_json
 from striate.errors import unknown
+from striate.units import short_count
 
 
 @click.command(cls=Verb)
@@ -39,7 +40,7 @@ def table() -> str:
         lines.append(click.style(f"{paper}, {year}", bold=True))
         for name, entry in group:
             size = "x".join(map(str, entry.input))
-            counts = f"{short(entry.params):>8} params {short(entry.macs):>8} MACs"
+            counts = f"{short_count(entry.params):>8} params {short_count(entry.macs):>8} MACs"
             idea = "" if entry.idea == said else entry.idea
             lines.append(f"  {name:<22} {counts}  {size:<10} {idea}".rstrip())
             said = entry.idea
@@ -72,12 +73,3 @@ def details(name: str) -> str:
 def wrap(text: str) -> list[str]:
     """Return an erratum as lines behind a dash; names with hyphens stay whole."""
     return textwrap.wrap(text, 96, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
-
-
-def short(number: int) -> str:
-    """Return a count in thousands, millions or billions, to three digits."""
-    for unit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= unit:
-            value = number / unit
-            return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {letter}"
-    return str(number)

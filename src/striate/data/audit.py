@@ -15,11 +15,11 @@ from striate.data.findings import SEVERITIES, Finding
 from striate.data.gathered import Gathered
 from striate.data.ledger import Ledger
 from striate.data.pictures import Bad, Source, TaskName
-from striate.data.progress import Progress, Silent
 from striate.data.rules import RULES
 from striate.data.source import shown_place
 from striate.errors import command
-from striate.extras import installs, missing_extras
+from striate.host.extras import installs, missing_extras
+from striate.progress import Progress, Silent
 
 Verdict = Literal["ok", "look", "stop"]
 # The most groups of copies that are listed by name; the findings count all.

@@ -21,8 +21,8 @@ from striate.data.source import shown_place
 from striate.data.table import SUFFIXES, header_of
 from striate.data.targets import targets_of
 from striate.data.walk import some
-from striate.durable import write_file
 from striate.errors import DataError, UsageError
+from striate.host.durable import write_file
 
 # The order in which copies are worth keeping: what a network is scored by comes first.
 KEPT_FIRST = ("test", "val", "train", "all")

@@ -13,7 +13,7 @@ from striate.data.pixels import Depth, Pixels, Raster, deep_channels, to_depth, 
 from striate.data.quiet import quiet
 from striate.data.upright import UPRIGHT, orientation_of, turn_upright
 from striate.errors import UsageError
-from striate.extras import load_leaf
+from striate.host.extras import load_leaf
 
 # Transparent pictures are laid on this colour.
 BACKGROUND = (255, 255, 255, 255)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.fingerprint import ACROSS, COLOUR, DOWN, GREY, STEPS
-from striate.data.progress import Progress, Silent
 from striate.data.similarity import Indices, Pairs, crowding, joined_pairs, near_pairs, unit_vectors
+from striate.progress import Progress, Silent
 
 Kind = Literal["exact", "near"]
 

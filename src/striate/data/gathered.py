@@ -12,7 +12,7 @@ from striate.data.duplicates import Duplicates, Group, find_duplicates
 from striate.data.facts import BAD
 from striate.data.ledger import Ledger
 from striate.data.pictures import Encoded, Pictures, Source
-from striate.data.progress import Progress, Silent
+from striate.progress import Progress, Silent
 
 # The order in which splits are told.
 SPLITS = ("train", "val", "test", "all")

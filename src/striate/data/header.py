@@ -11,7 +11,7 @@ from striate.data.npy import MAGIC, bands_of_array, read_npy
 from striate.data.pictures import Encoded
 from striate.data.pixels import Depth
 from striate.data.quiet import quiet
-from striate.extras import load_leaf
+from striate.host.extras import load_leaf
 
 
 class Header(NamedTuple):

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.ahead import made_ahead
 from striate.data.augment import Augment
 from striate.data.draw import Ids, order
 from striate.data.mix import Mix
@@ -17,6 +16,7 @@ from striate.data.rows import Indices
 from striate.data.sampling import SAMPLINGS
 from striate.data.share import WHOLE, Share
 from striate.data.store import Store
+from striate.host.threads import made_ahead
 
 PROCESSOR = torch.device("cpu")
 # Batches of more values than this are made ahead by threads; smaller ones are made faster than threads take turns.

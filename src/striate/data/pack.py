@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.draw import Ids, places_of
-from striate.durable import write_file
 from striate.errors import StorageError
+from striate.host.durable import write_file
 
 # What the index says of each row: whose it is, of what state of the file, and the digest of the file's content.
 ENTRY = np.dtype([("id", "<u8"), ("stamp", "<u8"), ("digest", "u1", 16), ("kind", "u1")])

@@ -8,7 +8,7 @@ from striate.data.folder import SPLIT_NAMES, split_in
 from striate.data.pictures import Source
 from striate.data.walk import files_ending, first_names, folders_in, is_picture, some
 from striate.errors import DataError
-from striate.extras import load_leaf
+from striate.host.extras import load_leaf
 
 SUFFIX = ".parquet"
 # How deep its files may lie: data/train-00000-of-00005.parquet, default/train/0000.parquet.

@@ -1,26 +1,25 @@
 """How the pictures of a data set become stores: from its pack, into memory, or decoded each time they are asked for."""
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from striate.cache import cache_folder
 from striate.data.ledger import Ledger, inspect, ledger_path, open_ledgers, save_ledgers
 from striate.data.pack import place_of_pack
 from striate.data.pictures import Pictures
 from striate.data.preprocess import Preprocess
-from striate.data.progress import Progress, Silent
 from striate.data.store import Store, fill, fill_packed
 from striate.errors import StorageError
+from striate.host.cache import cache_folder
+from striate.host.memory import memory
+from striate.progress import Progress, Silent
 
 # The share of the machine's memory that decoded pictures may take, and over which a pack is read page by page.
 MEMORY_SHARE = 0.5
 # Decoded pictures that must fit in memory wherever the others are, for there to be a batch.
 LEAST_AT_ONCE = 256
-CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,16 +95,6 @@ class Reader:
             f"{count * preprocess.row_bytes / 1e9:.1f} GB of memory, and this machine has {memory() / 1e9:.1f} GB. "
             "Make them smaller: --size"
         )
-
-
-def memory() -> int:
-    """Return the bytes of memory this process may use: the machine's, or its control group's where that is less."""
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        limit = CGROUP_LIMIT.read_text().strip()
-    except OSError:
-        return machine
-    return min(machine, int(limit)) if limit.isdecimal() else machine
 
 
 def _are_files(pictures: Pictures) -> bool:

@@ -15,17 +15,17 @@ from urllib.parse import urlsplit
 from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
-from striate.cache import cache_folder
 from striate.data.blocks import Blocks
 from striate.data.folder import SPLIT_NAMES
 from striate.data.pictures import Source
 from striate.data.place import expand, is_pattern
-from striate.data.progress import Progress
 from striate.data.shards import LocalShard
 from striate.data.tar import TarStream
 from striate.data.tries import NotThere, tried
 from striate.data.webdataset import Beside, common_folder, source_of_shards, stems
 from striate.errors import DataError, StorageError, UsageError, unknown
+from striate.host.cache import cache_folder
+from striate.progress import Progress
 
 # Scheme of an address -> the package that reaches it.
 SCHEMES = {

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from striate.data.pack import INDEX, LOCK, Place
 from striate.errors import StorageError, UsageError
+from striate.units import BYTE_UNITS, decimal_bytes
 
 # The most all packs together may take, unless the environment says otherwise; 0 keeps none.
 VARIABLE = "STRIATE_CACHE_LIMIT"
 DEFAULT_LIMIT = "100G"
 # The share of the disk that is always left free.
 SPARE = 0.05
-UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def make_room(place: Place, needed: int) -> None:
@@ -29,11 +29,13 @@ def make_room(place: Place, needed: int) -> None:
     room = disk.free - SPARE * disk.total
     if own + needed > limit:
         raise StorageError(
-            f"the decoded pictures take {_in_words(own + needed)}, more than the {_in_words(limit)} of {VARIABLE}"
+            f"the decoded pictures take {decimal_bytes(own + needed)}, more than "
+            f"the {decimal_bytes(limit)} of {VARIABLE}"
         )
     if needed > room + sum(sizes.values()):
         raise StorageError(
-            f"the decoded pictures take {_in_words(needed)}, and the disk of {cache} has {_in_words(disk.free)} free"
+            f"the decoded pictures take {decimal_bytes(needed)}, "
+            f"and the disk of {cache} has {decimal_bytes(disk.free)} free"
         )
     taken = own + sum(sizes.values())
     for path, size in sizes.items():
@@ -48,7 +50,7 @@ def limit_of(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", text.strip().upper())
     if match is None:
         raise UsageError(f"{VARIABLE} is '{text}'; wanted a size, such as 50G.")
-    return int(float(match[1]) * UNITS[match[2]])
+    return int(float(match[1]) * BYTE_UNITS[match[2]])
 
 
 def mark_used(place: Place) -> None:
@@ -88,9 +90,3 @@ def _drop(folder: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _in_words(size: int) -> str:
-    """Return a number of bytes with its unit, such as '1.5 GB'."""
-    unit = next((unit for unit in ("TB", "GB", "MB", "KB") if size >= UNITS[unit[0]]), "bytes")
-    return f"{size / UNITS.get(unit[0], 1):.1f} {unit}" if unit != "bytes" else f"{size} bytes"

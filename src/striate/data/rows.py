@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from striate.data.decode import BadPicture
 from striate.data.pictures import Pictures
 from striate.data.preprocess import Preprocess
-from striate.data.workers import pool_of
 from striate.errors import DataError
+from striate.host.threads import pool_of
 
 Indices = NDArray[np.int64]
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.cache import cache_folder
 from striate.data.names import Names
 from striate.data.place import absolute
 from striate.data.sample import Shard, TwiceThere, index_shard
 from striate.data.shards import ShardFile
 from striate.errors import DataError
+from striate.host.cache import cache_folder
 
 # Raised when what is found in a shard changes, so that older indexes are not believed.
 VERSION = 1

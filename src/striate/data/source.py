@@ -15,13 +15,13 @@ from striate.data.npz import open_npz, recognise_npz
 from striate.data.parquet import SUFFIX, open_parquet, recognise_parquet
 from striate.data.pictures import Source
 from striate.data.place import absolute, is_pattern, is_remote
-from striate.data.progress import Progress, Silent
 from striate.data.table import SUFFIXES
 from striate.data.unpack import unpack
 from striate.data.walk import first_names, folders_in, is_hidden, is_picture
 from striate.data.webdataset import open_pattern, open_shards, recognise_shards
 from striate.errors import DataError
-from striate.extras import load_leaf
+from striate.host.extras import load_leaf
+from striate.progress import Progress, Silent
 
 # Bundled data set -> its folder. A path of the same name goes first.
 BUNDLED = {"fashion": Path(__file__).parent / "bundled" / "fashion"}

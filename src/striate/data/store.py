@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from striate.data.ahead import in_order
 from striate.data.decode import BadPicture
 from striate.data.digest import DIGEST_BYTES, digest_of
 from striate.data.draw import Ids, ids_of
@@ -23,9 +22,10 @@ from striate.data.pictures import Bad as Bad
 from striate.data.pictures import Pictures, names_of, stamps_of
 from striate.data.pixels import TOP
 from striate.data.preprocess import Preprocess, shallow
-from striate.data.progress import Progress
 from striate.data.room import make_room, mark_used
 from striate.data.rows import DecodedRows, HeldRows, Indices, Rows
+from striate.host.threads import in_order
+from striate.progress import Progress
 
 # Pictures whose mean and deviation are taken at a time.
 CHUNK = 512

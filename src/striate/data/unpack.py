@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from striate.cache import cache_folder
 from striate.data.archive import Archive, open_archive
 from striate.data.entry import Entry, shown
-from striate.data.progress import Progress
 from striate.data.walk import is_hidden
 from striate.errors import DataError, StorageError
+from striate.host.cache import cache_folder
+from striate.progress import Progress
+from striate.units import rough_bytes
 
 # An archive that grows more than so many times holds no pictures, but may be meant to fill a disk. What stays below
 # the size that is always allowed may be blank.
@@ -152,7 +153,7 @@ class _Unpacking:
     def _refuse_growth(self, size: int) -> None:
         if size > self._most:
             raise DataError(
-                f"unpacks to more than {_amount(self._most)}, {MOST_GROWTH} times its size, as pictures do not. "
+                f"unpacks to more than {rough_bytes(self._most)}, {MOST_GROWTH} times its size, as pictures do not. "
                 f"{TRUSTED}"
             )
 
@@ -160,8 +161,8 @@ class _Unpacking:
         free = shutil.disk_usage(self._target).free
         if needed + SPARE_BYTES > free:
             raise StorageError(
-                f"{cache_folder()}: {_amount(free)} free, too little to unpack "
-                f"{_amount(needed) if needed else 'the archive'}. {ADVICE}"
+                f"{cache_folder()}: {rough_bytes(free)} free, too little to unpack "
+                f"{rough_bytes(needed) if needed else 'the archive'}. {ADVICE}"
             )
 
 
@@ -193,10 +194,6 @@ def _storage_errors() -> Iterator[None]:
 
 def _full(error: OSError) -> StorageError:
     return StorageError(f"{cache_folder()}: cannot be written ({error.strerror}). {ADVICE}")
-
-
-def _amount(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 def _remove(folder: Path) -> None:

@@ -18,7 +18,6 @@ from striate.data.folder import SPLIT_NAMES, split_in
 from striate.data.names import Names
 from striate.data.pictures import Source
 from striate.data.place import expand
-from striate.data.progress import Progress
 from striate.data.sample import LABELS, Shard, is_picture, split_name
 from striate.data.sample_labels import labels_of
 from striate.data.shard_index import compressed, shard_of
@@ -26,6 +25,7 @@ from striate.data.shards import LocalShard, ShardFile, ShardPictures
 from striate.data.tar import BadTar
 from striate.data.walk import is_hidden, some
 from striate.errors import DataError
+from striate.progress import Progress
 
 TAR = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
 # Members looked at to tell a shard from any other tar.

@@ -13,22 +13,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from striate.code import absolute_name, accepted, in_file, is_in_file, is_kept
 from striate.data.augment import Augment
 from striate.data.pictures import Source
-from striate.data.progress import Progress, Silent
 from striate.data.source import BUNDLED
-from striate.durable import storage_errors, write_file
 from striate.ejecting import plain
 from striate.ejecting.origin import ENDINGS, MODES, Origin, origin_of
 from striate.errors import UsageError
 from striate.forecast import prepare_in_time
+from striate.host.durable import storage_errors, write_file
+from striate.learning.schedule import WARM_UP
 from striate.nets.catalog import CATALOG
 from striate.preparation import Prepared
+from striate.progress import Progress, Silent
 from striate.spec import is_spec, to_python
 from striate.tasks.multi_label import MultiLabel
 from striate.tasks.regression import Regression
 from striate.tasks.task import AUXILIARY_WEIGHT
 from striate.training.choice import Settings
 from striate.training.recipe import LAYOUTS, Plan
-from striate.training.schedule import WARM_UP
 
 # What ends the first line of every script.
 MARK = b"Written by striate."

@@ -1,7 +1,5 @@
 """check.html: one self-contained page on a data set's audit, with pictures, in English and Korean."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +12,9 @@ from striate.data.decode import BadPicture, decode
 from striate.data.findings import Finding
 from striate.data.gathered import Gathered
 from striate.data.header import bands_of
-from striate.data.pixels import Pixels
+from striate.display.page import page_template
+from striate.display.picture import image_url, visible
 from striate.look.audit_text import shown_classes
-from striate.pages import page_template
 
 # Groups of copies on the page, pictures of each, and pictures of any other finding.
 GROUPS_SHOWN, MEMBERS_SHOWN, EXAMPLES_SHOWN = 30, 4, 12
@@ -114,22 +112,3 @@ def _thumbnail(data: Gathered, position: int) -> str:
         scale = THUMBNAIL // longer
         image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
     return image_url(np.asarray(image))
-
-
-def visible(pixels: Pixels) -> Pixels:
-    """Return (H, W) or (H, W, 3) of pixels: the first channels, where there are others."""
-    if pixels.ndim == 2:
-        return pixels
-    return np.ascontiguousarray(pixels[:, :, :3]) if pixels.shape[2] >= 3 else pixels[:, :, 0]
-
-
-def image_url(pixels: Pixels) -> str:
-    """Return pixels (H, W) or (H, W, 3) as a data URL: JPEG where that is smaller than PNG."""
-    image = Image.fromarray(pixels)
-    forms = []
-    for form, settings in (("jpeg", {"quality": 85}), ("png", {"optimize": True})):
-        out = io.BytesIO()
-        image.save(out, form, **settings)
-        forms.append((len(out.getvalue()), form, out.getvalue()))
-    _, form, content = min(forms)
-    return f"data:image/{form};base64," + base64.b64encode(content).decode()

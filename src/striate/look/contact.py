@@ -12,7 +12,8 @@ from striate.data.draw import Ids, ids_of
 from striate.data.gathered import Gathered
 from striate.data.levels import to_levels
 from striate.data.preprocess import Preprocess
-from striate.look.audit_page import Sheet, Strip, image_url, visible
+from striate.display.picture import image_url, visible
+from striate.look.audit_page import Sheet, Strip
 
 # Pictures on the sheet, spread over the training set, and epochs of each.
 PICTURES, EPOCHS = 8, 8

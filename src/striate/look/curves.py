@@ -1,22 +1,14 @@
 """The curves of a run as SVG: numbers only, so that the page around them can speak any language."""
 
-import base64
-import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Any
 
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from striate.display.chart import CURVE_COLOURS, drawing
 from striate.tasks.metric import Metric
-
-# The colour of each curve; the page's legend uses the same.
-COLOURS = {"train": "#4269d0", "held out": "#c2410c", "step": "#b8c4e6"}
 
 
 @dataclass(frozen=True)
@@ -55,33 +47,13 @@ def draw(lines: Sequence[Line]) -> str:
             axes.plot(
                 line.x,
                 line.y,
-                color=COLOURS[line.name],
+                color=CURVE_COLOURS[line.name],
                 linewidth=1 if line.name == "step" else 2,
                 marker=marker,
             )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlim(left=0)
     return out.getvalue().decode()
-
-
-@contextmanager
-def drawing(size: tuple[float, float]) -> Iterator[tuple[Axes, io.BytesIO]]:
-    """Give axes to draw on, `size` in inches, and the buffer that holds the SVG once they are left."""
-    with matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "striate", "font.family": "sans-serif"}
-    ):
-        figure = Figure(figsize=size, layout="constrained")
-        axes, out = figure.add_subplot(), io.BytesIO()
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25)
-        axes.set_axisbelow(True)
-        yield axes, out
-        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
-
-
-def svg_url(svg: str) -> str:
-    """Return an SVG as a data URL."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def _epoch_lines(epochs: Sequence[dict[str, Any]], what: str, split: str | None) -> list[Line]:

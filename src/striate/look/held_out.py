@@ -2,12 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from striate.data.progress import Progress
 from striate.data.store import Store
+from striate.display.chart import scatter, svg_url
 from striate.errors import DataError
-from striate.look.curves import svg_url
 from striate.look.mistakes import largest_errors, surest_mistakes, worst_labelled
-from striate.look.scatter import scatter
+from striate.progress import Progress
 from striate.run import Run
 from striate.tasks.class_scores import ClassScores
 from striate.tasks.label_scores import LabelScores

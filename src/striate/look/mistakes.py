@@ -1,16 +1,13 @@
 """The pictures a network answers worst, shown small."""
 
-import base64
-import io
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
-from striate.data.preprocess import shallow
 from striate.data.store import Store
+from striate.display.picture import picture_url
 from striate.tasks.class_scores import ClassScores
 from striate.tasks.label_scores import LabelScores
 from striate.tasks.target_scores import TargetScores
@@ -99,12 +96,3 @@ def largest_errors(
         )
         for i in worst.argsort(descending=True, stable=True)[:count].tolist()
     ]
-
-
-def picture_url(pixels: Tensor) -> str:
-    """Return pixels (C, H, W) as a PNG data URL of 8 bits: of many bands the first three, of two the first."""
-    seen = pixels if pixels.dtype == torch.uint8 else shallow(pixels).round().to(torch.uint8)
-    array = seen[0].numpy() if len(seen) < 3 else seen[:3].permute(1, 2, 0).contiguous().numpy()
-    out = io.BytesIO()
-    Image.fromarray(array).save(out, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

@@ -7,11 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from striate.data.progress import Progress, Silent
+from striate.display.chart import CURVE_COLOURS, svg_url
+from striate.display.page import page_template
 from striate.errors import StorageError, command
 from striate.look import curves
 from striate.look.held_out import Scored, held_out
-from striate.pages import page_template
+from striate.progress import Progress, Silent
 from striate.run import Run
 from striate.tracing.summary import Summary, summary
 
@@ -74,7 +75,7 @@ def render(run: Run, *, known: Scored | None = None, progress: Progress) -> str:
         headline=[(en, ko, shown(result[name])) for name, en, ko in HEADLINES[task]] if result else [],
         score=CURVE[task],
         curves=_curves(run),
-        colours=curves.COLOURS,
+        colours=CURVE_COLOURS,
         held_out=held_out(run, known, progress=progress),
         network=network,
         drawing=Markup(_svg_image(network)),
@@ -101,11 +102,11 @@ def _curves(run: Run) -> dict[str, str]:
         "loss": curves.draw(curves.loss_lines(metrics, split=watched)),
         "score": curves.draw(curves.score_lines(metrics, run.task.metric, split=watched)),
     }
-    return {name: curves.svg_url(svg) for name, svg in drawn.items()} | {"watched": watched or ""}
+    return {name: svg_url(svg) for name, svg in drawn.items()} | {"watched": watched or ""}
 
 
 def _svg_image(network: Summary) -> str:
-    return f'<img class="drawing" alt="" src="{curves.svg_url(network.svg())}">'
+    return f'<img class="drawing" alt="" src="{svg_url(network.svg())}">'
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from striate.rule import LearningRule
+from striate.learning.rule import LearningRule
 
 
 @dataclass(frozen=True, kw_only=True)

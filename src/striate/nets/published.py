@@ -17,8 +17,8 @@ from urllib.request import urlopen
 from safetensors.torch import save_file
 from torch import Tensor
 
-from striate.cache import cache_folder
 from striate.errors import DataError, UsageError
+from striate.host.cache import cache_folder
 from striate.nets.weights import read
 
 TIMEOUT = 30.0

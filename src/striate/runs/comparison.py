@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from striate.display.columns import GAP, LEAST, UNKNOWN, aligned, shown
 from striate.errors import UsageError
 from striate.run import Run, open_run
-from striate.runs.columns import GAP, LEAST, UNKNOWN, aligned, shown
 from striate.runs.facts import RunFacts, run_facts
-from striate.runs.listing import duration
 from striate.runs.page import distinct_names
 from striate.runs.view import View
+from striate.units import duration
 
 # Cells of a setting's name, at most, and of a run's column where they must be shared out.
 NAME_CELLS = 24

@@ -6,11 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from striate.display.columns import UNKNOWN, aligned, natural_width
 from striate.errors import DataError, unknown
 from striate.run import Run, open_run
-from striate.runs.columns import UNKNOWN, aligned, natural_width
 from striate.runs.facts import RunFacts, run_facts
 from striate.runs.view import View
+from striate.units import duration
 
 # What makes a folder a run's, or what is left of one.
 MARKS = ("recipe.toml", "metrics.jsonl", "checkpoints", "model", "data.json")
@@ -116,15 +117,6 @@ def _sorted(runs: Sequence[RunFacts], sort: str) -> tuple[RunFacts, ...]:
     known = [run for run in newest if getattr(run, sort) is not None]
     rest = [run for run in newest if getattr(run, sort) is None]
     return (*sorted(known, key=lambda run: sign * getattr(run, sort)), *rest)
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as 9 s, 4:05 or 1:02:30."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
 def _cells(run: RunFacts, root: Path) -> dict[str, str]:

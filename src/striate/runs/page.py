@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from striate.durable import storage_errors, write_file
-from striate.look import curves
+from striate.display.chart import drawing, svg_url
+from striate.display.page import page_template
+from striate.host.durable import storage_errors, write_file
 from striate.look.report import CURVE
-from striate.pages import page_template
 from striate.run import Run
 from striate.runs.facts import RunFacts, run_facts
 
@@ -76,9 +76,9 @@ def _held_out(run: Run, what: str, scale: float) -> tuple[list[int], list[float]
 
 def _drawing(lines: Sequence[tuple[Curve, tuple[list[int], list[float]]]]) -> str:
     """Return curves over epochs as the data URL of an SVG."""
-    with curves.drawing((5.6, 3.4)) as (axes, out):
+    with drawing((5.6, 3.4)) as (axes, out):
         for curve, (x, y) in lines:
             marker = "o" if len(x) == 1 else ""
             axes.plot(x, y, color=curve.colour, linestyle=curve.dash, linewidth=1.8, marker=marker)
         axes.set_xlim(left=0)
-    return curves.svg_url(out.getvalue().decode())
+    return svg_url(out.getvalue().decode())

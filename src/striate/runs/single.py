@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from striate.display.braille import labelled
+from striate.display.columns import shown
 from striate.run import Run, open_run
-from striate.runs.braille import labelled
-from striate.runs.columns import shown
 from striate.runs.facts import RunFacts, run_facts
 from striate.runs.view import View
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from striate.durable import storage_errors, write_file
+from striate.host.durable import storage_errors, write_file
 
 
 def write_csv(path: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -14,7 +14,7 @@ from rich.cells import cell_len, set_cell_size
 
 from striate.tracing.boxes import Box, boxes
 from striate.tracing.table import Table
-from striate.tracing.text import count
+from striate.units import count
 
 _TALLEST = 150.0
 _SHORTEST = 10.0

@@ -7,7 +7,7 @@ import torch
 
 from striate.arithmetic.cost import Cost
 from striate.arithmetic.roofline import Machine, roofline
-from striate.measurements import Measurements
+from striate.host.cache import Measurements
 from striate.tracing.record import Op
 
 _SIDE = 2048

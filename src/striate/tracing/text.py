@@ -8,6 +8,7 @@ from rich.text import Text
 
 from striate.tracing.arguments import names
 from striate.tracing.table import Layer, Table
+from striate.units import binary_bytes, count
 
 _HEADINGS = ("layer", "operation", "output", "params", "MACs", "field", "jump", "memory", "time")
 _LEFT = 3  # the first columns are flush left, the numbers flush right
@@ -15,7 +16,6 @@ _LEFT = 3  # the first columns are flush left, the numbers flush right
 _VIEWS = names(
     "view reshape permute transpose movedim getitem unsqueeze squeeze expand chunk split unbind unflatten"
 )
-_UNITS = (("G", 10**9), ("M", 10**6), ("k", 10**3))
 _LISTED_PATHS = 3
 
 
@@ -28,24 +28,6 @@ def styled(table: Table, *, depth: int | None = None) -> Text:
     """Return the same with colours for a terminal."""
     lines = _lines(table, depth)
     return Text("\n").join(Text(line, style=style) for line, style in lines)
-
-
-def count(number: int | None) -> str:
-    """Return a number to three digits or so: 118.0 M; a question mark for one that is not known."""
-    if number is None:
-        return "?"
-    for unit, size in _UNITS:
-        if number >= 10 * size or (number >= size and unit != "k"):
-            return f"{number / size:,.1f} {unit}"
-    return f"{number:,}"
-
-
-def memory(size: int) -> str:
-    """Return bytes in the binary unit that fits."""
-    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
-        if size >= 2**power:
-            return f"{size / 2**power:,.1f} {unit}"
-    return f"{size} B"
 
 
 def pixels(sizes: Sequence[int | Fraction] | None) -> str:
@@ -139,7 +121,7 @@ def cells(layer: Layer) -> tuple[str, ...]:
         count(layer.macs) if layer.macs != 0 else "",
         field(layer),
         pixels(layer.jump),
-        memory(layer.activation_bytes) if layer.activation_bytes else "",
+        binary_bytes(layer.activation_bytes) if layer.activation_bytes else "",
         f"{layer.seconds * 1e6:,.0f} us" if layer.seconds else "",
     )
 
@@ -167,9 +149,9 @@ def _totals(table: Table) -> list[str]:
     lines = [
         f"Parameters   {total.params:,}{late}" + (f" ({', '.join(extra)})" if extra else ""),
         f"MACs         {total.macs:,} for {pictures} (multiply-adds of convolutions and matrix products)",
-        f"Activations  {memory(total.activation_bytes)} written, {memory(total.saved_bytes)} kept to train",
-        f"Memory       {memory(total.inference_bytes)} at the most in inference, "
-        f"{memory(total.training_bytes)} in training (SGD with momentum)",
+        f"Activations  {binary_bytes(total.activation_bytes)} written, {binary_bytes(total.saved_bytes)} kept to train",
+        f"Memory       {binary_bytes(total.inference_bytes)} at the most in inference, "
+        f"{binary_bytes(total.training_bytes)} in training (SGD with momentum)",
         f"Intensity    {total.intensity:,.1f} FLOP per byte",
     ]
     if total.seconds is not None:

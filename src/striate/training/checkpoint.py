@@ -19,8 +19,8 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
-from striate.durable import read_folder, storage_errors, write_file, write_folder
 from striate.errors import DataError, command
+from striate.host.durable import read_folder, storage_errors, write_file, write_folder
 
 Tensors = Mapping[str, Tensor]
 State = Mapping[str, Any]

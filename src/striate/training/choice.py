@@ -10,11 +10,11 @@ from striate.data.pictures import TaskName
 from striate.data.pixels import Depth
 from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
-from striate.training.dropout import OWN_DROPOUT
-from striate.training.finetune import BODY_LR, FREEZES, freeze_share
-from striate.training.optim import OPTIMIZERS
+from striate.learning.dropout import OWN_DROPOUT
+from striate.learning.finetune import BODY_LR, FREEZES, freeze_share
+from striate.learning.optim import OPTIMIZERS
+from striate.learning.schedule import WARM_UP
 from striate.training.recipe import Plan, refuse_bad_values
-from striate.training.schedule import WARM_UP
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
 DEFAULT_NET = "resnet9"

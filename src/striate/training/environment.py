@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from striate.training.launch import place
+from striate.host.launch import place
 
 PACKAGES = ("striate", "torch", "numpy", "pillow", "simplejpeg", "safetensors")
 

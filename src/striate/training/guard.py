@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Self
 
-from striate.durable import storage_errors
 from striate.errors import UsageError, command
+from striate.host.durable import storage_errors
 
 LOCK = ".lock"
 # A reader that asks whether a run is being written holds the lock for an instant: seconds between tries for it.

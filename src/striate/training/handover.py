@@ -14,9 +14,9 @@ from torch import Tensor
 
 from striate.code import FOLDER as CODE
 from striate.code import is_kept, kept_files, trust
-from striate.durable import write_folder
+from striate.host.durable import write_folder
+from striate.host.launch import tell_run
 from striate.training.checkpoint import Checkpoint, tensor_bytes
-from striate.training.launch import tell_run
 from striate.training.ranks import Ranks
 from striate.training.stopping import load_best
 from striate.training.trainee import Trainee

@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from striate.data.loader import Loader
-from striate.data.progress import Progress
-from striate.rule import LearningRule
+from striate.learning.rule import LearningRule
+from striate.progress import Progress
 from striate.tasks.task import AnyTask
 from striate.training.position import Position
 from striate.training.ranks import ALONE, Ranks

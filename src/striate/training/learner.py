@@ -2,10 +2,10 @@
 
 from torch import nn
 
+from striate.learning.finetune import FineTuning
+from striate.learning.optim import Hyper, make_optimizer
 from striate.tasks.task import AnyTask
-from striate.training.finetune import FineTuning
 from striate.training.forward import Forward
-from striate.training.optim import Hyper, make_optimizer
 from striate.training.recipe import Plan
 from striate.training.step import BackPropagation
 from striate.training.team import Team

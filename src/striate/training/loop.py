@@ -14,6 +14,11 @@ from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
 from striate.errors import DataError, Interrupted, command
+from striate.host.device import seed_draws
+from striate.host.memory import NoRoomError, memory_errors, no_memory, release
+from striate.learning.finetune import FineTuning
+from striate.learning.progressive import shrink, side_at
+from striate.learning.schedule import Plateau, rate_factor
 from striate.tasks.calibration import Calibration
 from striate.tasks.task import AnyTask, Scores
 from striate.training.checkpoint import (
@@ -24,16 +29,12 @@ from striate.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from striate.training.device import seed_draws
 from striate.training.divergence import Divergence, bad_input, given_up, stopped
-from striate.training.finetune import FineTuning
 from striate.training.guard import StopSignal
 from striate.training.handover import hand_over, hand_over_best, hand_over_file
 from striate.training.job import Job
 from striate.training.learner import back_propagation
-from striate.training.memory import NoRoomError, memory_errors, no_memory, release
 from striate.training.position import Position
-from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS
 from striate.training.record import Record
 from striate.training.recovery import (
@@ -45,7 +46,6 @@ from striate.training.recovery import (
     Split,
     load_recovery,
 )
-from striate.training.schedule import Plateau, rate_factor
 from striate.training.scoring import Scorer
 from striate.training.step import ByRule, Learner, NotFiniteError, Outcome
 from striate.training.stopping import save_best

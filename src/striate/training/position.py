@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from striate.training.schedule import Plateau
+from striate.learning.schedule import Plateau
 from striate.training.step import Outcome
 from striate.training.stopping import Best
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch import distributed as dist
 
 from striate.errors import LaunchError
-from striate.training.device import PROCESSOR, device_of
-from striate.training.launch import LAUNCHER, Place, place, tell_lost, usable_cores
+from striate.host.device import PROCESSOR, device_of
+from striate.host.launch import LAUNCHER, Place, place, tell_lost, usable_cores
 
 # How long the others may be silent in a run. That a process ended is noticed at once, that a machine is cut off is not.
 SILENCE = timedelta(minutes=10)

@@ -14,13 +14,13 @@ from striate.data.mix import Mix
 from striate.data.pictures import TaskName
 from striate.data.preprocess import Preprocess
 from striate.data.sampling import SAMPLINGS
-from striate.durable import write_file
 from striate.errors import DataError, UsageError, unknown
+from striate.host.durable import write_file
+from striate.learning.dropout import OWN_DROPOUT
+from striate.learning.optim import OPTIMIZERS
+from striate.learning.schedule import SCHEDULES, WARM_UP
 from striate.tasks.regression import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
-from striate.training.dropout import OWN_DROPOUT
-from striate.training.optim import OPTIMIZERS
-from striate.training.schedule import SCHEDULES, WARM_UP
 
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 2

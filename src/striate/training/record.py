@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Self
 
-from striate.durable import storage_errors
 from striate.errors import DataError, command
-from striate.extras import load_leaf
+from striate.host.durable import storage_errors
+from striate.host.extras import load_leaf
 
 # The folder of TensorBoard's files in a run folder, if they are asked for.
 EVENTS = "tensorboard"

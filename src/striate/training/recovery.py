@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from striate.durable import storage_errors, write_file
 from striate.errors import DataError, command
+from striate.host.durable import storage_errors, write_file
 
 RECOVERY = "recovery.json"
 # What the learning rate is multiplied by at each rollback, and how often a run goes back.

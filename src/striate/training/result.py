@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor, nn
 
-from striate.durable import read_folder, storage_errors, write_folder
 from striate.errors import DataError, command
+from striate.host.durable import read_folder, storage_errors, write_folder
 from striate.tasks.calibration import Calibration
 from striate.training.checkpoint import tensor_bytes
 from striate.training.recipe import FORMAT, Recipe

@@ -11,10 +11,10 @@ from torch.amp.grad_scaler import GradScaler
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from striate.data.loader import Batch
-from striate.rule import LearningRule
+from striate.host.memory import fewest_at_once, no_room_errors
+from striate.learning.rule import LearningRule
 from striate.tasks.task import AnyTask
 from striate.training.forward import Forward
-from striate.training.memory import fewest_at_once, no_room_errors
 from striate.training.team import Team
 
 Tensors = Mapping[str, Tensor]

@@ -8,8 +8,8 @@ from pathlib import Path
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
-from striate.durable import read_folder, storage_errors, write_folder
 from striate.errors import DataError, command
+from striate.host.durable import read_folder, storage_errors, write_folder
 from striate.training.checkpoint import checkpoint_states, tensor_bytes
 
 BEST = "best"

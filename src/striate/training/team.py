@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from striate.training.memory import NoRoomError
+from striate.host.memory import NoRoomError
 from striate.training.ranks import ALONE, Ranks
 from striate.training.sync_norm import SyncNorm
 

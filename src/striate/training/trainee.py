@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from striate.data.loader import Batch
-from striate.training.average import Average
+from striate.learning.average import Average
 from striate.training.checkpoint import Checkpoint
 from striate.training.step import Learner, Outcome
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from striate.trials.chart import colour
+from striate.display.chart import colour
 from striate.trials.surface import Surface, Walk
 
 Points = NDArray[np.float64]

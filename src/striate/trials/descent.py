@@ -6,11 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from striate.display.chart import Stroke, colour, dash, draw, svg_url
+from striate.display.page import page_template
 from striate.errors import UsageError, unknown
-from striate.look.curves import svg_url
-from striate.pages import page_template
 from striate.trials.animation import animate
-from striate.trials.chart import Stroke, colour, dash, draw
 from striate.trials.entrants import SEVEN, entrants
 from striate.trials.surface import SURFACES, Surface, Walk, walk
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from striate.errors import UsageError, unknown
-from striate.training.optim import OPTIMIZERS
+from striate.learning.optim import OPTIMIZERS
 
 # The optimizers of the lecture, in its order.
 SEVEN = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam")

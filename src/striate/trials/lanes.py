@@ -7,12 +7,10 @@ from statistics import median
 from typing import Any
 
 from striate.data.pictures import TaskName
-from striate.look.curves import svg_url
-from striate.pages import page_template
+from striate.display.chart import Stroke, colour, dash, draw, smooth, svg_url
+from striate.display.page import page_template
 from striate.tasks.metric import Metric
 from striate.training.recipe import Plan
-from striate.trials.chart import Stroke, colour, dash, draw
-from striate.trials.smooth import smooth
 
 # Task -> what the page calls its score, in English and in Korean.
 SCORES: dict[TaskName, tuple[str, str]] = {

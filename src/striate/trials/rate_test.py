@@ -9,14 +9,12 @@ from typing import Any
 
 from striate.data.augment import Augment
 from striate.data.pictures import Source
-from striate.data.progress import Progress, Silent
+from striate.display.chart import Stroke, draw, smooth, svg_url
+from striate.display.page import page_template
 from striate.errors import DivergedError, command
-from striate.look.curves import svg_url
-from striate.pages import page_template
+from striate.progress import Progress, Silent
 from striate.training.choice import Settings
 from striate.training.step import NotFiniteError
-from striate.trials.chart import Stroke, draw
-from striate.trials.smooth import smooth
 from striate.trials.start import Start, Trial, begin
 
 # The rate rises from this share of the usual one to this many times it, so many steps a decade: 150 steps at the most.

@@ -13,26 +13,26 @@ from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
 from striate.data.pictures import Source
-from striate.data.progress import Progress
 from striate.engine import prepare_measured
 from striate.errors import StorageError, UsageError
-from striate.heap import keep_freed_memory
+from striate.host.device import device_of, seed_draws
+from striate.host.heap import keep_freed_memory
+from striate.host.launch import place
+from striate.host.memory import NoRoomError
+from striate.learning.dropout import set_dropout
+from striate.learning.finetune import FineTuning
+from striate.learning.optim import refuse_without_filters
+from striate.learning.progressive import shrink, side_at
+from striate.learning.schedule import rate_factor
 from striate.nets.catalog import CATALOG
 from striate.nets.pretrained import start_from
 from striate.preparation import Prepared
+from striate.progress import Progress
 from striate.run import fresh_model
 from striate.tasks.task import Scores, evaluate
 from striate.training.choice import DEFAULT_NET, Settings, choose_plan
-from striate.training.device import device_of, seed_draws
-from striate.training.dropout import set_dropout
-from striate.training.finetune import FineTuning
-from striate.training.launch import place
 from striate.training.learner import back_propagation
-from striate.training.memory import NoRoomError
-from striate.training.optim import refuse_without_filters
-from striate.training.progressive import shrink, side_at
 from striate.training.recipe import LAYOUTS, Plan
-from striate.training.schedule import rate_factor
 from striate.training.step import Outcome
 from striate.training.trainee import Trainee
 

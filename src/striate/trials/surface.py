@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from striate.training.optim import OPTIMIZERS, Hyper
+from striate.learning.optim import OPTIMIZERS, Hyper
 
 
 @dataclass(frozen=True, kw_only=True)

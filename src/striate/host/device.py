@@ -3,7 +3,7 @@
 import torch
 
 from striate.errors import UsageError
-from striate.training.launch import Place
+from striate.host.launch import Place
 
 PROCESSOR = torch.device("cpu")
 

@@ -1,6 +1,7 @@
-"""Running out of memory: how it is known, and what a step on fewer pictures at a time may need."""
+"""Memory: how much this process may use, and how running out of it is recognised."""
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ SAID = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
+
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 class NoRoomError(Exception):
@@ -80,3 +83,13 @@ def release() -> None:
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def memory() -> int:
+    """Return the bytes of memory this process may use: the machine's, or its control group's where that is less."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = CGROUP_LIMIT.read_text().strip()
+    except OSError:
+        return machine
+    return min(machine, int(limit)) if limit.isdecimal() else machine

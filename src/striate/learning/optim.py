@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from striate.errors import UsageError
-from striate.training.muon import Muon, is_filter
+from striate.learning.muon import Muon, is_filter
 
 Group = dict[str, Any]
 

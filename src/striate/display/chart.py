@@ -1,16 +1,21 @@
-"""Curves as SVG: numbers and the names of optimizers only, so that the page around them can speak any language."""
+"""Charts as SVG: numbers and names only, so that the page around them can speak any language."""
 
-from collections.abc import Sequence
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-from striate.look.curves import drawing
+from torch import Tensor
 
 # Told apart also by those who see few colours, by the dashes and by the name at the end of each curve. Paul Tol's muted
 # scheme (https://sronpersonalpages.nl/~pault/), its lighter colours darkened to be seen on white.
-COLOURS = ("#332288", "#cc6677", "#117733", "#a8860b", "#2b8cbe", "#882255", "#44aa99", "#aa4499", "#555555")
+PALETTE = ("#332288", "#cc6677", "#117733", "#a8860b", "#2b8cbe", "#882255", "#44aa99", "#aa4499", "#555555")
 DASHES = ("-", (0, (5, 1.5)), (0, (2, 1)), "-.")
 # A span of this many times is drawn on a logarithmic axis.
 LOG_SPAN = 4
@@ -21,6 +26,12 @@ HEADROOM = 1.25
 # The room a name takes, as a share of the height.
 NAME_HEIGHT = 0.062
 SIZE = (6.4, 4.0)
+# The colour of each curve; the page's legend uses the same.
+CURVE_COLOURS = {"train": "#4269d0", "held out": "#c2410c", "step": "#b8c4e6"}
+# How much of the mean is kept from step to step.
+KEPT = 0.8
+# The most points drawn: a browser draws each.
+POINTS = 2_000
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class Stroke:
     name: str
     x: Sequence[float]
     y: Sequence[float]
-    colour: str = COLOURS[0]
+    colour: str = PALETTE[0]
     dash: object = "-"
     ended: bool = False
     faint: bool = False
@@ -38,12 +49,12 @@ class Stroke:
 
 def colour(number: int) -> str:
     """Return the colour of a curve by its number."""
-    return COLOURS[number % len(COLOURS)]
+    return PALETTE[number % len(PALETTE)]
 
 
 def dash(number: int) -> object:
     """Return the dashes of a curve by its number: neighbours differ, and so do curves of one colour."""
-    return DASHES[(number + number // len(COLOURS)) % len(DASHES)]
+    return DASHES[(number + number // len(PALETTE)) % len(DASHES)]
 
 
 def draw(strokes: Sequence[Stroke], *, log_x: bool = False, mark: float | None = None) -> str:
@@ -74,7 +85,7 @@ def draw(strokes: Sequence[Stroke], *, log_x: bool = False, mark: float | None =
         if shown:
             _show(axes, min(shown), max(shown))
         if mark is not None:
-            axes.axvline(mark, color=COLOURS[1], linewidth=1.4, linestyle="--")
+            axes.axvline(mark, color=PALETTE[1], linewidth=1.4, linestyle="--")
         _name([stroke for stroke in strokes if stroke.name and len(stroke.x)], axes)
     return out.getvalue().decode()
 
@@ -126,3 +137,46 @@ def apart(heights: Sequence[float]) -> list[float]:
     for i in range(len(placed) - 2, -1, -1):
         placed[i] = min(placed[i], placed[i + 1] - NAME_HEIGHT)
     return placed
+
+
+@contextmanager
+def drawing(size: tuple[float, float]) -> Iterator[tuple[Axes, io.BytesIO]]:
+    """Give axes to draw on, `size` in inches, and the buffer that holds the SVG once they are left."""
+    with matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "striate", "font.family": "sans-serif"}
+    ):
+        figure = Figure(figsize=size, layout="constrained")
+        axes, out = figure.add_subplot(), io.BytesIO()
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25)
+        axes.set_axisbelow(True)
+        yield axes, out
+        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+
+
+def svg_url(svg: str) -> str:
+    """Return an SVG as a data URL."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def smooth(losses: Sequence[float]) -> list[float]:
+    """Return the running mean in which each step before counts 0.8 of the next, made right for its short beginning."""
+    smoothed, total = [], 0.0
+    for number, loss in enumerate(losses, 1):
+        total = KEPT * total + (1 - KEPT) * loss
+        smoothed.append(total / (1 - KEPT**number))
+    return smoothed
+
+
+def scatter(truths: Tensor, answers: Tensor) -> str:
+    """Return an SVG of numbers (N,), across what they are and up what was answered, and the line of no error.
+
+    Of more than 2,000 pictures as many, spread evenly, are shown.
+    """
+    chosen = np.unique(np.linspace(0, len(truths) - 1, POINTS).astype(int))
+    x, y = truths.numpy()[chosen], answers.numpy()[chosen]
+    ends = [min(x.min(), y.min()), max(x.max(), y.max())]
+    with drawing((4.2, 4.0)) as (axes, out):
+        axes.plot(ends, ends, color=CURVE_COLOURS["held out"], linewidth=1)
+        axes.plot(x, y, "o", color=CURVE_COLOURS["train"], markersize=3, alpha=0.5, markeredgewidth=0)
+    return out.getvalue().decode()

@@ -11,7 +11,7 @@ def page_template(
 ) -> Template:
     """Return a template of a package, which extends page.html; text is escaped, and `t` says it in two languages."""
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("striate")]),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("striate.display")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

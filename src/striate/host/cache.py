@@ -1,13 +1,25 @@
-"""What was measured on this machine, kept in the cache folder, so that it is measured once."""
+"""The cache folder: everything in it can be made or fetched again, and is safe to delete."""
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from striate.cache import cache_folder
-from striate.durable import write_file
+from striate.host.durable import write_file
+
+
+def cache_folder() -> Path:
+    """Return the absolute path of the cache: $STRIATE_CACHE, else $XDG_CACHE_HOME/striate, else ~/.cache/striate.
+
+    The folder may not exist yet. A relative $XDG_CACHE_HOME is ignored, as the XDG Base Directory Specification
+    asks.
+    """
+    if own := os.environ.get("STRIATE_CACHE"):
+        return Path(own).expanduser().absolute()
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (shared if shared.is_absolute() else Path.home() / ".cache") / "striate"
 
 
 class Measurements:

@@ -1,0 +1,1 @@
+"""What the machine underneath gives: durable files, cache, threads, memory, devices, processes, optional packages."""

@@ -26,10 +26,10 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from planted import KINDS, resized
 
 from striate.data.duplicates import near_duplicates
-from striate.data.fingerprint import GREY, fingerprint
-from striate.data.idx import read_idx
-from striate.data.source import BUNDLED
-from striate.data.walk import Walk
+from striate.pictures.fingerprint import GREY, fingerprint
+from striate.sources.arrays.idx import read_idx
+from striate.sources.folders.walk import Walk
+from striate.sources.opening import BUNDLED
 
 CONTRAST = 10
 UNFILTERED = {

@@ -34,11 +34,11 @@ from striate.data.augment import Augment
 from striate.data.draw import Draws
 from striate.data.loader import Loader
 from striate.data.mirror import draw_mirrored
-from striate.data.preprocess import Preprocess
 from striate.data.reader import Reader
-from striate.data.source import open_source
 from striate.host.heap import keep_freed_memory
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.opening import open_source
 
 COUNT, WIDTH, HEIGHT, QUALITY = 2000, 500, 375, 90
 SIDE, BATCH, STEPS, STALL_BATCH = 224, 64, 12, 32
@@ -131,7 +131,7 @@ def _cut_folder(folder: Path) -> Any:
             super().__init__(str(folder))
             pictures = open_source(folder).splits["all"]
             from striate.data.draw import ids_of
-            from striate.data.pictures import names_of
+            from striate.sources.source import names_of
 
             ids = ids_of(names_of(pictures))
             side = round(SIDE * AUGMENT.margin)

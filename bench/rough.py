@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from striate.data.decode import decode
-from striate.data.pixels import Pixels
-from striate.data.preprocess import Preprocess, resize
+from striate.pictures.decode import decode
+from striate.pictures.pixels import Pixels
+from striate.pictures.preprocess import Preprocess, resize
 
 PHOTOGRAPHS = Path(__file__).parent.parent / "tests" / "nets" / "photographs"
 SIDES = (64, 112, 160, 224)

@@ -28,11 +28,11 @@ from torch.nn.functional import cross_entropy
 from turns import Rival, serve
 
 import striate
-from striate.data.arrays import ArrayPictures
-from striate.data.pictures import Source
 from striate.engine import engine_of, prepare_measured
 from striate.host.heap import keep_freed_memory
 from striate.progress import Silent
+from striate.sources.arrays.arrays import ArrayPictures
+from striate.sources.source import Source
 from striate.trials.start import Start, Trial
 
 NETS = ("resnet18", "resnet50", "vgg16", "densenet121", "googlenet")

@@ -12,9 +12,9 @@ from torch import nn
 
 from striate.data.augment import Augment
 from striate.data.loader import Loader
-from striate.data.preprocess import Preprocess
 from striate.data.store import Store
 from striate.learning.rule import LearningRule
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress, Silent
 from striate.tasks.classification import Classification
 from striate.training.loop import Job

@@ -9,8 +9,8 @@ from planted import scene
 
 from striate.data.gathered import Gathered
 from striate.data.ledger import inspect, open_ledgers
-from striate.data.source import open_source
 from striate.progress import Silent
+from striate.sources.opening import open_source
 
 ORIENTATION = 0x0112
 # Ordinary pictures of each class.

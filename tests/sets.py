@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.pictures import Source
-from striate.data.preprocess import Preprocess
-from striate.data.source import open_source
 from striate.data.store import fill
 from striate.errors import DataError
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.opening import open_source
+from striate.sources.source import Source
 
 PREPROCESS = Preprocess(size=(4, 4), channels=3, mean=(), std=())
 

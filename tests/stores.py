@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.names import Names
 from striate.data.rows import HeldRows
 from striate.data.store import Store
+from striate.sources.names import Names
 
 
 def store_of(images: Tensor, labels: Tensor, names: Iterable[str] | None = None) -> Store:

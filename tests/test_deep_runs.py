@@ -11,8 +11,8 @@ import tifffile
 import torch
 
 import striate
-from striate.data.preprocess import shallow
 from striate.errors import DataError
+from striate.pictures.preprocess import shallow
 from striate.progress import Silent
 
 SPEC = "conv3-4 relu gap fc-classes"

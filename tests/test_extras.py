@@ -18,7 +18,7 @@ def leaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / f"{name}.py").write_text("import pyarrow.parquet\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.setitem(LEAVES, name, LEAVES["striate.data.arrow"])
+    monkeypatch.setitem(LEAVES, name, LEAVES["striate.sources.parquet.arrow"])
     return name
 
 

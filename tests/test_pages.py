@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 from jinja2 import UndefinedError
 
-from striate.data.pictures import TaskName
 from striate.display.page import in_both, page_template
+from striate.sources.source import TaskName
 
 SRC = Path(__file__).parent.parent / "src" / "striate"
 SHELL = SRC / "display" / "templates" / "page.html"

@@ -15,13 +15,13 @@ import torch
 from made import SHAPES, SIDE, discs, shapes
 
 import striate as library
-from striate.data.arrays import ArrayPictures
 from striate.data.augment import PRESETS
-from striate.data.pictures import Source
 from striate.errors import DataError, Interrupted, UsageError
 from striate.look.held_out import MISTAKES_SHOWN
 from striate.look.report import write_report
 from striate.progress import Silent
+from striate.sources.arrays.arrays import ArrayPictures
+from striate.sources.source import Source
 
 NET = "conv3-16 bn relu maxpool2 conv3-32 bn relu maxpool2 fc-classes"
 GAP = "conv3-8 relu gap fc-classes"

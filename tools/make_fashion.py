@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-TARGET = Path(__file__).parent.parent / "src" / "striate" / "data" / "bundled" / "fashion"
+TARGET = Path(__file__).parent.parent / "src" / "striate" / "sources" / "bundled" / "fashion"
 # SHA-256 of the unpacked files: packagers gzip the same content anew, each with another time stamp.
 CONTENT = {
     "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",

@@ -15,13 +15,9 @@ if TYPE_CHECKING:
     from striate.check_page import write_audit_page as write_audit_page
     from striate.checking import Check as Check
     from striate.checking import check as check
-    from striate.data.arrays import ArrayPictures as ArrayPictures
     from striate.data.audit import Audit as Audit
     from striate.data.augment import Augment as Augment
     from striate.data.mix import Mix as Mix
-    from striate.data.pictures import Pictures as Pictures
-    from striate.data.pictures import Source as Source
-    from striate.data.preprocess import Preprocess as Preprocess
     from striate.data.sampling import balanced as balanced
     from striate.ejecting.script import eject as eject
     from striate.errors import DataError as DataError
@@ -39,6 +35,7 @@ if TYPE_CHECKING:
     from striate.nets.convolutional import to_fully_convolutional as to_fully_convolutional
     from striate.nets.entry import Entry as Entry
     from striate.nets.pretrained import build as build
+    from striate.pictures.preprocess import Preprocess as Preprocess
     from striate.preparation import Prepared as Prepared
     from striate.preparation import prepare as prepare
     from striate.progress import Progress as Progress
@@ -52,6 +49,9 @@ if TYPE_CHECKING:
     from striate.runs.listing import list_runs as list_runs
     from striate.runs.single import show_run as show_run
     from striate.runs.view import View as View
+    from striate.sources.arrays.arrays import ArrayPictures as ArrayPictures
+    from striate.sources.source import Pictures as Pictures
+    from striate.sources.source import Source as Source
     from striate.tasks.answer import Estimate as Estimate
     from striate.tasks.answer import Guess as Guess
     from striate.tasks.class_scores import ClassScores as ClassScores
@@ -74,10 +74,10 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it.
 _HOMES = {
-    "Source": "striate.data.pictures",
-    "Pictures": "striate.data.pictures",
-    "ArrayPictures": "striate.data.arrays",
-    "Preprocess": "striate.data.preprocess",
+    "Source": "striate.sources.source",
+    "Pictures": "striate.sources.source",
+    "ArrayPictures": "striate.sources.arrays.arrays",
+    "Preprocess": "striate.pictures.preprocess",
     "Progress": "striate.progress",
     "Silent": "striate.progress",
     "Mix": "striate.data.mix",

@@ -5,12 +5,11 @@ from pathlib import Path
 from striate.checking import Check
 from striate.data.audit import Audit
 from striate.data.augment import PRESETS
-from striate.data.preprocess import Preprocess
 from striate.errors import command, unknown
 from striate.host.durable import storage_errors, write_file
 from striate.look.audit_page import audit_page
 from striate.look.contact import contact_sheet
-from striate.training.choice import choose_side
+from striate.pictures.preprocess import Preprocess, choose_side
 
 
 def write_audit_page(

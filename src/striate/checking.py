@@ -8,12 +8,12 @@ from striate.data.audit import Audit, audit_gathered
 from striate.data.clean import Cleaned, write_clean
 from striate.data.gathered import Gathered
 from striate.data.ledger import inspect, ledger_path, open_ledgers, save_ledgers
-from striate.data.pictures import Source
-from striate.data.source import open_source, place_of
 from striate.errors import command
 from striate.host.cache import cache_folder
 from striate.host.durable import storage_errors
 from striate.progress import Progress, Silent
+from striate.sources.opening import open_source, place_of
+from striate.sources.source import Source
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from striate.data.pictures import Source
 from striate.host.cache import Measurements
 from striate.host.device import PROCESSOR
 from striate.host.memory import NoRoomError, no_room_errors, release
@@ -21,6 +20,7 @@ from striate.learning.finetune import FineTuning
 from striate.network import make_network
 from striate.preparation import Prepared, prepare
 from striate.progress import Progress
+from striate.sources.source import Source
 from striate.training.choice import Chosen, Settings
 from striate.training.environment import processor_name, version_of
 from striate.training.learner import back_propagation

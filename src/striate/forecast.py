@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from striate.data.pictures import Source
 from striate.engine import prepare_measured
 from striate.errors import UsageError
 from striate.host.device import PROCESSOR
@@ -16,6 +15,7 @@ from striate.network import make_network
 from striate.pace import Pace, measured_pace
 from striate.preparation import Prepared
 from striate.progress import Progress, Silent
+from striate.sources.source import Source
 from striate.tracing.summary import summary
 from striate.training.choice import Chosen, Settings
 from striate.training.ranks import joined

@@ -8,6 +8,9 @@ from types import ModuleType
 
 # What ejected scripts and the documentation of 0.1.0 before 30 November 2026 named -> where it stands now.
 MOVED = {
+    "striate.data.arrays": "striate.sources.arrays.arrays",
+    "striate.data.pictures": "striate.sources.source",
+    "striate.data.preprocess": "striate.pictures.preprocess",
     "striate.data.progress": "striate.progress",
 }
 

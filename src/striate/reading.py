@@ -8,20 +8,20 @@ import numpy as np
 
 from striate.data.audit import Audit, audit
 from striate.data.draw import ids_of
-from striate.data.header import bands_of, depth_of, size_of
-from striate.data.labels import label_counts
-from striate.data.pictures import Pictures, Source, names_of
-from striate.data.pixels import Depth
-from striate.data.place import absolute
-from striate.data.preprocess import Preprocess
 from striate.data.reader import Reader
 from striate.data.split import stratified_split
 from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.extras import missing_extras
 from striate.nets.catalog import CATALOG
+from striate.pictures.header import bands_of, depth_of, size_of
+from striate.pictures.pixels import Depth
+from striate.pictures.preprocess import Preprocess, choose_side
 from striate.progress import Progress
-from striate.training.choice import DEFAULT_NET, Settings, choose_side, resolve_augment
+from striate.sources.place import absolute
+from striate.sources.source import Pictures, Source, names_of
+from striate.sources.targets.kind import label_counts
+from striate.training.choice import DEFAULT_NET, Settings, resolve_augment
 
 Shape = tuple[int, int, int]  # channels, height, width
 

@@ -15,21 +15,22 @@ from torch import Tensor, nn
 from striate.code import FOLDER as CODE
 from striate.code import Files, is_kept, is_trusted
 from striate.code import trust as trust_code
-from striate.data.decode import BadPicture
-from striate.data.labels import refuse_other_task, relabel
+from striate.data.labels import relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, load_manifest
-from striate.data.pictures import Source
-from striate.data.place import is_there
-from striate.data.preprocess import Preprocess
 from striate.data.reader import Reader
-from striate.data.source import BUNDLED, open_source, place_of
 from striate.data.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.device import PROCESSOR, device_of
 from striate.host.launch import place
 from striate.network import make_network
+from striate.pictures.decode import BadPicture
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress, Silent
+from striate.sources.opening import BUNDLED, open_source, place_of
+from striate.sources.place import is_there
+from striate.sources.source import Source
+from striate.sources.targets.kind import refuse_other_task
 from striate.tasks.answer import Answer
 from striate.tasks.calibration import Calibration
 from striate.tasks.make import make_task

@@ -14,8 +14,6 @@ from striate.code import FOLDER as CODE
 from striate.code import is_kept, kept_files
 from striate.code import short_name as class_name
 from striate.data.loader import Loader
-from striate.data.pictures import Source
-from striate.data.place import short_name
 from striate.data.share import Share
 from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.forecast import prepare_in_time
@@ -31,6 +29,8 @@ from striate.network import make_network
 from striate.preparation import Prepared, reread
 from striate.progress import Progress, Silent
 from striate.run import Run, open_run
+from striate.sources.place import short_name
+from striate.sources.source import Source
 from striate.training.checkpoint import has_checkpoint
 from striate.training.choice import Settings
 from striate.training.environment import environment

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from striate.data.source import BUNDLED
+from striate.sources.opening import BUNDLED
 
 Striate = Callable[..., Any]
 Flags = tuple[str, ...]

@@ -21,8 +21,8 @@ import tifffile
 from PIL import Image
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
-from striate.data.decode import BadPicture, decode
-from striate.data.header import bands_of, depth_of, is_animated, is_grey, size_of
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.header import bands_of, depth_of, is_animated, is_grey, size_of
 
 SEED = 2017
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from striate.data import store
-from striate.data.folder import open_folder
-from striate.data.preprocess import Preprocess
 from striate.data.reader import Reader
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.folders.folder import open_folder
 
 fit = Preprocess.fitted
 decoded = 0

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from striate.data import unpack
-from striate.data.entry import inside
-from striate.data.source import open_source
 from striate.errors import DataError
 from striate.host.cache import cache_folder
+from striate.sources.archives import unpack
+from striate.sources.archives.archive import inside
+from striate.sources.opening import open_source
 
 Files = Sequence[tuple[str, bytes]]
 FILES: Files = [(f"flowers/{c}/{i}.png", c.encode() * i) for c in ("장미", "tulip") for i in range(1, 4)]

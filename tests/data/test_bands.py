@@ -8,8 +8,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from striate.data.decode import BadPicture, decode
-from striate.data.header import bands_of, depth_of, is_animated, size_of
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.header import bands_of, depth_of, is_animated, size_of
 
 
 def tiff(values: Any, **options: Any) -> bytes:

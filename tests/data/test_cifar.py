@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sets import colour, decoded, refusal, told
 
-from striate.data.source import open_source
+from striate.sources.opening import open_source
 
 NAMES = ["비행기", "automobile", "새"]
 

@@ -11,8 +11,8 @@ from messy import gathered, make_messy, picture
 
 from striate.data.audit import audit_gathered
 from striate.data.clean import Cleaned, can_be_listed, write_clean
-from striate.data.source import open_source
 from striate.errors import DataError, UsageError
+from striate.sources.opening import open_source
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

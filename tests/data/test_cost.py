@@ -10,10 +10,10 @@ from PIL import Image
 
 from striate.data.augment import PRESETS
 from striate.data.loader import Loader
-from striate.data.preprocess import Preprocess
 from striate.data.reader import Reader
-from striate.data.source import open_source
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.opening import open_source
 
 PREPROCESS = Preprocess(size=(4, 4), channels=3, mean=(0.0,) * 3, std=(1.0,) * 3)
 

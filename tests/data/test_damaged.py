@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import BadPicture, decode
-from striate.data.header import is_animated, is_grey, size_of
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.header import is_animated, is_grey, size_of
 
 
 def encoded(image: Image.Image, form: str, **options: Any) -> bytes:

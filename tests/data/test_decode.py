@@ -9,8 +9,8 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from striate.data.decode import BadPicture, decode
-from striate.data.header import is_animated, is_grey, size_of
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.header import is_animated, is_grey, size_of
 
 RED = (255, 0, 0)
 

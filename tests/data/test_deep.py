@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import decode
-from striate.data.header import bands_of, depth_of
-from striate.data.pixels import to_depth, widen
+from striate.pictures.decode import decode
+from striate.pictures.header import bands_of, depth_of
+from striate.pictures.pixels import to_depth, widen
 
 
 def noise(*shape: int) -> Any:

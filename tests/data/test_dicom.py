@@ -12,8 +12,8 @@ from pydicom import uid
 from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
-from striate.data.decode import BadPicture, decode
-from striate.data.header import bands_of, depth_of, is_animated, size_of
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.header import bands_of, depth_of, is_animated, size_of
 
 TWELVE = {"BitsStored": 12, "HighBit": 11}
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from planted import KINDS, RESAVED, scene
 
 from striate.data.duplicates import Group, find_duplicates, near_duplicates
-from striate.data.fingerprint import fingerprint
-from striate.data.idx import read_idx
-from striate.data.source import BUNDLED
+from striate.pictures.fingerprint import fingerprint
+from striate.sources.arrays.idx import read_idx
+from striate.sources.opening import BUNDLED
 
 # Copies planted of each kind.
 PLANTED = 300

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from planted import scene
 
-from striate.data.decode import decode
-from striate.data.digest import digest_of
-from striate.data.facts import (
+from striate.pictures.decode import decode
+from striate.pictures.encoded import digest_of
+from striate.pictures.facts import (  # fmt: skip
     ANIMATED,
     BAD,
     BLANK,
@@ -25,8 +25,8 @@ from striate.data.facts import (
     TURNED,
     bad_facts,
     facts_of,
-)  # fmt: skip
-from striate.data.fingerprint import fingerprint
+)
+from striate.pictures.fingerprint import fingerprint
 
 
 def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from planted import scene
 
-from striate.data.fingerprint import BYTES, COLOUR, GREY, fingerprint
+from striate.pictures.fingerprint import BYTES, COLOUR, GREY, fingerprint
 
 
 def signed(found: NDArray[np.uint8], part: slice) -> NDArray[np.int64]:

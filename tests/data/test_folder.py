@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from sets import draw, told
 
-from striate.data.files import FilePictures
-from striate.data.folder import open_folder
-from striate.data.pictures import Source
-from striate.data.source import open_source, place_of
-from striate.data.walk import Walk
 from striate.errors import DataError
+from striate.sources.folders.files import FilePictures
+from striate.sources.folders.folder import open_folder
+from striate.sources.folders.walk import Walk
+from striate.sources.opening import open_source, place_of
+from striate.sources.source import Source
 
 WANTED = (
     "Wanted: one folder a class, with JPEG or PNG files in each, or the same below train/, val/ and test/."
@@ -124,7 +124,7 @@ def test_classes_are_in_natural_order(tmp_path: Path) -> None:
 
 def test_classes_of_one_number_have_the_same_order_in_every_process(tmp_path: Path) -> None:
     fill(tmp_path, *(f"{name}/1.png" for name in ("1", "01", "001", "0001")))
-    code = f"from striate.data.source import open_source; print(open_source({str(tmp_path)!r}).classes)"
+    code = f"from striate.sources.opening import open_source; print(open_source({str(tmp_path)!r}).classes)"
     for seed in "123":
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
         run = [sys.executable, "-c", code]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from striate.data import idx
-from striate.data.arrays import ArrayPictures
-from striate.data.idx import open_idx, read_idx
-from striate.data.source import BUNDLED, open_source
 from striate.errors import DataError
+from striate.sources.arrays import idx
+from striate.sources.arrays.arrays import ArrayPictures
+from striate.sources.arrays.idx import open_idx, read_idx
+from striate.sources.opening import BUNDLED, open_source
 
 FULL = Path("/usr/share/datasets/fashion-mnist")
 BUNDLE = BUNDLED["fashion"]

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from striate.data.arrays import ArrayPictures
-from striate.data.labels import label_counts, refuse_other_task, relabel
-from striate.data.pictures import Source, TaskName
+from striate.data.labels import relabel
 from striate.data.store import Store
 from striate.errors import DataError
+from striate.sources.arrays.arrays import ArrayPictures
+from striate.sources.source import Source, TaskName
+from striate.sources.targets.kind import label_counts, refuse_other_task
 
 ROOT = Path("/사진")
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from messy import make_messy
 
-from striate.data.facts import BAD, SEEN
 from striate.data.ledger import Ledger, inspect, ledger_path, open_ledgers, save_ledgers
-from striate.data.source import open_source
+from striate.pictures.facts import BAD, SEEN
 from striate.progress import Silent
+from striate.sources.opening import open_source
 
 
 @pytest.fixture(scope="module")

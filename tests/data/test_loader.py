@@ -11,9 +11,9 @@ from striate.data.augment import PRESETS
 from striate.data.draw import ids_of, order
 from striate.data.loader import PAGE, PAGES_TOGETHER, Batch, Loader, paged_order
 from striate.data.mix import Mix
-from striate.data.preprocess import Preprocess
 from striate.data.rows import HeldRows
 from striate.errors import DataError
+from striate.pictures.preprocess import Preprocess
 
 NONE = PRESETS["none"]
 PREPROCESS = Preprocess(size=(6, 6), channels=1, mean=(0.25,), std=(0.5,))

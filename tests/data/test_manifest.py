@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 from stores import same
 
-from striate.data.folder import open_folder
 from striate.data.manifest import (
     Listed,
     Manifest,
@@ -15,13 +14,14 @@ from striate.data.manifest import (
     manifest_of,
     refuse_changed,
 )
-from striate.data.names import Names
-from striate.data.pictures import Source
-from striate.data.preprocess import Preprocess
 from striate.data.split import stratified_split
 from striate.data.store import Bad, Store, fill, ids_of
 from striate.errors import DataError
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.folders.folder import open_folder
+from striate.sources.names import Names
+from striate.sources.source import Source
 
 PREPROCESS = Preprocess(size=(4, 4), channels=1, mean=(), std=())
 

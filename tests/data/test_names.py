@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.files import file_pictures
-from striate.data.names import Names
+from striate.sources.folders.files import file_pictures
+from striate.sources.names import Names
 
 
 def test_names_come_back_as_they_were_whatever_their_script_or_bytes() -> None:

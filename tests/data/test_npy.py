@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from striate.data.decode import BadPicture, decode
-from striate.data.header import bands_of, depth_of, is_grey, size_of
-from striate.data.npy import read_npy
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.header import bands_of, depth_of, is_grey, size_of
+from striate.pictures.npy import read_npy
 
 
 def npy(values: Any, **options: Any) -> bytes:

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from sets import decoded, refusal, told
 
-from striate.data.arrays import ArrayPictures
-from striate.data.source import open_source
+from striate.sources.arrays.arrays import ArrayPictures
+from striate.sources.opening import open_source
 
 GREY = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((6, 4, 4), np.uint8) * 40
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=-1)  # (6, 4, 4, 3)

@@ -19,15 +19,15 @@ from stores import same
 
 from striate.data import pack as pack_module
 from striate.data import store as store_module
-from striate.data.files import FilePictures
-from striate.data.folder import open_folder
 from striate.data.pack import ENTRY, INDEX, ROWS, Place, place_of_pack, read_index
-from striate.data.preprocess import Preprocess
 from striate.data.reader import Reader
 from striate.data.store import Bad, Store, fill, fill_packed
 from striate.host.cache import cache_folder
 from striate.host.threads import TOGETHER
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.folders.files import FilePictures
+from striate.sources.folders.folder import open_folder
 
 PREPROCESS = Preprocess(size=(8, 8), channels=3, mean=(), std=())
 PACKER = Path(__file__).with_name("packer.py")

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 from sets import colour, decoded, draw, refusal, told
 
-from striate.data.arrow import Groups, ParquetPictures
-from striate.data.source import open_source
 from striate.errors import UsageError
+from striate.sources.opening import open_source
+from striate.sources.parquet.arrow import Groups, ParquetPictures
 
 NAMES = ["고양이", "개", "가지"]
 CLASS = {"names": NAMES, "_type": "ClassLabel"}
@@ -248,7 +248,7 @@ def test_large_row_groups_are_let_go_but_for_the_last_two(
 ) -> None:
     pictures = open_source(write(tmp_path / "a.parquet", labelled(range(8), [0, 1] * 4))).splits["all"]
     assert isinstance(pictures, ParquetPictures)
-    monkeypatch.setattr("striate.data.arrow.HELD_BYTES", 0)
+    monkeypatch.setattr("striate.sources.parquet.arrow.HELD_BYTES", 0)
     assert [pictures.read(i) for i in (0, 7, 2, 0, 1)] == [picture(i)["bytes"] for i in (0, 7, 2, 0, 1)]
     assert list(pictures.groups._held) == [1, 0]
 
@@ -325,7 +325,7 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
 
 def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.parquet", labelled(range(2), ["a", "b"]))
-    monkeypatch.delitem(sys.modules, "striate.data.arrow")
+    monkeypatch.delitem(sys.modules, "striate.sources.parquet.arrow")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError) as caught:
         open_source(path)

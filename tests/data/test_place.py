@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from striate.data.place import absolute, expand, is_pattern, is_remote, is_there, short_name
 from striate.errors import UsageError
+from striate.sources.place import absolute, expand, is_pattern, is_remote, is_there, short_name
 
 
 @pytest.mark.parametrize(

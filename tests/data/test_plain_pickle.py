@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from striate.data.plain_pickle import read_plain_pickle
 from striate.errors import DataError
+from striate.sources.arrays.plain_pickle import read_plain_pickle
 
 
 def read(folder: Path, content: bytes) -> Any:
@@ -159,7 +159,7 @@ def test_a_file_cut_short_or_changed_anywhere_is_read_or_refused_and_nothing_els
 
 def test_the_instructions_that_are_read_are_few() -> None:
     known = {opcode.name for opcode in pickletools.opcodes}
-    from striate.data import plain_pickle  # noqa: PLC0415
+    from striate.sources.arrays import plain_pickle  # noqa: PLC0415
 
     assert known > plain_pickle._ACTS.keys()
     assert not plain_pickle._ACTS.keys() & {

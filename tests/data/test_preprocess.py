@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from striate.data.decode import BadPicture, decode
-from striate.data.preprocess import Preprocess, resize, shallow
 from striate.errors import UsageError
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.preprocess import Preprocess, resize, shallow
 
 SIDES = st.integers(1, 400)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.decode import decode
-from striate.data.quiet import quiet
+from striate.pictures.decode import decode
+from striate.pictures.quiet import quiet
 
 
 def warn(module: str) -> None:

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from webserver import Server
 
-from striate.data import blocks, tries
-from striate.data.blocks import Blocks
-from striate.data.source import open_source
 from striate.errors import DataError, StorageError, UsageError
 from striate.host.cache import cache_folder
 from striate.run import open_run
+from striate.sources.opening import open_source
+from striate.sources.shards import blocks, retry
+from striate.sources.shards.blocks import Blocks
 
 pytest.importorskip("aiohttp")
 Striate = Callable[..., Any]
@@ -30,7 +30,7 @@ MakeDisk = Callable[[str], Path]
 @pytest.fixture(autouse=True)
 def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIATE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(tries, "PAUSES", (0.01, 0.01, 0.01))
+    monkeypatch.setattr(retry, "PAUSES", (0.01, 0.01, 0.01))
 
 
 def content(shard: int, sample: int, size: int = 2000) -> bytes:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from striate.data.preprocess import Preprocess
 from striate.data.rows import DecodedRows
 from striate.errors import DataError
+from striate.pictures.preprocess import Preprocess
 
 PREPROCESS = Preprocess(size=(2, 2), channels=1, mean=(), std=())
 

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from striate.data.files import FilePictures, file_pictures
-from striate.data.pictures import Pictures
 from striate.data.split import stratified_split
 from striate.data.store import ids_of
+from striate.sources.folders.files import FilePictures, file_pictures
+from striate.sources.source import Pictures
 
 
 def pictures(*counts: int) -> FilePictures:

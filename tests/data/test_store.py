@@ -9,14 +9,14 @@ import torch
 from PIL import Image
 from stores import same, store_of
 
-from striate.data.arrays import ArrayPictures
 from striate.data.draw import ids_of
-from striate.data.files import FilePictures
-from striate.data.folder import open_folder
-from striate.data.pictures import Pictures
-from striate.data.preprocess import Preprocess
 from striate.data.store import CHUNK, Bad, Store, digest_of, fill, mean_and_std
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.arrays.arrays import ArrayPictures
+from striate.sources.folders.files import FilePictures
+from striate.sources.folders.folder import open_folder
+from striate.sources.source import Pictures
 
 PREPROCESS = Preprocess(size=(8, 8), channels=3, mean=(), std=())
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sets import colour, decoded, draw, refusal, told
 
-from striate.data.files import FilePictures
-from striate.data.source import open_source
-from striate.data.table import read_table
+from striate.sources.folders.files import FilePictures
+from striate.sources.opening import open_source
+from striate.sources.tables.table import read_table
 
 NFD = unicodedata.normalize("NFD", "고양이")
 FOUR = ("고양이/1.png", "고양이/2.png", "개/1.png", "개/2.png")

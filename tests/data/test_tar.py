@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from striate.data.tar import BadTar, CutShort, Member, TarStream
+from striate.sources.archives.tar import BadTar, CutShort, Member, TarStream
 
 NAMES = st.text(
     st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), min_size=1, max_size=300

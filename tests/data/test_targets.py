@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from sets import colour, decoded, draw, refusal, told
 
-from striate.data.columns import roles_of
-from striate.data.source import open_source
+from striate.sources.opening import open_source
+from striate.sources.tables.columns import roles_of
 
 
 def table(root: Path, header: str, *cells: str) -> Path:

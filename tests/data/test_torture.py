@@ -12,12 +12,12 @@ import write_torture as torture
 from numpy.typing import NDArray
 from write_torture import Ignored, Opened, Pixels, Quarantined, Refused
 
-from striate.data.folder import printable
-from striate.data.preprocess import Preprocess
-from striate.data.source import open_source
 from striate.data.store import fill
 from striate.errors import DataError
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
+from striate.sources.naming import printable
+from striate.sources.opening import open_source
 
 CASES = {**torture.PICTURES, **torture.SPECIAL}
 PREPROCESS = Preprocess(size=(torture.HEIGHT, torture.WIDTH), channels=3, mean=(), std=(), fit="squash")

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 
 import striate
-from striate.data.source import open_source
-from striate.data.unpack import unpack
 from striate.errors import StorageError
 from striate.host.cache import cache_folder
 from striate.progress import Silent
 from striate.run import open_run
+from striate.sources.archives.unpack import unpack
+from striate.sources.opening import open_source
 
 Striate = Callable[..., Any]
 MakeDisk = Callable[[str], Path]
-OPEN = "import sys; from striate.data.source import open_source; print(len(open_source(sys.argv[1]).splits['all']))"
+OPEN = "import sys; from striate.sources.opening import open_source; print(len(open_source(sys.argv[1]).splits['all']))"
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +149,7 @@ def test_an_archive_larger_than_the_disk_is_refused_before_it_is_unpacked(
 def test_a_disk_that_fills_up_on_the_way_leaves_nothing_behind(
     full_soon: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("striate.data.unpack.SPARE_BYTES", -(1 << 40))
+    monkeypatch.setattr("striate.sources.archives.unpack.SPARE_BYTES", -(1 << 40))
     with pytest.raises(StorageError) as caught:
         open_source(archive(tmp_path / "a.zip", count=40, size=1_000_000))
     assert str(caught.value) == (

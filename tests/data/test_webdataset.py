@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from striate.data import shards
-from striate.data.names import Names
-from striate.data.sample_labels import labels_of
-from striate.data.shards import ShardPictures
-from striate.data.source import BUNDLED, open_source
 from striate.errors import DataError, command
 from striate.host.cache import cache_folder
 from striate.run import open_run
+from striate.sources.names import Names
+from striate.sources.opening import BUNDLED, open_source
+from striate.sources.shards import shards
+from striate.sources.shards.labels import labels_of
+from striate.sources.shards.shards import ShardPictures
 
 Striate = Callable[..., Any]
 # File name -> content, in the order of the shard.

@@ -10,10 +10,10 @@ from PIL import Image
 
 from striate.data import draw, mirror
 from striate.data.draw import Draws, sample_id
-from striate.data.preprocess import Preprocess
 from striate.ejecting import plain
 from striate.ejecting.script import SCHEDULES
 from striate.learning.schedule import WARM_UP, rate_factor
+from striate.pictures.preprocess import Preprocess
 
 IDS = np.random.default_rng(0).integers(0, 2**64, 500, np.uint64, endpoint=False)
 IMAGES = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (50, 3, 9, 12), np.uint8))

@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import striate
-from striate.data.arrays import ArrayPictures
-from striate.data.learnable import settled
-from striate.data.pictures import Source
 from striate.errors import UsageError
+from striate.sources.arrays.arrays import ArrayPictures
+from striate.sources.source import Source
+from striate.sources.targets.learnable import settled
 
 ROOT = Path(__file__).parents[2]
 SPEC = "conv3-4 relu [conv3-4 bn relu]+ [conv3-3]& dropout gap fc-classes"

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
-from striate.data.source import open_source
 from striate.nets import CATALOG, Entry
+from striate.sources.opening import open_source
 
 CLASSES = 4
 LABELS = torch.arange(32) % CLASSES

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from striate.data.augment import PRESETS
-from striate.data.preprocess import Preprocess
+from striate.pictures.preprocess import Preprocess
 from striate.training.recipe import Plan, Recipe
 
 PLAN = Plan(

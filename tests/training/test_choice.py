@@ -6,7 +6,8 @@ import pytest
 from striate.data.augment import PRESETS, Augment
 from striate.errors import UsageError
 from striate.learning.optim import OPTIMIZERS
-from striate.training.choice import Facts, Settings, choose_plan, choose_side, refuse_unused
+from striate.pictures.preprocess import choose_side
+from striate.training.choice import Facts, Settings, choose_plan, refuse_unused
 
 FACTS = Facts(pictures=10_000, grey=True, side=28, net="resnet9", normed=True, layers=9)
 

@@ -15,10 +15,10 @@ from striate.data.draw import Draws
 from striate.data.loader import Loader
 from striate.data.mirror import moved, shifted
 from striate.data.mix import Mix
-from striate.data.preprocess import Preprocess
 from striate.errors import UsageError
 from striate.host.device import PROCESSOR, chosen_device, device_of
 from striate.host.launch import Place
+from striate.pictures.preprocess import Preprocess
 
 META = torch.device("meta")
 MOVING = {

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from striate.data.augment import PRESETS, Augment
-from striate.data.preprocess import Preprocess
 from striate.errors import DataError, UsageError
+from striate.pictures.preprocess import Preprocess
 from striate.tasks.regression import Scale
 from striate.training.recipe import Plan, Recipe, load_recipe
 

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 
 from striate.data.clean import MENDED_BY_TABLE, can_be_listed, kept_of
 from striate.data.duplicates import Group, Kind
-from striate.data.facts import DEEP, KINDS, MODES
 from striate.data.findings import SEVERITIES, Finding
 from striate.data.gathered import Gathered
 from striate.data.ledger import Ledger
-from striate.data.pictures import Bad, Source, TaskName
 from striate.data.rules import RULES
-from striate.data.source import shown_place
 from striate.errors import command
 from striate.host.extras import installs, missing_extras
+from striate.pictures.facts import DEEP, MODES
+from striate.pictures.kind import KINDS
 from striate.progress import Progress, Silent
+from striate.sources.opening import shown_place
+from striate.sources.source import Bad, Source, TaskName
 
 Verdict = Literal["ok", "look", "stop"]
 # The most groups of copies that are listed by name; the findings count all.

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.columns import Roles
-from striate.data.facts import BAD
-from striate.data.files import FilePictures
 from striate.data.gathered import Gathered
-from striate.data.pictures import Source
-from striate.data.source import shown_place
-from striate.data.table import SUFFIXES, header_of
-from striate.data.targets import targets_of
-from striate.data.walk import some
 from striate.errors import DataError, UsageError
 from striate.host.durable import write_file
+from striate.pictures.facts import BAD
+from striate.sources.folders.files import FilePictures
+from striate.sources.naming import some
+from striate.sources.opening import shown_place
+from striate.sources.source import Source
+from striate.sources.tables.columns import Roles
+from striate.sources.tables.labels import targets_of
+from striate.sources.tables.table import SUFFIXES, header_of
 
 # The order in which copies are worth keeping: what a network is scored by comes first.
 KEPT_FIRST = ("test", "val", "train", "all")

@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.fingerprint import ACROSS, COLOUR, DOWN, GREY, STEPS
 from striate.data.similarity import Indices, Pairs, crowding, joined_pairs, near_pairs, unit_vectors
+from striate.pictures.fingerprint import ACROSS, COLOUR, DOWN, GREY, STEPS
 from striate.progress import Progress, Silent
 
 Kind = Literal["exact", "near"]

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.duplicates import Duplicates, Group, find_duplicates
-from striate.data.facts import BAD
 from striate.data.ledger import Ledger
-from striate.data.pictures import Encoded, Pictures, Source
+from striate.pictures.encoded import Encoded
+from striate.pictures.facts import BAD
 from striate.progress import Progress, Silent
+from striate.sources.source import Pictures, Source
 
 # The order in which splits are told.
 SPLITS = ("train", "val", "test", "all")

@@ -1,38 +1,15 @@
 """Labels of the three kinds: counted, and told in the words of a network."""
 
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from striate.data.pictures import Source, TaskName
 from striate.data.store import Store
 from striate.errors import DataError
-
-
-def label_counts(labels: NDArray[Any], num_classes: int) -> list[int]:
-    """Return how many pictures each class or label has; for numbers, which every picture has, all of them each."""
-    if labels.ndim == 1:
-        return np.bincount(labels, minlength=num_classes).tolist()
-    if labels.dtype.kind == "f":
-        return [len(labels)] * num_classes
-    return labels.sum(0, dtype=np.int64).tolist()
-
-
-def refuse_other_task(source: Source, task: TaskName) -> None:
-    """Raise DataError where a data set asks another thing of a picture than the network was trained for.
-
-    One class a picture is taken as its one label where a picture may have several.
-    """
-    if source.task != task and (source.task, task) != ("classification", "multi-label"):
-        raise DataError(
-            f"{source.root}: labelled for {source.task}, and the network was trained for {task}. "
-            "Give data of the same kind."
-        )
+from striate.sources.source import Source, TaskName
+from striate.sources.targets.kind import label_counts, refuse_other_task
 
 
 def relabel(store: Store, source: Source, classes: tuple[str, ...], task: TaskName) -> Store:

@@ -15,16 +15,16 @@ import PIL
 import simplejpeg
 from numpy.typing import NDArray
 
-from striate.data.decode import NO_MEMORY, BadPicture, decode
-from striate.data.digest import digest_of
 from striate.data.draw import ids_of, places_of
-from striate.data.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
-from striate.data.header import bands_of, depth_of
-from striate.data.pictures import Encoded, Pictures, names_of, stamps_of
 from striate.host.durable import write_file
 from striate.host.extras import missing_extras
 from striate.host.threads import in_order
+from striate.pictures.decode import NO_MEMORY, BadPicture, decode
+from striate.pictures.encoded import Encoded, digest_of
+from striate.pictures.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
+from striate.pictures.header import bands_of, depth_of
 from striate.progress import Progress
+from striate.sources.source import Pictures, names_of, stamps_of
 
 # What a row says and who decoded it; ledgers of another form are made anew. The number is raised when rows change.
 FORM = f"3 Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"

@@ -11,12 +11,12 @@ from torch import Tensor
 from striate.data.augment import Augment
 from striate.data.draw import Ids, order
 from striate.data.mix import Mix
-from striate.data.preprocess import Preprocess
 from striate.data.rows import Indices
 from striate.data.sampling import SAMPLINGS
 from striate.data.share import WHOLE, Share
 from striate.data.store import Store
 from striate.host.threads import made_ahead
+from striate.pictures.preprocess import Preprocess
 
 PROCESSOR = torch.device("cpu")
 # Batches of more values than this are made ahead by threads; smaller ones are made faster than threads take turns.

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from striate.data.audit import Audit
 from striate.data.draw import ids_of, places_of
-from striate.data.labels import label_counts
-from striate.data.names import Names
-from striate.data.pictures import Pictures, Source, names_of
-from striate.data.place import absolute
 from striate.data.store import Bad, Store
 from striate.errors import DataError
+from striate.sources.names import Names
+from striate.sources.place import absolute
+from striate.sources.source import Pictures, Source, names_of
+from striate.sources.targets.kind import label_counts
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,13 +8,13 @@ from typing import Any
 
 from striate.data.ledger import Ledger, inspect, ledger_path, open_ledgers, save_ledgers
 from striate.data.pack import place_of_pack
-from striate.data.pictures import Pictures
-from striate.data.preprocess import Preprocess
 from striate.data.store import Store, fill, fill_packed
 from striate.errors import StorageError
 from striate.host.cache import cache_folder
 from striate.host.memory import memory
+from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress, Silent
+from striate.sources.source import Pictures
 
 # The share of the machine's memory that decoded pictures may take, and over which a pack is read page by page.
 MEMORY_SHARE = 0.5

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.decode import BadPicture
-from striate.data.pictures import Pictures
-from striate.data.preprocess import Preprocess
 from striate.errors import DataError
 from striate.host.threads import pool_of
+from striate.pictures.decode import BadPicture
+from striate.pictures.preprocess import Preprocess
+from striate.sources.source import Pictures
 
 Indices = NDArray[np.int64]
 

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.duplicates import Group
-from striate.data.facts import ANIMATED, BAD, BLANK, MISNAMED, MODES, TURNED
 from striate.data.findings import Finding, Severity
-from striate.data.folder import SPLIT_NAMES
 from striate.data.gathered import Gathered
-from striate.data.walk import some
+from striate.pictures.facts import ANIMATED, BAD, BLANK, MISNAMED, MODES, TURNED
+from striate.sources.naming import SPLIT_NAMES, some
 
 # Shares above which training is refused or misleads: of unreadable pictures, of conflicts, of a split seen in another.
 BAD_SHARE, CONFLICT_SHARE, LEAK_SHARE = 0.01, 0.01, 0.05

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.draw import Ids, order
-from striate.data.pictures import Pictures
+from striate.sources.source import Pictures
 
 # The share of a flat folder held out for each of val and test.
 HELD_OUT = 0.1

@@ -10,22 +10,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from striate.data.decode import BadPicture
-from striate.data.digest import DIGEST_BYTES, digest_of
 from striate.data.draw import Ids, ids_of
-from striate.data.facts import facts_of
-from striate.data.header import is_animated
 from striate.data.ledger import Ledger
-from striate.data.names import Names
 from striate.data.pack import ANIMATED, ENTRY, HOLE, STILL, Place, Writer, find, map_rows, writing
-from striate.data.pictures import Bad as Bad
-from striate.data.pictures import Pictures, names_of, stamps_of
-from striate.data.pixels import TOP
-from striate.data.preprocess import Preprocess, shallow
 from striate.data.room import make_room, mark_used
 from striate.data.rows import DecodedRows, HeldRows, Indices, Rows
 from striate.host.threads import in_order
+from striate.pictures.decode import BadPicture
+from striate.pictures.encoded import DIGEST_BYTES, digest_of
+from striate.pictures.facts import facts_of
+from striate.pictures.header import is_animated
+from striate.pictures.pixels import TOP
+from striate.pictures.preprocess import Preprocess, shallow
 from striate.progress import Progress
+from striate.sources.names import Names
+from striate.sources.source import Bad as Bad
+from striate.sources.source import Pictures, names_of, stamps_of
 
 # Pictures whose mean and deviation are taken at a time.
 CHUNK = 512

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from striate.data.pixels import Pixels
-from striate.data.preprocess import shallow
+from striate.pictures.pixels import Pixels
+from striate.pictures.preprocess import shallow
 
 
 def visible(pixels: Pixels) -> Pixels:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.data.folder import SPLIT_NAMES
-from striate.data.idx import FILES as IDX_FILES
 from striate.ejecting import plain
 from striate.preparation import Prepared
+from striate.sources.arrays.idx import FILES as IDX_FILES
+from striate.sources.naming import SPLIT_NAMES
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 MODES = {1: "L", 3: "RGB"}

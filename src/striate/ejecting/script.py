@@ -12,8 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from striate.code import absolute_name, accepted, in_file, is_in_file, is_kept
 from striate.data.augment import Augment
-from striate.data.pictures import Source
-from striate.data.source import BUNDLED
 from striate.ejecting import plain
 from striate.ejecting.origin import ENDINGS, MODES, Origin, origin_of
 from striate.errors import UsageError
@@ -23,6 +21,8 @@ from striate.learning.schedule import WARM_UP
 from striate.nets.catalog import CATALOG
 from striate.preparation import Prepared
 from striate.progress import Progress, Silent
+from striate.sources.opening import BUNDLED
+from striate.sources.source import Source
 from striate.spec import is_spec, to_python
 from striate.tasks.multi_label import MultiLabel
 from striate.tasks.regression import Regression

@@ -17,10 +17,10 @@ class Leaf(NamedTuple):
 
 
 LEAVES = {
-    "striate.data.arrow": Leaf("Parquet files cannot be read", ("pyarrow",), "parquet"),
-    "striate.data.bands": Leaf("TIFFs of this kind cannot be read", ("tifffile", "imagecodecs"), "bands"),
-    "striate.data.dicom": Leaf("DICOM files cannot be read", ("pydicom", "imagecodecs"), "medical"),
-    "striate.data.remote": Leaf("Addresses cannot be read", ("fsspec", "aiohttp"), "remote"),
+    "striate.sources.parquet.arrow": Leaf("Parquet files cannot be read", ("pyarrow",), "parquet"),
+    "striate.pictures.tiff": Leaf("TIFFs of this kind cannot be read", ("tifffile", "imagecodecs"), "bands"),
+    "striate.pictures.dicom": Leaf("DICOM files cannot be read", ("pydicom", "imagecodecs"), "medical"),
+    "striate.sources.shards.remote": Leaf("Addresses cannot be read", ("fsspec", "aiohttp"), "remote"),
     "striate.training.events": Leaf("TensorBoard's files cannot be written", ("tensorboard",), "tensorboard"),
 }
 

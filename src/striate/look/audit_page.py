@@ -8,13 +8,13 @@ import numpy as np
 from PIL import Image
 
 from striate.data.audit import Audit, Copies
-from striate.data.decode import BadPicture, decode
 from striate.data.findings import Finding
 from striate.data.gathered import Gathered
-from striate.data.header import bands_of
 from striate.display.page import page_template
 from striate.display.picture import image_url, visible
 from striate.look.audit_text import shown_classes
+from striate.pictures.decode import BadPicture, decode
+from striate.pictures.header import bands_of
 
 # Groups of copies on the page, pictures of each, and pictures of any other finding.
 GROUPS_SHOWN, MEMBERS_SHOWN, EXAMPLES_SHOWN = 30, 4, 12

@@ -11,9 +11,9 @@ from striate.data.crop import resized
 from striate.data.draw import Ids, ids_of
 from striate.data.gathered import Gathered
 from striate.data.levels import to_levels
-from striate.data.preprocess import Preprocess
 from striate.display.picture import image_url, visible
 from striate.look.audit_page import Sheet, Strip
+from striate.pictures.preprocess import Preprocess
 
 # Pictures on the sheet, spread over the training set, and epochs of each.
 PICTURES, EPOCHS = 8, 8

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from striate.data.place import short_name
 from striate.run import Run
+from striate.sources.place import short_name
 from striate.tasks.make import make_task
 from striate.tasks.metric import Metric
 from striate.training.guard import is_being_written

@@ -6,14 +6,14 @@ from typing import Any, get_args
 
 from striate.data.augment import PRESETS, Augment
 from striate.data.mix import Mix
-from striate.data.pictures import TaskName
-from striate.data.pixels import Depth
-from striate.data.preprocess import Fit
 from striate.errors import UsageError, unknown
 from striate.learning.dropout import OWN_DROPOUT
 from striate.learning.finetune import BODY_LR, FREEZES, freeze_share
 from striate.learning.optim import OPTIMIZERS
 from striate.learning.schedule import WARM_UP
+from striate.pictures.pixels import Depth
+from striate.pictures.preprocess import Fit
+from striate.sources.source import TaskName
 from striate.training.recipe import Plan, refuse_bad_values
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
@@ -21,7 +21,6 @@ DEFAULT_NET = "resnet9"
 # Pictures seen in a run of chosen length, and the fewest and most epochs that may take.
 PICTURES_SEEN = 70_000
 EPOCHS = (5, 40)
-SMALLEST_SIDE, LARGEST_SIDE = 24, 96
 # The side from which pictures are cropped as photographs are, rather than shifted.
 CROPPED_SIDE = 64
 STEPS_PER_EPOCH = 20
@@ -184,16 +183,6 @@ class Chosen:
     def __str__(self) -> str:
         value = f"{self.value:.4g}" if isinstance(self.value, float) else self.value
         return f"{self.name} {value}: {self.reason}"
-
-
-def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int, str]:
-    """Return the side of the square the network sees, and why: as asked, its own, or by the pictures' median side."""
-    if size is not None:
-        return size, "as asked"
-    if own is not None:
-        return own, "what the network was made for"
-    side = max(SMALLEST_SIDE, min(LARGEST_SIDE, median) // 4 * 4)
-    return side, f"the pictures' median shorter side is {median}"
 
 
 def resolve_augment(settings: Settings, *, grey: bool, side: int, task: TaskName) -> Augment:

@@ -11,14 +11,14 @@ import torch
 
 from striate.data.augment import Augment
 from striate.data.mix import Mix
-from striate.data.pictures import TaskName
-from striate.data.preprocess import Preprocess
 from striate.data.sampling import SAMPLINGS
 from striate.errors import DataError, UsageError, unknown
 from striate.host.durable import write_file
 from striate.learning.dropout import OWN_DROPOUT
 from striate.learning.optim import OPTIMIZERS
 from striate.learning.schedule import SCHEDULES, WARM_UP
+from striate.pictures.preprocess import Preprocess
+from striate.sources.source import TaskName
 from striate.tasks.regression import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
 

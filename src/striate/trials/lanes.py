@@ -6,9 +6,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-from striate.data.pictures import TaskName
 from striate.display.chart import Stroke, colour, dash, draw, smooth, svg_url
 from striate.display.page import page_template
+from striate.sources.source import TaskName
 from striate.tasks.metric import Metric
 from striate.training.recipe import Plan
 

@@ -7,9 +7,9 @@ from itertools import islice
 from pathlib import Path
 
 from striate.data.loader import Batch
-from striate.data.pictures import Source
 from striate.errors import UsageError
 from striate.progress import Progress, Silent
+from striate.sources.source import Source
 from striate.training.choice import Settings
 from striate.training.step import NotFiniteError
 from striate.trials.entrants import SEVEN, entrants

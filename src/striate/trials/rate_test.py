@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from striate.data.augment import Augment
-from striate.data.pictures import Source
 from striate.display.chart import Stroke, draw, smooth, svg_url
 from striate.display.page import page_template
 from striate.errors import DivergedError, command
 from striate.progress import Progress, Silent
+from striate.sources.source import Source
 from striate.training.choice import Settings
 from striate.training.step import NotFiniteError
 from striate.trials.start import Start, Trial, begin

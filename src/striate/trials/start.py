@@ -12,7 +12,6 @@ from torch import nn
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.data.mix import Mix
-from striate.data.pictures import Source
 from striate.engine import prepare_measured
 from striate.errors import StorageError, UsageError
 from striate.host.device import device_of, seed_draws
@@ -29,6 +28,7 @@ from striate.nets.pretrained import start_from
 from striate.preparation import Prepared
 from striate.progress import Progress
 from striate.run import fresh_model
+from striate.sources.source import Source
 from striate.tasks.task import Scores, evaluate
 from striate.training.choice import DEFAULT_NET, Settings, choose_plan
 from striate.training.learner import back_propagation

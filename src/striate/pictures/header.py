@@ -1,0 +1,110 @@
+"""What a picture's header says before its pixels are decoded: size, bands, depth, frames."""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from striate.host.extras import load_leaf
+from striate.pictures.deep import is_deep
+from striate.pictures.encoded import Encoded
+from striate.pictures.kind import image_bands, is_dicom, is_tiff, open_picture
+from striate.pictures.npy import MAGIC, bands_of_array, read_npy
+from striate.pictures.pixels import Depth
+from striate.pictures.quiet import quiet
+
+
+class Header(NamedTuple):
+    """Size as stored, the values of a pixel beside transparency, and their depth; 0 bands are a palette."""
+
+    height: int
+    width: int
+    bands: int
+    depth: Depth
+
+
+def size_of(picture: Encoded | Image.Image) -> tuple[int, int] | None:
+    """Return (height, width) as stored, from the header alone, or None where it cannot be read."""
+    header = header_of(picture)
+    return None if header is None else (header.height, header.width)
+
+
+def is_grey(picture: Encoded | Image.Image) -> bool:
+    """Say whether a picture is stored without colour; one that cannot be read is."""
+    return bands_of(picture) in (1, None)
+
+
+def bands_of(picture: Encoded | Image.Image) -> int | None:
+    """Return 1 for grey, 3 for colour, or how many values a pixel has beside transparency; None where unreadable."""
+    header = header_of(picture)
+    if header is None or header.bands:
+        return None if header is None else header.bands
+    return _palette_bands(picture)
+
+
+def depth_of(picture: Encoded | Image.Image) -> Depth:
+    """Return 16 for a picture of more than 8 bits a value, floats among them, and 8 for any other."""
+    header = header_of(picture)
+    return 8 if header is None else header.depth
+
+
+def is_animated(picture: Encoded) -> bool:
+    """Say whether a file's bytes hold more than one frame, of which `decode` takes the first."""
+    if not isinstance(picture, bytes) or not _may_move(picture):
+        return False
+    try:
+        with quiet():
+            if is_dicom(picture):
+                return bool(load_leaf("striate.pictures.dicom").frames_of(picture) > 1)
+            return bool(getattr(open_picture(picture), "is_animated", False))
+    except Exception:  # as in decode
+        return False
+
+
+def header_of(picture: Encoded | Image.Image) -> Header | None:
+    """Return what the header of a picture says, or None where it cannot be read."""
+    try:
+        with quiet():
+            return _header(picture)
+    except Exception:  # as in decode
+        return None
+
+
+def _header(picture: Encoded | Image.Image) -> Header:
+    if isinstance(picture, Image.Image):
+        return _of_pillow(picture)
+    if isinstance(picture, np.ndarray) or picture.startswith(MAGIC):
+        array = picture if isinstance(picture, np.ndarray) else read_npy(picture)
+        bands = bands_of_array(array) or 0
+        return Header(array.shape[0], array.shape[1], bands, 8 if array.dtype == np.uint8 else 16)
+    if is_dicom(picture):
+        return Header(*load_leaf("striate.pictures.dicom").dicom_header(picture))
+    try:
+        return _of_pillow(open_picture(picture))
+    except UnidentifiedImageError:
+        if is_tiff(picture):
+            return Header(*load_leaf("striate.pictures.tiff").tiff_header(picture))
+        raise
+
+
+def _of_pillow(image: Image.Image) -> Header:
+    return Header(image.height, image.width, image_bands(image), 16 if is_deep(image) else 8)
+
+
+def _palette_bands(picture: Encoded | Image.Image) -> int | None:
+    """Return 1 for a palette of greys, 3 for any other, None where the picture is damaged."""
+    try:
+        with quiet():
+            image = open_picture(picture) if isinstance(picture, bytes) else picture
+            assert isinstance(image, Image.Image)
+            image.load()  # the palette is in one known form only once the picture is decoded
+            colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    except Exception:  # as in decode
+        return None
+    return 1 if (colours == colours[:, :1]).all() else 3
+
+
+def _may_move(data: bytes) -> bool:
+    """Say from its first bytes whether a file may be an animation, so that most need not be opened to know."""
+    marked = data.startswith((b"GIF8", b"RIFF")) or data[4:8] == b"ftyp"
+    return marked or is_tiff(data) or is_dicom(data) or b"acTL" in data[:4096]

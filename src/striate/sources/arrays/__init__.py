@@ -1,0 +1,1 @@
+"""Pictures that stand as pixels: NumPy, IDX, CIFAR."""

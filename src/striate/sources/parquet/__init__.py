@@ -1,0 +1,1 @@
+"""Parquet files, of embedded pictures or of paths."""

@@ -1,0 +1,1 @@
+"""Tar shards read at random, here or at an address."""

@@ -1,0 +1,169 @@
+"""Tables that say what is in pictures: one given by its path, or those that are found in a folder."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from striate.errors import DataError
+from striate.sources.folders.walk import files_ending, folders_in, has_folders
+from striate.sources.naming import SPLIT_NAMES, some
+from striate.sources.source import Source
+from striate.sources.tables.columns import IDS, Roles, rivals_of, roles_of
+from striate.sources.tables.finder import Finder
+from striate.sources.tables.listing import Part, listed_source
+from striate.sources.tables.table import SUFFIXES, header_of, read_table
+
+# Tables of these names are taken also where class folders stand beside them, if a column is named for what is learned.
+USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
+# A folder of more folders than this has no splits in it.
+LOOKED_AT = 100
+COLUMNS_SHOWN = 12
+# No more unused tables than these are told one by one.
+FEW = 3
+WANTED = "Wanted: a first line that names the columns, such as file,label."
+
+
+class Place(NamedTuple):
+    """A table found at a path, what its columns mean, its split and the folder its paths start from, '' if none."""
+
+    path: Path
+    roles: Roles
+    split: str = ""
+    folder: str = ""
+
+
+def recognise_table(root: Path) -> str:
+    """Return the columns by which a path is a table of pictures, or a folder has one, or nothing."""
+    if root.is_file():
+        return f"its name ends in {root.suffix}" if root.suffix.lower() in SUFFIXES else ""
+    if not root.is_dir() or not (places := _places(root)):
+        return ""
+    path, roles = places[0].path, places[0].roles
+    more = "..." if len(roles.learned) > 1 else ""
+    return f"{path.relative_to(root)} has the columns {roles.file}, {roles.learned[0]}{more}"
+
+
+def open_table(root: Path) -> Source:
+    """Read the table at a path or in a folder; the labels are told from its columns' names and cells.
+
+    Raises DataError where two tables may be meant, no column names the files or the labels, or as `listed_source`.
+    """
+    places = [_given(root)] if root.is_file() else _places(root)
+    splits = [place.split for place in places]
+    if len(places) > 1 and ("" in splits or len(set(splits)) < len(splits)):
+        names = some([str(place.path.relative_to(root)) for place in places])
+        raise DataError(f"{root}: which of its tables is meant: {names}? Give the path of one.")
+    roles = places[0].roles
+    fitting = [place for place in places if set(roles.used) <= set(header_of(place.path))]
+    left = [place.path.name for place in places if place not in fitting]
+    parts = [Part(read_table(place.path, only=roles.used), place.split, place.folder) for place in fitting]
+    notes = [f"left out as without the columns of {places[0].path.name}: {some(left)}"] if left else []
+    if others := rivals_of(header_of(places[0].path), roles):
+        notes.append(
+            f"column {roles.learned[0]} is learned, and not {some(others)}: rename it to learn another"
+        )
+    return listed_source(root, "table", parts, roles, notes=notes)
+
+
+def _given(path: Path) -> Place:
+    """Return the table at a path that was given for one."""
+    header = header_of(path)
+    if (roles := roles_of(header)) is None:
+        raise DataError(
+            f"{path}: no column for the file, or none to learn. It has: {_listed(header)}. {WANTED}"
+        )
+    return Place(path, roles)
+
+
+def _places(root: Path) -> Sequence[Place]:
+    """Return the tables of a folder: its metadata, those of its splits, one of a usual name, or the only one."""
+    beside = _has_class_folders(root)
+    metadata = [*_metadata(root), *_metadata_of_splits(root)]
+    if metadata := [place for place in metadata if not beside or place.roles.kind != "rest"]:
+        return metadata
+    tables = {path: roles for path in files_ending(root, *SUFFIXES) if (roles := _roles_at(path))}
+    named = {path: roles for path, roles in tables.items() if not beside or roles.kind != "rest"}
+    by_split = [
+        Place(path, roles, SPLIT_NAMES[path.stem.lower()])
+        for path, roles in named.items()
+        if path.stem.lower() in SPLIT_NAMES
+    ]
+    if any(place.split == "train" for place in by_split):
+        return sorted(by_split, key=lambda place: place.split != "train")
+    usual = [Place(path, roles) for path, roles in named.items() if path.stem.lower() in USUAL]
+    if beside:
+        plain = [place for place in usual if place.roles.file.lower() not in IDS]
+        return plain or [
+            Place(path, roles) for path, roles in named.items() if _knows_better(root, path, roles)
+        ]
+    return usual or [Place(path, roles) for path, roles in tables.items()]
+
+
+def _knows_better(root: Path, path: Path, roles: Roles) -> bool:
+    """Say whether a table lists the pictures of the folders beside it, and none of its labels is one of their names."""
+    try:
+        columns = read_table(path, only=roles.used).columns
+    except DataError:
+        return False
+    labels = {str(cell).casefold() for name in roles.learned for cell in columns[name]}
+    if labels & {folder.name.casefold() for folder in folders_in(root, most=LOOKED_AT)}:
+        return False
+    finder, files = Finder(root), [str(cell) for cell in columns[roles.file]]
+    return bool(files) and finder.holds(files, finder.starts(files, split="train"))
+
+
+def notes_on_unused(root: Path) -> list[str]:
+    """Return why the tables in a folder are not read, where its class folders are."""
+    tables = files_ending(root, *SUFFIXES)
+    if len(tables) > FEW:
+        return [
+            f"tables that are not used, since folders say the classes: {some([path.name for path in tables])}"
+        ]
+    return [f"{path.name} is not used: {_why_unused(path)}" for path in tables]
+
+
+def _why_unused(path: Path) -> str:
+    try:
+        header = header_of(path)
+    except DataError as error:
+        return str(error).removeprefix(f"{path}: ")
+    if roles_of(header) is None:
+        return f"no column for the file, or none to learn. It has: {_listed(header)}"
+    return "the folders say the classes. Give its path to learn what it says"
+
+
+def _listed(header: Sequence[str]) -> str:
+    """Return the names of columns, the first of many."""
+    more = f" and {len(header) - COLUMNS_SHOWN} more" if len(header) > COLUMNS_SHOWN else ""
+    return ", ".join(header[:COLUMNS_SHOWN]) + more
+
+
+def _has_class_folders(root: Path) -> bool:
+    """Say whether two or more folders stand in a root that are no splits, or in one of its splits."""
+    folders = folders_in(root, most=LOOKED_AT)
+    splits = [folder for folder in folders if folder.name.lower() in SPLIT_NAMES]
+    return any(map(has_folders, splits)) if splits else len(folders) > 1
+
+
+def _metadata_of_splits(root: Path) -> Iterator[Place]:
+    """Yield the metadata tables of the folders train/, val/ and test/, that of train first."""
+    folders = [folder for folder in folders_in(root, most=LOOKED_AT) if folder.name.lower() in SPLIT_NAMES]
+    for folder in sorted(
+        folders, key=lambda folder: (SPLIT_NAMES[folder.name.lower()] != "train", folder.name)
+    ):
+        split = SPLIT_NAMES[folder.name.lower()]
+        yield from (place._replace(split=split, folder=folder.name) for place in _metadata(folder))
+
+
+def _metadata(folder: Path) -> list[Place]:
+    """Return the metadata tables in a folder, which may hold any number of pictures and so is not listed."""
+    paths = [folder / f"metadata{suffix}" for suffix in SUFFIXES]
+    return [Place(path, roles) for path in paths if path.is_file() and (roles := _roles_at(path))]
+
+
+def _roles_at(path: Path) -> Roles | None:
+    """Return what the columns of a table mean, None also where it cannot be read: it may be anything."""
+    try:
+        return roles_of(header_of(path))
+    except DataError:
+        return None

@@ -1,0 +1,234 @@
+"""From the cells of a table to labels: one class, several labels or numbers for each picture."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.errors import DataError
+from striate.sources.naming import natural, some
+from striate.sources.source import TaskName
+from striate.sources.tables.columns import NUMBER_PREFIXES, TAGS, Roles
+from striate.sources.tables.table import Cell
+
+Columns = Mapping[str, Sequence[Cell]]
+# Names a row of a table in an error, or the table itself.
+Place = Callable[[int | None], str]
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# How programs write that a number is missing, in lower case.
+NO_NUMBER = {"", "nan", "na", "n/a", "null"}
+YES, NO = {"1", "1.0", "true"}, {"0", "0.0", "false"}
+# What is written for no where nobody writes 0.
+MINUS = {"-1", "-1.0"}
+SEPARATORS = ("|", ";")
+# Numbers of classes with a space between them.
+SPACED = re.compile(r"[0-9]+( [0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The task, the names of its classes, labels or numbers, and the labels of the rows that have any.
+
+    `rows` are the positions of those rows; `notes` say what was inferred from the cells.
+    """
+
+    task: TaskName
+    classes: tuple[str, ...]
+    labels: NDArray[Any]
+    rows: NDArray[np.int64]
+    notes: tuple[str, ...] = ()
+
+
+def targets_of(columns: Columns, roles: Roles, *, place: Place) -> Targets:
+    """Return the labels that the columns in `roles.learned` hold; `place` names a row in an error.
+
+    Raises DataError where they cannot be told.
+    """
+    if roles.kind == "numbers":
+        return _numbers(columns, roles.learned, place)
+    if roles.kind == "rest" and len(roles.learned) > 1:
+        return _of_rest(columns, roles, place)
+    (name,) = roles.learned
+    cells = columns[name]
+    if separator := _separator(cells, name, roles):
+        return _several(cells, separator, name, place)
+    distinct = {str(cell) for cell in cells}
+    if roles.kind != "class" and (why := _why_numbers(distinct, len(cells), roles)):
+        note = f"column {name} holds {why}: numbers to learn, not classes"
+        return _with_note(_numbers(columns, (name,), place), note)
+    if roles.kind == "rest" and 2 * len(distinct) > len(cells):
+        raise DataError(
+            f"{place(None)}: column {name} has {len(distinct)} texts in {len(cells)} rows, too many for classes. "
+            "Name the column to learn 'label' (a class), 'labels' (several, as a|b) or 'value' (a number)."
+        )
+    targets = _classes(cells, distinct)
+    return _with_note(targets, f"column {name} holds the classes") if roles.kind == "rest" else targets
+
+
+def in_order(targets: Targets, classes: Sequence[str]) -> Targets:
+    """Return the same labels counted in `classes`, which holds theirs and perhaps others that no picture has."""
+    plain = [_plain(name) for name in classes]
+    index = {name: place for place, name in enumerate(plain)}
+    places = np.array([index[name] for name in targets.classes], np.int64)
+    if targets.task == "classification":
+        labels = places[targets.labels]
+    else:
+        labels = np.zeros((len(targets.labels), len(plain)), np.uint8)
+        labels[:, places] = targets.labels
+    return replace(targets, classes=tuple(plain), labels=labels)
+
+
+def number_of(cell: Cell) -> float | None:
+    """Return a cell's number, or None where it holds none."""
+    return float(cell) if isinstance(cell, str) and NUMBER.fullmatch(cell) else None
+
+
+def _with_note(targets: Targets, note: str) -> Targets:
+    return replace(targets, notes=(*targets.notes, note))
+
+
+def _why_numbers(distinct: Collection[str], rows: int, roles: Roles) -> str:
+    """Return why a column's cells are numbers to learn and not classes, or nothing."""
+    numbers = [number_of(cell) for cell in distinct if cell.lower() not in NO_NUMBER]
+    known = [number for number in numbers if number is not None]
+    if not known or len(known) < len(numbers):
+        return ""
+    if not all(number.is_integer() for number in known):
+        return "numbers with a fraction"
+    most_differ = roles.kind in ("target", "rest") and 2 * len(known) > rows
+    return "whole numbers of which most differ" if most_differ else ""
+
+
+def _classes(cells: Sequence[Cell], distinct: Collection[str]) -> Targets:
+    """Return one class a row; '1.0', as programs write whole numbers among blanks, is class '1'."""
+    numbers = {cell: number_of(cell) for cell in distinct if cell}
+    whole = all(number is not None and number.is_integer() for number in numbers.values())
+    named = {
+        cell: str(int(number)) if whole and number is not None and "." in cell else _plain(cell)
+        for cell, number in numbers.items()
+    }
+    classes = tuple(sorted(set(named.values()), key=natural))
+    place = {name: index for index, name in enumerate(classes)}
+    index = {cell: place[name] for cell, name in named.items()} | {"": -1}
+    labels = np.fromiter((index[str(cell)] for cell in cells), np.int64, count=len(cells))
+    rows = np.flatnonzero(labels >= 0)
+    return Targets("classification", classes, labels[rows], rows)
+
+
+def _numbers(columns: Columns, names: Sequence[str], place: Place) -> Targets:
+    """Return the numbers of some columns; a row where one is missing is left out."""
+    values = np.full((len(columns[names[0]]), len(names)), np.nan)
+    for target, name in enumerate(names):
+        for row, cell in enumerate(columns[name]):
+            number = number_of(cell)
+            if number is not None:
+                values[row, target] = number
+            elif str(cell).lower() not in NO_NUMBER:
+                raise DataError(f"{place(None)}: '{cell}' in column {name}, {place(row)}, is no number.")
+    rows = np.flatnonzero(~np.isnan(values).any(axis=1))
+    return Targets("regression", tuple(_without_prefix(name) for name in names), _single(values[rows]), rows)
+
+
+def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return numbers as float32, those beyond its range as infinite, which is refused with the picture's name."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def _without_prefix(name: str) -> str:
+    """Return 'height' for 'target:height'."""
+    prefixed = name.lower().startswith(NUMBER_PREFIXES)
+    return name.partition(":")[2].strip() or name if prefixed else name
+
+
+def _separator(cells: Sequence[Cell], name: str, roles: Roles) -> str:
+    """Return what stands between several labels of a cell, '[' for lists, or nothing where each cell is one label."""
+    filled = [cell for cell in cells if cell]
+    if any(isinstance(cell, tuple) for cell in filled):
+        return "["
+    texts = set(map(str, filled))
+    if texts and all(text.startswith("[") and text.endswith("]") for text in texts):
+        return "["
+    known = {"labels": (*SEPARATORS, ","), "class": ()}.get(roles.kind, SEPARATORS)
+    numbers = roles.kind != "class" and all(map(SPACED.fullmatch, texts))
+    spaced = (" ",) if numbers or name.lower() in TAGS else ()
+    return next((mark for mark in (*known, *spaced) if any(mark in text for text in texts)), "")
+
+
+def _several(cells: Sequence[Cell], separator: str, name: str, place: Place) -> Targets:
+    """Return 0 or 1 for each label; a blank cell is a picture without any."""
+    parts: dict[Cell, tuple[str, ...]] = {}
+    for row, cell in enumerate(cells):
+        if cell not in parts:
+            parts[cell] = tuple(
+                _plain(part) for part in _parts(cell, separator, name, row, place) if part.strip()
+            )
+    classes = tuple(sorted({part for found in parts.values() for part in found}, key=natural))
+    index = {label: position for position, label in enumerate(classes)}
+    labels = np.zeros((len(cells), len(classes)), np.uint8)
+    for row, cell in enumerate(cells):
+        labels[row, [index[part] for part in parts[cell]]] = 1
+    return Targets("multi-label", classes, labels, np.arange(len(cells)))
+
+
+def _parts(cell: Cell, separator: str, name: str, row: int, place: Place) -> Sequence[str]:
+    if isinstance(cell, tuple):
+        return cell
+    if separator != "[":
+        return cell.split(separator)
+    try:  # as JSON or as Python writes a list
+        listed = json.loads(cell if '"' in cell else cell.replace("'", '"')) if cell else []
+    except ValueError as error:
+        raise DataError(
+            f'{place(None)}: {cell} in column {name}, {place(row)}, is no list such as ["a", "b"].'
+        ) from error
+    return [str(item) for item in listed]
+
+
+def _of_rest(columns: Columns, roles: Roles, place: Place) -> Targets:
+    """Return the labels of columns whose names say nothing: one of 0 and 1, or -1 and 1, for each label, or numbers."""
+    distinct = {name: {str(cell).lower() for cell in columns[name]} for name in roles.learned}
+    marks = [name for name in roles.learned if distinct[name] <= YES | NO | {""}]
+    signed = [name for name in roles.learned if distinct[name] <= YES | MINUS]
+    if len(signed) > 1 and not any(distinct[name] & NO for name in marks):
+        marks = signed
+    if len(marks) > 1:
+        unused = [name for name in roles.learned if name not in marks]
+        targets = _one_hot(columns, marks)
+        return _with_note(targets, f"columns not used: {', '.join(unused)}") if unused else targets
+    if all(_are_numbers(cells) for cells in distinct.values()):
+        note = f"columns {', '.join(roles.learned)} hold numbers to learn"
+        return _with_note(_numbers(columns, roles.learned, place), note)
+    raise DataError(
+        f"{place(None)}: which of the columns {', '.join(roles.learned)} says what is in a picture? "
+        "Name it 'label' (a class), 'labels' (several, as a|b) or 'value' (a number)."
+    )
+
+
+def _are_numbers(cells: Collection[str]) -> bool:
+    return all(cell in NO_NUMBER or number_of(cell) is not None for cell in cells)
+
+
+def _one_hot(columns: Columns, names: Sequence[str]) -> Targets:
+    """Return the labels of columns of 0 or -1 and 1: a class where each row has one 1; a blank leaves it out."""
+    marks = {**dict.fromkeys(YES, 1), **dict.fromkeys(NO | MINUS, 0), "": 2}
+    values = np.array([[marks[str(cell).lower()] for cell in columns[name]] for name in names], np.uint8).T
+    rows = np.flatnonzero((values < 2).all(axis=1))
+    values = np.ascontiguousarray(values[rows])
+    classes = tuple(_plain(name) for name in names)
+    if len(rows) and (values.sum(axis=1, dtype=np.int64) == 1).all():
+        note = "each picture has 1 in one column, so the columns are classes"
+        return Targets("classification", classes, values.argmax(axis=1), rows, (note,))
+    no = -1 if any(str(cell) in MINUS for name in names for cell in columns[name]) else 0
+    note = f"the columns {some(list(classes))} of {no} and 1 are labels, several a picture"
+    return Targets("multi-label", classes, values, rows, (note,))
+
+
+def _plain(text: str) -> str:
+    """Return a class name without spaces around it, in the Unicode form by which names are compared."""
+    return unicodedata.normalize("NFC", text.strip())

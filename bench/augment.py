@@ -26,9 +26,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from striate.data.augment import PRESETS, Augment
+from striate.data.augment.augment import PRESETS, Augment
+from striate.data.augment.mix import Mix
 from striate.data.draw import sample_id
-from striate.data.mix import Mix
 
 STORED, SIZE, CLASSES = 256, 224, 10
 

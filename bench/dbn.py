@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from striate.nets.dbn import DBN, PretrainThenTune, descend
+from striate.nets.papers.dbn import DBN, PretrainThenTune, descend
 
 RATES = (0.03, 0.1, 0.3, 1.0)
 GAINS = (0.0, 1.0, 4.0)  # 0: N(0, 0.01)

@@ -25,7 +25,7 @@ from PIL import Image
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from planted import KINDS, resized
 
-from striate.data.duplicates import near_duplicates
+from striate.data.audit.duplicates import near_duplicates
 from striate.pictures.fingerprint import GREY, fingerprint
 from striate.sources.arrays.idx import read_idx
 from striate.sources.folders.walk import Walk

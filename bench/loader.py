@@ -30,11 +30,11 @@ from peers import torchvision
 from PIL import Image
 from torch.nn.functional import cross_entropy
 
-from striate.data.augment import Augment
+from striate.data.augment.augment import Augment
+from striate.data.augment.mirror import draw_mirrored
 from striate.data.draw import Draws
 from striate.data.loader import Loader
-from striate.data.mirror import draw_mirrored
-from striate.data.reader import Reader
+from striate.data.store.reader import Reader
 from striate.host.heap import keep_freed_memory
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent

@@ -23,7 +23,7 @@ from peers import torchvision
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from striate.nets.densenet import DenseNet
+from striate.nets.papers.densenet import DenseNet
 
 LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 RIVALS = (

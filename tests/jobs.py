@@ -10,9 +10,9 @@ import torch
 from stores import store_of
 from torch import nn
 
-from striate.data.augment import Augment
+from striate.data.augment.augment import Augment
 from striate.data.loader import Loader
-from striate.data.store import Store
+from striate.data.store.store import Store
 from striate.learning.rule import LearningRule
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress, Silent

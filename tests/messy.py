@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 from planted import scene
 
-from striate.data.gathered import Gathered
-from striate.data.ledger import inspect, open_ledgers
+from striate.data.audit.inventory import Gathered
+from striate.data.store.ledger import inspect, open_ledgers
 from striate.progress import Silent
 from striate.sources.opening import open_source
 

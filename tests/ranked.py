@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from striate.code import is_trusted, keep, make_kept
-from striate.data.loader import Batch
-from striate.data.share import Share
+from striate.data.loader import Batch, Share
 from striate.host.memory import NoRoomError
+from striate.nets.own_code import is_trusted, keep, make_kept
 from striate.tasks.classification import Classification
 from striate.training.handover import hand_over_code
 from striate.training.ranks import Ranks

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.data.store import fill
+from striate.data.store.store import fill
 from striate.errors import DataError
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent

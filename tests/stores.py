@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.rows import HeldRows
-from striate.data.store import Store
+from striate.data.store.rows import HeldRows
+from striate.data.store.store import Store
 from striate.sources.names import Names
 
 

@@ -16,9 +16,9 @@ from torch import nn
 
 import striate
 from striate.cli.main import main
-from striate.code import is_trusted, keep, kept_files, make_kept, sources
 from striate.errors import UsageError
-from striate.network import check_name
+from striate.nets.blueprint import check_name
+from striate.nets.own_code import is_trusted, keep, kept_files, make_kept, sources
 
 NET = """
 import torch

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 import striate
-from striate.data.store import digest_of
+from striate.data.store.store import digest_of
 
 COUNT = 300
 SPEC = "conv3-8 relu gap fc-classes"

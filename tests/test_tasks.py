@@ -15,7 +15,7 @@ import torch
 from made import SHAPES, SIDE, discs, shapes
 
 import striate as library
-from striate.data.augment import PRESETS
+from striate.data.augment.augment import PRESETS
 from striate.errors import DataError, Interrupted, UsageError
 from striate.look.held_out import MISTAKES_SHOWN
 from striate.look.report import write_report

@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 
 import striate
 from striate.progress import Silent
-from striate.tasks.answer import Guess
-from striate.tasks.class_scores import ClassScores
-from striate.tasks.label_scores import LabelScores
+from striate.tasks.classification import ClassScores
+from striate.tasks.multi_label import LabelScores
+from striate.tasks.task import Guess
 
 NET = "conv3-4 bn relu dropout0.1 gap fc-classes"
 SMALL = striate.Settings(net=NET, size=12, epochs=2, batch=8, augment="none")

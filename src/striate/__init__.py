@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from striate.arithmetic.fix import fixes as fixes
     from striate.arithmetic.window import Window as Window
     from striate.check_page import write_audit_page as write_audit_page
-    from striate.checking import Check as Check
-    from striate.checking import check as check
-    from striate.data.audit import Audit as Audit
-    from striate.data.augment import Augment as Augment
-    from striate.data.mix import Mix as Mix
+    from striate.data.audit.audit import Audit as Audit
+    from striate.data.audit.check import Check as Check
+    from striate.data.audit.check import check as check
+    from striate.data.augment.augment import Augment as Augment
+    from striate.data.augment.mix import Mix as Mix
     from striate.data.sampling import balanced as balanced
     from striate.ejecting.script import eject as eject
     from striate.errors import DataError as DataError
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from striate.learning.rule import LearningRule as LearningRule
     from striate.look.audit_text import audit_text as audit_text
     from striate.look.report import write_report as write_report
-    from striate.nets.catalog import CATALOG as CATALOG
+    from striate.nets.catalog.catalog import CATALOG as CATALOG
+    from striate.nets.catalog.entry import Entry as Entry
     from striate.nets.contract import check_network as check_network
-    from striate.nets.convolutional import to_fully_convolutional as to_fully_convolutional
-    from striate.nets.entry import Entry as Entry
-    from striate.nets.pretrained import build as build
+    from striate.nets.papers.convolutional import to_fully_convolutional as to_fully_convolutional
+    from striate.nets.weights.pretrained import build as build
     from striate.pictures.preprocess import Preprocess as Preprocess
     from striate.preparation import Prepared as Prepared
     from striate.preparation import prepare as prepare
@@ -52,11 +52,11 @@ if TYPE_CHECKING:
     from striate.sources.arrays.arrays import ArrayPictures as ArrayPictures
     from striate.sources.source import Pictures as Pictures
     from striate.sources.source import Source as Source
-    from striate.tasks.answer import Estimate as Estimate
-    from striate.tasks.answer import Guess as Guess
-    from striate.tasks.class_scores import ClassScores as ClassScores
-    from striate.tasks.label_scores import LabelScores as LabelScores
-    from striate.tasks.target_scores import TargetScores as TargetScores
+    from striate.tasks.classification import ClassScores as ClassScores
+    from striate.tasks.multi_label import LabelScores as LabelScores
+    from striate.tasks.regression import TargetScores as TargetScores
+    from striate.tasks.task import Estimate as Estimate
+    from striate.tasks.task import Guess as Guess
     from striate.tasks.task import Scores as Scores
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
@@ -80,33 +80,33 @@ _HOMES = {
     "Preprocess": "striate.pictures.preprocess",
     "Progress": "striate.progress",
     "Silent": "striate.progress",
-    "Mix": "striate.data.mix",
+    "Mix": "striate.data.augment.mix",
     "balanced": "striate.data.sampling",
     "prepare": "striate.preparation",
     "Prepared": "striate.preparation",
     "Scores": "striate.tasks.task",
-    "ClassScores": "striate.tasks.class_scores",
-    "LabelScores": "striate.tasks.label_scores",
-    "TargetScores": "striate.tasks.target_scores",
-    "Guess": "striate.tasks.answer",
-    "Estimate": "striate.tasks.answer",
+    "ClassScores": "striate.tasks.classification",
+    "LabelScores": "striate.tasks.multi_label",
+    "TargetScores": "striate.tasks.regression",
+    "Guess": "striate.tasks.task",
+    "Estimate": "striate.tasks.task",
     "LearningRule": "striate.learning.rule",
-    "to_fully_convolutional": "striate.nets.convolutional",
-    "Audit": "striate.data.audit",
-    "Augment": "striate.data.augment",
-    "CATALOG": "striate.nets.catalog",
-    "Check": "striate.checking",
+    "to_fully_convolutional": "striate.nets.papers.convolutional",
+    "Audit": "striate.data.audit.audit",
+    "Augment": "striate.data.augment.augment",
+    "CATALOG": "striate.nets.catalog.catalog",
+    "Check": "striate.data.audit.check",
     "DataError": "striate.errors",
     "Run": "striate.run",
     "Settings": "striate.training.choice",
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
     "audit_text": "striate.look.audit_text",
-    "build": "striate.nets.pretrained",
+    "build": "striate.nets.weights.pretrained",
     "Forecast": "striate.forecast",
     "dry_run": "striate.forecast",
     "eject": "striate.ejecting.script",
-    "check": "striate.checking",
+    "check": "striate.data.audit.check",
     "open_run": "striate.run",
     "resume": "striate.workbench",
     "train": "striate.workbench",
@@ -132,7 +132,7 @@ _HOMES = {
     "launch": "striate.host.launch",
     "rank": "striate.host.launch",
     "summary": "striate.tracing.summary",
-    "Entry": "striate.nets.entry",
+    "Entry": "striate.nets.catalog.entry",
     "check_network": "striate.nets.contract",
 }
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from striate.checking import Check
-from striate.data.audit import Audit
-from striate.data.augment import PRESETS
+from striate.data.audit.audit import Audit
+from striate.data.audit.check import Check
+from striate.data.augment.augment import PRESETS
 from striate.errors import command, unknown
 from striate.host.durable import storage_errors, write_file
 from striate.look.audit_page import audit_page

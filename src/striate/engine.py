@@ -17,7 +17,7 @@ from striate.host.cache import Measurements
 from striate.host.device import PROCESSOR
 from striate.host.memory import NoRoomError, no_room_errors, release
 from striate.learning.finetune import FineTuning
-from striate.network import make_network
+from striate.nets.blueprint import make_network
 from striate.preparation import Prepared, prepare
 from striate.progress import Progress
 from striate.sources.source import Source

@@ -11,7 +11,7 @@ import torch
 from striate.engine import prepare_measured
 from striate.errors import UsageError
 from striate.host.device import PROCESSOR
-from striate.network import make_network
+from striate.nets.blueprint import make_network
 from striate.pace import Pace, measured_pace
 from striate.preparation import Prepared
 from striate.progress import Progress, Silent

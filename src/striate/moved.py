@@ -8,6 +8,12 @@ from types import ModuleType
 
 # What ejected scripts and the documentation of 0.1.0 before 30 November 2026 named -> where it stands now.
 MOVED = {
+    "striate.data.mix": "striate.data.augment.mix",
+    "striate.nets.convolutional": "striate.nets.papers.convolutional",
+    "striate.rule": "striate.learning.rule",
+    "striate.tasks.class_scores": "striate.tasks.classification",
+    "striate.tasks.label_scores": "striate.tasks.multi_label",
+    "striate.tasks.target_scores": "striate.tasks.regression",
     "striate.data.arrays": "striate.sources.arrays.arrays",
     "striate.data.pictures": "striate.sources.source",
     "striate.data.preprocess": "striate.pictures.preprocess",

@@ -11,11 +11,11 @@ from torch import nn
 
 from striate.errors import Interrupted
 from striate.host.device import PROCESSOR
-from striate.nets.catalog import CATALOG
-from striate.network import make_network
+from striate.nets.blueprint import make_network
+from striate.nets.catalog.catalog import CATALOG
 from striate.preparation import Prepared
 from striate.progress import Silent
-from striate.tasks.task import evaluate
+from striate.tasks.scoring import evaluate
 from striate.training.job import Job
 from striate.training.loop import fit
 from striate.training.ranks import Ranks

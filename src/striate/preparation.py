@@ -9,21 +9,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from striate.code import is_in_file, is_kept, keep
-from striate.data.labels import relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, manifest_of, refuse_changed
-from striate.data.reader import MEMORY_SHARE, Reader
-from striate.data.store import Store, mean_and_std
+from striate.data.relabel import relabel
+from striate.data.store.reader import MEMORY_SHARE, Reader
+from striate.data.store.store import Store, mean_and_std
 from striate.errors import DataError, UsageError
 from striate.host.memory import memory
 from striate.learning.dropout import set_dropout
 from striate.learning.optim import refuse_without_filters
 from striate.learning.progressive import sides
-from striate.nets.catalog import CATALOG
-from striate.nets.pretrained import start_from
-from striate.nets.published import PUBLISHED, published
-from striate.network import check_name, head_of, make_network
+from striate.nets.blueprint import check_name, head_of, make_network
+from striate.nets.catalog.catalog import CATALOG
+from striate.nets.own_code import is_in_file, is_kept, keep
+from striate.nets.weights.pretrained import start_from
+from striate.nets.weights.published import PUBLISHED, published
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress
 from striate.reading import choose_input, read_splits, refuse_unwritable_names, split_source, tell_unscored
@@ -31,7 +31,7 @@ from striate.run import EVALUATED_AT_ONCE, THREADS, Run
 from striate.sources.opening import open_source, place_of
 from striate.sources.source import Source
 from striate.sources.targets.kind import refuse_other_task
-from striate.tasks.make import make_task
+from striate.tasks.catalog import make_task
 from striate.tasks.regression import Scale, scale_of
 from striate.tasks.task import AnyTask
 from striate.tasks.weights import class_weights

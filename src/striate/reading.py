@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from striate.data.audit import Audit, audit
+from striate.data.audit.audit import Audit, audit
 from striate.data.draw import ids_of
-from striate.data.reader import Reader
 from striate.data.split import stratified_split
-from striate.data.store import Store
+from striate.data.store.reader import Reader
+from striate.data.store.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.extras import missing_extras
-from striate.nets.catalog import CATALOG
+from striate.nets.catalog.catalog import CATALOG
 from striate.pictures.header import bands_of, depth_of, size_of
 from striate.pictures.pixels import Depth
 from striate.pictures.preprocess import Preprocess, choose_side
@@ -31,7 +31,7 @@ BAD_SHARE = 0.01
 SHOWN = 10
 
 
-class Look(NamedTuple):
+class HeaderFacts(NamedTuple):
     """What a picture's header says: its name, shorter side, bands and depth."""
 
     name: str
@@ -114,7 +114,7 @@ def choose_input(pictures: Pictures, net: str, settings: Settings, progress: Pro
     return (channels, side, side), depth
 
 
-def _look(pictures: Pictures) -> list[Look]:
+def _look(pictures: Pictures) -> list[HeaderFacts]:
     """Return what the headers of some pictures spread over the set say."""
     looks = []
     for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
@@ -123,11 +123,11 @@ def _look(pictures: Pictures) -> list[Look]:
         except OSError:
             continue
         if (size := size_of(encoded)) is not None and (bands := bands_of(encoded)) is not None:
-            looks.append(Look(pictures.name(int(index)), min(size), bands, depth_of(encoded)))
+            looks.append(HeaderFacts(pictures.name(int(index)), min(size), bands, depth_of(encoded)))
     return looks
 
 
-def _channels(looks: Sequence[Look]) -> int:
+def _channels(looks: Sequence[HeaderFacts]) -> int:
     """Return 1 if all pictures are grey, N if all have N bands, and otherwise 3.
 
     Raises DataError where some have bands that are neither grey nor colour, and others have not as many.

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from torch import nn
 
-from striate.code import in_file, is_in_file, is_kept, made, short_name
 from striate.errors import unknown
-from striate.nets.catalog import CATALOG
-from striate.network import make_network
+from striate.nets.blueprint import make_network
+from striate.nets.catalog.catalog import CATALOG
+from striate.nets.own_code import in_file, is_in_file, is_kept, made, short_name
 from striate.run import open_run
 from striate.spec import is_spec
 

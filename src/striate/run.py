@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from striate.code import FOLDER as CODE
-from striate.code import Files, is_kept, is_trusted
-from striate.code import trust as trust_code
-from striate.data.labels import relabel
 from striate.data.loader import Loader
 from striate.data.manifest import Manifest, listed_pictures, load_manifest
-from striate.data.reader import Reader
-from striate.data.store import Store
+from striate.data.relabel import relabel
+from striate.data.store.reader import Reader
+from striate.data.store.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.device import PROCESSOR, device_of
 from striate.host.launch import place
-from striate.network import make_network
+from striate.nets.blueprint import make_network
+from striate.nets.own_code import FOLDER as CODE
+from striate.nets.own_code import Files, is_kept, is_trusted
+from striate.nets.own_code import trust as trust_code
 from striate.pictures.decode import BadPicture
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress, Silent
@@ -31,10 +31,10 @@ from striate.sources.opening import BUNDLED, open_source, place_of
 from striate.sources.place import is_there
 from striate.sources.source import Source
 from striate.sources.targets.kind import refuse_other_task
-from striate.tasks.answer import Answer
 from striate.tasks.calibration import Calibration
-from striate.tasks.make import make_task
-from striate.tasks.task import AnyTask, Flipped, Scores, evaluate
+from striate.tasks.catalog import make_task
+from striate.tasks.scoring import Flipped, evaluate
+from striate.tasks.task import Answer, AnyTask, Scores
 from striate.training.checkpoint import Checkpoint, load_checkpoint
 from striate.training.recipe import Recipe, load_recipe
 from striate.training.record import read_record

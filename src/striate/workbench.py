@@ -10,11 +10,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from striate.code import FOLDER as CODE
-from striate.code import is_kept, kept_files
-from striate.code import short_name as class_name
-from striate.data.loader import Loader
-from striate.data.share import Share
+from striate.data.loader import Loader, Share
 from striate.errors import Interrupted, StorageError, UsageError, command
 from striate.forecast import prepare_in_time
 from striate.host.durable import storage_errors, write_file, write_folder
@@ -23,9 +19,12 @@ from striate.host.memory import fewest_at_once
 from striate.learning.dropout import set_dropout
 from striate.look.held_out import Scored
 from striate.look.report import write_report
-from striate.nets.catalog import CATALOG
-from striate.nets.pretrained import start_from
-from striate.network import make_network
+from striate.nets.blueprint import make_network
+from striate.nets.catalog.catalog import CATALOG
+from striate.nets.own_code import FOLDER as CODE
+from striate.nets.own_code import is_kept, kept_files
+from striate.nets.own_code import short_name as class_name
+from striate.nets.weights.pretrained import start_from
 from striate.preparation import Prepared, reread
 from striate.progress import Progress, Silent
 from striate.run import Run, open_run

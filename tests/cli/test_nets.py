@@ -36,7 +36,7 @@ def test_one_network_is_shown_with_its_errata(capsys: pytest.CaptureFixture[str]
         "  input    3x224x224, 1,000 classes; smallest image 32x32\n"
         "  params   6,624,904 + 6,379,984 of auxiliary heads, only in training\n"
         "  MACs     1,498,376,192\n"
-        "  made by  striate.nets.googlenet.GoogLeNet(num_classes, in_channels=..., form='torchvision')\n"
+        "  made by  striate.nets.papers.googlenet.GoogLeNet(num_classes, in_channels=..., form='torchvision')\n"
         "  errata\n"
         "  - This is not the paper's network ('googlenet'): 3x3 in place of 5x5 filters, batch norms in\n"
         "    place of response norms, 2x2 in place of 3x3 in the last pooling, auxiliary heads that pool\n"
@@ -55,7 +55,7 @@ def test_json_holds_the_same_facts(capsys: pytest.CaptureFixture[str]) -> None:
     assert facts == next(f for f in everything if f["name"] == "resnet50-v1")
     assert facts["macs"] == 3_857_973_248
     assert facts["settings"] == {"depth": 50, "strided": "1x1"}
-    assert facts["class"] == "striate.nets.resnet.ResNet"
+    assert facts["class"] == "striate.nets.papers.resnet.ResNet"
     assert facts["errata"] == list(CATALOG["resnet50-v1"].errata)
 
 

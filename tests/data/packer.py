@@ -5,8 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from striate.data import store
-from striate.data.reader import Reader
+from striate.data.store import store
+from striate.data.store.reader import Reader
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
 from striate.sources.folders.folder import open_folder

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from oracle import oracle
 from torch import Tensor
 
-from striate.data.affine import LEVELS, Fill, affine, warped
+from striate.data.augment.affine import LEVELS, Fill, affine, warped
 
 COUNT = 6
 

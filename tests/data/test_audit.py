@@ -11,9 +11,9 @@ from messy import gathered, make_messy, picture
 from PIL import Image
 from planted import scene
 
-from striate.data.audit import Audit, audit, audit_gathered
-from striate.data.clean import write_clean
-from striate.data.findings import SENTENCES
+from striate.data.audit.audit import Audit, audit, audit_gathered
+from striate.data.audit.clean import write_clean
+from striate.data.audit.findings import SENTENCES
 from striate.look.audit_text import audit_text
 
 

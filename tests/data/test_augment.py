@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from striate.cli.train import command
-from striate.data.augment import PRESETS, Augment
+from striate.data.augment.augment import PRESETS, Augment
 from striate.data.draw import sample_id, uniform
 from striate.errors import UsageError
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from messy import gathered, make_messy, picture
 
-from striate.data.audit import audit_gathered
-from striate.data.clean import Cleaned, can_be_listed, write_clean
+from striate.data.audit.audit import audit_gathered
+from striate.data.audit.clean import Cleaned, can_be_listed, write_clean
 from striate.errors import DataError, UsageError
 from striate.sources.opening import open_source
 

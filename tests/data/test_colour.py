@@ -6,7 +6,7 @@ import torch
 from oracle import oracle
 from torch import Tensor
 
-from striate.data.colour import recoloured
+from striate.data.augment.colour import recoloured
 
 COUNT = 12
 ONE = np.ones(COUNT)

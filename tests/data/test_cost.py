@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from striate.data.augment import PRESETS
+from striate.data.augment.augment import PRESETS
 from striate.data.loader import Loader
-from striate.data.reader import Reader
+from striate.data.store.reader import Reader
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
 from striate.sources.opening import open_source

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from oracle import oracle
 from torch import Tensor
 
-from striate.data.augment import Augment
-from striate.data.crop import TRIES, cut, draw_boxes, draw_crops, resized
+from striate.data.augment.augment import Augment
+from striate.data.augment.crop import TRIES, cut, draw_boxes, draw_crops, resized
 from striate.data.draw import Draws, sample_id, uniform
 
 IDS = np.array([sample_id(str(i)) for i in range(500)], np.uint64)

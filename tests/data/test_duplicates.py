@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from planted import KINDS, RESAVED, scene
 
-from striate.data.duplicates import Group, find_duplicates, near_duplicates
+from striate.data.audit.duplicates import Group, find_duplicates, near_duplicates
 from striate.pictures.fingerprint import fingerprint
 from striate.sources.arrays.idx import read_idx
 from striate.sources.opening import BUNDLED

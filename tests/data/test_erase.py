@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
+from striate.data.augment.erase import AREA, RATIO, erased
 from striate.data.draw import Draws, sample_id
-from striate.data.erase import AREA, RATIO, erased
 
 IDS = np.array([sample_id(str(i)) for i in range(2_000)], np.uint64)
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from striate.data.labels import relabel
-from striate.data.store import Store
+from striate.data.relabel import relabel
+from striate.data.store.store import Store
 from striate.errors import DataError
 from striate.sources.arrays.arrays import ArrayPictures
 from striate.sources.source import Source, TaskName

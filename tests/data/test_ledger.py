@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from messy import make_messy
 
-from striate.data.ledger import Ledger, inspect, ledger_path, open_ledgers, save_ledgers
+from striate.data.store.ledger import Ledger, inspect, ledger_path, open_ledgers, save_ledgers
 from striate.pictures.facts import BAD, SEEN
 from striate.progress import Silent
 from striate.sources.opening import open_source

@@ -7,11 +7,11 @@ import torch
 from stores import store_of
 
 from striate.data import loader as loader_module
-from striate.data.augment import PRESETS
+from striate.data.augment.augment import PRESETS
+from striate.data.augment.mix import Mix
 from striate.data.draw import ids_of, order
 from striate.data.loader import PAGE, PAGES_TOGETHER, Batch, Loader, paged_order
-from striate.data.mix import Mix
-from striate.data.rows import HeldRows
+from striate.data.store.rows import HeldRows
 from striate.errors import DataError
 from striate.pictures.preprocess import Preprocess
 

@@ -15,7 +15,7 @@ from striate.data.manifest import (
     refuse_changed,
 )
 from striate.data.split import stratified_split
-from striate.data.store import Bad, Store, fill, ids_of
+from striate.data.store.store import Bad, Store, fill, ids_of
 from striate.errors import DataError
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent

@@ -2,9 +2,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.augment import Augment
+from striate.data.augment.augment import Augment
+from striate.data.augment.mirror import draw_mirrored, turned
 from striate.data.draw import Draws, sample_id
-from striate.data.mirror import draw_mirrored, turned
 
 IDS = np.array([sample_id(str(i)) for i in range(800)], np.uint64)
 

@@ -6,8 +6,8 @@ import torch
 from oracle import oracle
 from torch import Tensor
 
+from striate.data.augment.mix import Mix, beta, cut_mixed, partners
 from striate.data.draw import Draws, sample_id
-from striate.data.mix import Mix, beta, cut_mixed, partners
 from striate.errors import UsageError
 
 IDS = np.array([sample_id(str(i)) for i in range(600)], np.uint64)

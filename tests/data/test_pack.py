@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from stores import same
 
-from striate.data import pack as pack_module
-from striate.data import store as store_module
-from striate.data.pack import ENTRY, INDEX, ROWS, Place, place_of_pack, read_index
-from striate.data.reader import Reader
-from striate.data.store import Bad, Store, fill, fill_packed
+from striate.data.store import pack as pack_module
+from striate.data.store import store as store_module
+from striate.data.store.pack import ENTRY, INDEX, ROWS, PackPath, place_of_pack, read_index
+from striate.data.store.reader import Reader
+from striate.data.store.store import Bad, Store, fill, fill_packed
 from striate.host.cache import cache_folder
 from striate.host.threads import TOGETHER
 from striate.pictures.preprocess import Preprocess
@@ -99,7 +99,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> PackPath:
     return place_of_pack(
         tmp_path / "cache", "photos", shape=PREPROCESS.shape, dtype=PREPROCESS.dtype, how="exact"
     )
@@ -111,7 +111,7 @@ def watched(root: Path) -> Watched:
     return Watched(pictures)
 
 
-def packed(pictures: Any, place: Place, *, listener: Silent | None = None) -> Store:
+def packed(pictures: Any, place: PackPath, *, listener: Silent | None = None) -> Store:
     return fill_packed(pictures, PREPROCESS, place, threads=2, progress=listener or Silent())
 
 
@@ -120,7 +120,7 @@ def in_memory(root: Path) -> Store:
 
 
 def test_a_pack_holds_what_is_decoded_into_memory_and_is_read_without_the_files(
-    photos: Path, place: Place
+    photos: Path, place: PackPath
 ) -> None:
     first, again = watched(photos), watched(photos)
     assert same(packed(first, place), in_memory(photos))
@@ -129,7 +129,7 @@ def test_a_pack_holds_what_is_decoded_into_memory_and_is_read_without_the_files(
     assert again.read_names == []
 
 
-def test_any_part_of_the_set_is_served_by_the_one_pack(photos: Path, place: Place) -> None:
+def test_any_part_of_the_set_is_served_by_the_one_pack(photos: Path, place: PackPath) -> None:
     odd = watched(photos).subset(np.arange(1, 20, 2))
     assert same(packed(odd, place), in_memory(photos).subset(np.arange(1, 20, 2)))
     rest = watched(photos)
@@ -137,7 +137,7 @@ def test_any_part_of_the_set_is_served_by_the_one_pack(photos: Path, place: Plac
     assert len(rest.read_names) == 10
 
 
-def test_only_a_changed_or_added_file_is_decoded_again(photos: Path, place: Place) -> None:
+def test_only_a_changed_or_added_file_is_decoded_again(photos: Path, place: PackPath) -> None:
     packed(watched(photos), place)
     write(photos / "cat" / "02.png", 77)
     write(photos / "cat" / "new.png", 78)
@@ -146,7 +146,9 @@ def test_only_a_changed_or_added_file_is_decoded_again(photos: Path, place: Plac
     assert sorted(later.read_names) == ["cat/02.png", "cat/new.png"]
 
 
-def test_a_file_that_cannot_be_read_is_named_each_time_and_can_be_mended(photos: Path, place: Place) -> None:
+def test_a_file_that_cannot_be_read_is_named_each_time_and_can_be_mended(
+    photos: Path, place: PackPath
+) -> None:
     whole = (photos / "cat" / "04.png").read_bytes()
     (photos / "cat" / "04.png").write_bytes(b"<html>")
     for _ in range(2):
@@ -157,14 +159,14 @@ def test_a_file_that_cannot_be_read_is_named_each_time_and_can_be_mended(photos:
     assert same(packed(watched(photos), place), in_memory(photos))
 
 
-def test_a_set_without_a_readable_picture_is_an_empty_store(photos: Path, place: Place) -> None:
+def test_a_set_without_a_readable_picture_is_an_empty_store(photos: Path, place: PackPath) -> None:
     for path in photos.rglob("*.png"):
         path.write_bytes(b"")
     store = packed(watched(photos), place)
     assert (len(store), len(store.bad)) == (0, 20)
 
 
-def test_animations_are_told_of_also_when_they_come_from_the_pack(photos: Path, place: Place) -> None:
+def test_animations_are_told_of_also_when_they_come_from_the_pack(photos: Path, place: PackPath) -> None:
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
     frames[0].save(photos / "cat" / "moving.gif", save_all=True, append_images=frames[1:])
     for _ in range(2):
@@ -176,7 +178,7 @@ def test_animations_are_told_of_also_when_they_come_from_the_pack(photos: Path, 
 
 
 @pytest.mark.parametrize("harm", ["no index", "half an entry", "fewer rows", "rows of a crash"])
-def test_a_damaged_pack_is_made_anew_or_mended(photos: Path, place: Place, harm: str) -> None:
+def test_a_damaged_pack_is_made_anew_or_mended(photos: Path, place: PackPath, harm: str) -> None:
     packed(watched(photos), place)
     index, rows = place.folder / INDEX, place.folder / ROWS
     if harm == "no index":
@@ -210,7 +212,7 @@ def test_another_size_fit_or_data_set_has_a_pack_of_its_own(tmp_path: Path) -> N
 
 
 def test_rows_that_may_not_have_reached_the_disk_are_not_trusted_after_the_machine_was_started_anew(
-    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, place: PackPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed(watched(photos).subset(np.arange(8)), place)
     packed(watched(photos), place)  # settles the first 8, and adds 12
@@ -223,7 +225,7 @@ def test_rows_that_may_not_have_reached_the_disk_are_not_trusted_after_the_machi
 
 
 def test_rows_that_another_machine_has_mapped_stay_when_they_are_not_trusted_here(
-    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, place: PackPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = packed(watched(photos), place)
     before, file = there.images.clone(), (place.folder / ROWS).stat().st_ino
@@ -237,7 +239,7 @@ def test_rows_that_another_machine_has_mapped_stay_when_they_are_not_trusted_her
 
 
 def test_where_a_new_start_cannot_be_told_rows_reach_the_disk_before_the_index(
-    photos: Path, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    photos: Path, place: PackPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pack_module, "BOOT", tmp_path / "none")
     packed(watched(photos), place)
@@ -260,7 +262,7 @@ def packer(root: Path, cache: Path, *flags: str) -> subprocess.Popen[str]:
     )
 
 
-def own_pack(root: Path, cache: Path) -> Place:
+def own_pack(root: Path, cache: Path) -> PackPath:
     return place_of_pack(cache, str(root), shape=PREPROCESS.shape, dtype=PREPROCESS.dtype, how=PREPROCESS.how)
 
 
@@ -311,7 +313,7 @@ def test_on_a_full_disk_the_pictures_are_decoded_into_memory_and_that_is_said(
 ) -> None:
     disk = small_disk("128k")  # more than the pictures made in one go take, and less than those of two
     monkeypatch.setenv("STRIATE_CACHE", str(disk))
-    monkeypatch.setattr("striate.data.room.SPARE", 0.0)
+    monkeypatch.setattr("striate.data.store.eviction.SPARE", 0.0)
     monkeypatch.setattr(store_module, "make_room", lambda place, needed: None)  # the disk itself shall say it
     larger = replace(PREPROCESS, size=(64, 64))
     listener = Counter()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from striate.data.pack import INDEX, LOCK, ROWS, Place
-from striate.data.room import limit_of, make_room
+from striate.data.store.eviction import limit_of, make_room
+from striate.data.store.pack import INDEX, LOCK, ROWS, PackPath
 from striate.errors import StorageError, UsageError
 
 MEGABYTE = 10**6
@@ -29,8 +29,8 @@ def kept(packs: Path) -> str:
     return "".join(sorted(path.name for path in packs.iterdir()))
 
 
-def place(packs: Path, name: str = "new") -> Place:
-    return Place(packs / name, (1, 1, 1), "uint8")
+def place(packs: Path, name: str = "new") -> PackPath:
+    return PackPath(packs / name, (1, 1, 1), "uint8")
 
 
 def test_nothing_goes_while_there_is_room(packs: Path) -> None:

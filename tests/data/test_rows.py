@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from striate.data.rows import DecodedRows
+from striate.data.store.rows import DecodedRows
 from striate.errors import DataError
 from striate.pictures.preprocess import Preprocess
 

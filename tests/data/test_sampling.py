@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from striate.data.draw import order, sample_id
-from striate.data.sampling import Draws, balanced, natural
+from striate.data.sampling import Epoch, balanced, natural
 
 
 def ids_of(count: int) -> np.ndarray:
     return np.array([sample_id(str(i)) for i in range(count)], np.uint64)
 
 
-def epoch(labels: np.ndarray, *, seed: int = 0, number: int = 0) -> Draws:
+def epoch(labels: np.ndarray, *, seed: int = 0, number: int = 0) -> Epoch:
     return balanced(labels, ids_of(len(labels)), seed=seed, epoch=number)
 
 

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stores import store_of
 
-from striate.data.augment import PRESETS
-from striate.data.loader import Loader
-from striate.data.mix import Mix
-from striate.data.share import Share
+from striate.data.augment.augment import PRESETS
+from striate.data.augment.mix import Mix
+from striate.data.loader import Loader, Share
 from striate.pictures.preprocess import Preprocess
 
 PREPROCESS = Preprocess(size=(6, 6), channels=3, mean=(0.5,) * 3, std=(0.25,) * 3)

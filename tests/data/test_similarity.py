@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from striate.data.similarity import BLOCK, FAR, crowding, near_pairs, unit_vectors
+from striate.data.audit.similarity import BLOCK, FAR, crowding, near_pairs, unit_vectors
 
 
 def clustered(count: int, dims: int, *, seed: int) -> NDArray[np.int8]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from striate.data.split import stratified_split
-from striate.data.store import ids_of
+from striate.data.store.store import ids_of
 from striate.sources.folders.files import FilePictures, file_pictures
 from striate.sources.source import Pictures
 

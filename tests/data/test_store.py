@@ -10,7 +10,7 @@ from PIL import Image
 from stores import same, store_of
 
 from striate.data.draw import ids_of
-from striate.data.store import CHUNK, Bad, Store, digest_of, fill, mean_and_std
+from striate.data.store.store import CHUNK, Bad, Store, digest_of, fill, mean_and_std
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
 from striate.sources.arrays.arrays import ArrayPictures

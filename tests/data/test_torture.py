@@ -12,7 +12,7 @@ import write_torture as torture
 from numpy.typing import NDArray
 from write_torture import Ignored, Opened, Pixels, Quarantined, Refused
 
-from striate.data.store import fill
+from striate.data.store.store import fill
 from striate.errors import DataError
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent

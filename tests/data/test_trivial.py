@@ -6,9 +6,9 @@ import torch
 from oracle import oracle
 from torch import Tensor
 
-from striate.data.affine import Fill
+from striate.data.augment.affine import Fill
+from striate.data.augment.trivial import STRENGTHS, WIDE, Operation, apply, trivially_changed
 from striate.data.draw import Draws, sample_id
-from striate.data.trivial import STRENGTHS, WIDE, Operation, apply, trivially_changed
 
 IDS = np.array([sample_id(str(i)) for i in range(4_200)], np.uint64)
 # Our name of an operation -> torchvision's.

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from striate.data import draw, mirror
+from striate.data import draw
+from striate.data.augment import mirror
 from striate.data.draw import Draws, sample_id
 from striate.ejecting import plain
 from striate.ejecting.script import SCHEDULES

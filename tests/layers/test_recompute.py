@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from striate.layers.recompute import recompute
-from striate.nets.resnet import ResNet
-from striate.nets.resnext import ResNeXt
+from striate.nets.papers.resnet import ResNet
+from striate.nets.papers.resnext import ResNeXt
 
 
 def trained_one_step(net: nn.Module, images: torch.Tensor) -> dict[str, torch.Tensor]:

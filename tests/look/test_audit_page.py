@@ -12,8 +12,8 @@ from messy import gathered, make_messy, picture
 from PIL import Image
 
 from striate.check_page import write_audit_page
-from striate.checking import Check
-from striate.data.audit import audit_gathered
+from striate.data.audit.audit import audit_gathered
+from striate.data.audit.check import Check
 from striate.display.picture import image_url
 from striate.errors import StorageError, UsageError
 from striate.look.audit_page import audit_page

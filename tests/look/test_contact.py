@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from striate.data.augment import PRESETS
-from striate.data.crop import resized
+from striate.data.augment.augment import PRESETS
+from striate.data.augment.crop import resized
 from striate.data.draw import ids_of
 from striate.look.contact import EPOCHS, as_seen
 

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 
 from striate.look.curves import draw, loss_lines, score_lines
-from striate.tasks.metric import Metric
+from striate.tasks.task import Metric
 
 ACCURACY = Metric("accuracy", "accuracy")
 

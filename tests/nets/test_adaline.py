@@ -1,6 +1,6 @@
 import torch
 
-from striate.nets.adaline import Adaline, LeastMeanSquares, signs
+from striate.nets.papers.adaline import Adaline, LeastMeanSquares, signs
 
 
 def test_an_element_has_sixteen_weights_and_a_bias() -> None:

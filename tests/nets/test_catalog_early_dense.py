@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from striate.nets.catalog_dense import DENSE
-from striate.nets.catalog_early import EARLY
+from striate.nets.catalog.dense import DENSE
+from striate.nets.catalog.early import EARLY
 
 NETS = {**EARLY, **DENSE}
 

@@ -3,9 +3,9 @@ import torch
 from torch import Tensor, nn
 
 from striate.errors import UsageError
-from striate.nets.convolutional import to_fully_convolutional
-from striate.nets.lenet import LeNet5, LeNet5Tutorial
-from striate.nets.lenet_early import LeNet1, LeNet4
+from striate.nets.papers.convolutional import to_fully_convolutional
+from striate.nets.papers.lenet import LeNet5, LeNet5Tutorial
+from striate.nets.papers.lenet_early import LeNet1, LeNet4
 
 
 class Plain(nn.Module):

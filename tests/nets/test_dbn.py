@@ -2,9 +2,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from striate.nets.autoencoder import DeepAutoencoder, PretrainThenUnroll
-from striate.nets.dbn import DBN, PretrainThenTune, descend
-from striate.nets.rbm import contrastive_divergence, free_energy, start
+from striate.nets.papers.autoencoder import DeepAutoencoder, PretrainThenUnroll
+from striate.nets.papers.dbn import DBN, PretrainThenTune, descend
+from striate.nets.papers.rbm import contrastive_divergence, free_energy, start
 
 
 def bars(count: int, seed: int) -> Tensor:

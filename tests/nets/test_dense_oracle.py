@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from striate.nets.densenet import DenseNet
-from striate.nets.dpn import DPN, TABLE_1
-from striate.nets.efficientnet_lite import EfficientNetLite0
+from striate.nets.papers.densenet import DenseNet
+from striate.nets.papers.dpn import DPN, TABLE_1
+from striate.nets.papers.efficientnet_lite import EfficientNetLite0
 
 if find_spec("torchvision") is None or find_spec("timm") is None:
     pytest.skip("needs torchvision and timm", allow_module_level=True)

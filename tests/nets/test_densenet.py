@@ -3,9 +3,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from striate.nets.dense_block import can_recompute
-from striate.nets.densenet import TABLE_1, DenseNet
-from striate.nets.densenet_cifar import TABLE_2, CifarDenseNet
+from striate.nets.papers.dense_block import can_recompute
+from striate.nets.papers.densenet import TABLE_1, DenseNet
+from striate.nets.papers.densenet_cifar import TABLE_2, CifarDenseNet
 
 # What the paper's tables come to, exactly: depth, or (depth, growth rate, bottleneck) -> parameters.
 IMAGENET = {121: 7_978_856, 161: 28_681_000, 169: 14_149_480, 201: 20_013_928, 264: 33_337_704}

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from striate.nets import CATALOG, build, errata
-from striate.nets.resnet_cifar import ResNetCIFAR
+from striate.nets import CATALOG, build
+from striate.nets.catalog import errata
+from striate.nets.papers.resnet_cifar import ResNetCIFAR
 
 
 def ghost(name: str) -> nn.Module:

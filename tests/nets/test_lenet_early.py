@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
-from striate.nets.lenet import Subsampling
-from striate.nets.lenet_early import LeNet1, LeNet4
+from striate.nets.papers.lenet import Subsampling
+from striate.nets.papers.lenet_early import LeNet1, LeNet4
 
 
 def connections(net: nn.Module, size: int) -> int:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from striate.nets.madaline import Madaline, MadalineTwo, RuleOne, RuleTwo, adapt
+from striate.nets.papers.madaline import Madaline, MadalineTwo, RuleOne, RuleTwo, adapt
 
 CORNERS = torch.tensor([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])[:, None, None, :].expand(
     -1, 1, 2, 2

@@ -1,7 +1,7 @@
 import torch
 from torch import Tensor
 
-from striate.nets.perceptron import A_UNITS, FAN_OUT, RETINA, ErrorCorrection, Perceptron
+from striate.nets.papers.perceptron import A_UNITS, FAN_OUT, RETINA, ErrorCorrection, Perceptron
 
 # Four pictures of two pixels and a third that is always on, as a threshold.
 CORNERS = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])[:, None, None, :]

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import striate
-from striate.nets.published import PUBLISHED, Published
+from striate.nets.weights.published import PUBLISHED, Published
 
 PHOTOGRAPHS = Path(__file__).parent / "photographs"
 # File -> the ImageNet classes that are right: for the cat tabby, tiger cat, Egyptian cat; for the rocket

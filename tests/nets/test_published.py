@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from striate.nets import CATALOG, build
-from striate.nets.alexnet import AlexNet
 from striate.nets.contract import count
-from striate.nets.googlenet import GoogLeNet, WithAuxiliary
-from striate.nets.resnet import ResNet
-from striate.nets.resnet_cifar import ResNetCIFAR
-from striate.nets.resnext import ResNeXtCIFAR
+from striate.nets.papers.alexnet import AlexNet
+from striate.nets.papers.googlenet import GoogLeNet, WithAuxiliary
+from striate.nets.papers.resnet import ResNet
+from striate.nets.papers.resnet_cifar import ResNetCIFAR
+from striate.nets.papers.resnext import ResNeXtCIFAR
 
 
 def ghost(name: str) -> nn.Module:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 import striate
 from striate.errors import DataError, UsageError
-from striate.nets.pretrained import build
-from striate.nets.published import PUBLISHED, Published, cache
-from striate.nets.weights import WeightsReport, load_weights, modern
+from striate.nets.weights.files import WeightsReport, load_weights, modern
+from striate.nets.weights.pretrained import build
+from striate.nets.weights.published import PUBLISHED, Published, cache
 
 
 class Net(nn.Module):
@@ -84,8 +84,8 @@ def test_building_with_weights_logs_what_had_to_differ(
     build("lenet5-tutorial", weights=file)
     head = "The head for 10 classes was replaced by a new one for 7: train it."
     assert caplog.record_tuples == [
-        ("striate.nets.pretrained", logging.WARNING, f"Took 8 tensors from w.safetensors. {head}"),
-        ("striate.nets.pretrained", logging.INFO, "Took 10 tensors from w.safetensors."),
+        ("striate.nets.weights.pretrained", logging.WARNING, f"Took 8 tensors from w.safetensors. {head}"),
+        ("striate.nets.weights.pretrained", logging.INFO, "Took 10 tensors from w.safetensors."),
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from striate.data.augment import PRESETS
+from striate.data.augment.augment import PRESETS
 from striate.pictures.preprocess import Preprocess
 from striate.training.recipe import Plan, Recipe
 

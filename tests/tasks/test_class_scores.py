@@ -3,9 +3,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from striate.tasks.class_scores import ClassScores
-from striate.tasks.classification import Classification
-from striate.tasks.task import evaluate
+from striate.tasks.classification import Classification, ClassScores
+from striate.tasks.scoring import evaluate
 
 # True class, answer: class 2 has no pictures, class 1 is never answered.
 SCORES = ClassScores(

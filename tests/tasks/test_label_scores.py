@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from oracle import oracle
 
-from striate.tasks.average_precision import average_precision
-from striate.tasks.label_scores import LabelScores
+from striate.tasks.multi_label import LabelScores, average_precision
 
 # Label 2 is nowhere and never given, label 3 is nowhere but given once.
 LABELS = torch.tensor([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]], dtype=torch.uint8)

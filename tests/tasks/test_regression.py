@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from striate.errors import UsageError
-from striate.tasks.regression import Regression, Scale, scale_of
-from striate.tasks.target_scores import TargetScores
-from striate.tasks.task import AUXILIARY_WEIGHT, evaluate
+from striate.tasks.regression import Regression, Scale, TargetScores, scale_of
+from striate.tasks.scoring import evaluate
+from striate.tasks.task import AUXILIARY_WEIGHT
 
 TASK = Regression(("x", "반지름"), Scale((100.0, -2.0), (10.0, 0.5)))
 # In deviations: x is 0 and 1 off the mean, the radius 0 and -2.

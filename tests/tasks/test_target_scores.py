@@ -3,7 +3,7 @@ import pytest
 import torch
 from oracle import oracle
 
-from striate.tasks.target_scores import TargetScores
+from striate.tasks.regression import TargetScores
 
 # The second target is answered worse than by its mean, the third never changes.
 SCORES = TargetScores(

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import striate
-from striate.tracing.hollow import hollow
+from striate.tracing.meta import hollow
 
 TORCHVISION = (
     *("alexnet", "vgg16", "googlenet", "resnet18", "resnet50", "densenet121", "densenet201", "squeezenet1_1"),

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from torch import Tensor, nn
 
 import striate
-from striate.tracing.boxes import boxes
+from striate.tracing.views.boxes import boxes
 from striate.units import binary_bytes, count
 
 Network = tuple[nn.Module, tuple[int, ...]]

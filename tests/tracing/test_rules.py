@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from striate.tracing.hooks import visiting
 from striate.tracing.parts import taken_apart
-from striate.tracing.rules import PLAIN, TABLE
+from striate.tracing.rules.dispatch import PLAIN, TABLE
 from striate.tracing.tracer import Tracer
-from striate.tracing.visit import visiting
 
 CASES: list[Callable[[Tensor], Any]] = [
     lambda x: F.conv2d(x, torch.zeros(6, 2, 3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2),

@@ -9,7 +9,7 @@ from jobs import job, linear, lines
 from torch import Tensor, nn
 
 from striate.learning.average import Average
-from striate.tasks.task import evaluate
+from striate.tasks.scoring import evaluate
 from striate.training.checkpoint import load_checkpoint
 from striate.training.loop import fit
 

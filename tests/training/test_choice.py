@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from striate.data.augment import PRESETS, Augment
+from striate.data.augment.augment import PRESETS, Augment
 from striate.errors import UsageError
 from striate.learning.optim import OPTIMIZERS
 from striate.pictures.preprocess import choose_side

@@ -10,14 +10,14 @@ import torch
 from stores import store_of
 
 import striate as library
-from striate.data.augment import PRESETS, Augment
+from striate.data.augment.augment import PRESETS, Augment
+from striate.data.augment.mirror import moved, shifted
+from striate.data.augment.mix import Mix
 from striate.data.draw import Draws
 from striate.data.loader import Loader
-from striate.data.mirror import moved, shifted
-from striate.data.mix import Mix
 from striate.errors import UsageError
 from striate.host.device import PROCESSOR, chosen_device, device_of
-from striate.host.launch import Place
+from striate.host.launch import Rank
 from striate.pictures.preprocess import Preprocess
 
 META = torch.device("meta")
@@ -29,39 +29,39 @@ MOVING = {
 
 
 def test_without_cuda_the_processor_computes() -> None:
-    assert device_of("cpu", Place()) == PROCESSOR
+    assert device_of("cpu", Rank()) == PROCESSOR
     if not torch.cuda.is_available():
-        assert device_of("auto", Place(1, 2, 1, 2)) == PROCESSOR
+        assert device_of("auto", Rank(1, 2, 1, 2)) == PROCESSOR
 
 
 @pytest.mark.parametrize("name", ["gpu", "cuda:x", "cpu:0", "auto:1", ""])
 def test_a_device_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(UsageError) as raised:
-        device_of(name, Place())
+        device_of(name, Rank())
     assert str(raised.value) == f"Unknown device '{name}'. Known: auto, cpu, cuda, cuda:0, cuda:1, ..."
 
 
 def test_each_rank_has_the_device_of_its_number() -> None:
-    assert [chosen_device("auto", Place(4 + i, 8, i, 4), there=4) for i in range(4)] == [0, 1, 2, 3]
-    assert chosen_device("cuda", Place(), there=4) == 0
-    assert chosen_device("cuda:3", Place(), there=4) == 3
+    assert [chosen_device("auto", Rank(4 + i, 8, i, 4), there=4) for i in range(4)] == [0, 1, 2, 3]
+    assert chosen_device("cuda", Rank(), there=4) == 0
+    assert chosen_device("cuda:3", Rank(), there=4) == 3
 
 
 @pytest.mark.parametrize(
     ("name", "here", "there", "message"),
     [
-        ("cuda:4", Place(), 4, "no device cuda:4: the CUDA devices are numbered 0 to 3."),
+        ("cuda:4", Rank(), 4, "no device cuda:4: the CUDA devices are numbered 0 to 3."),
         (
-            "cuda:1", Place(0, 2, 0, 2), 4,
+            "cuda:1", Rank(0, 2, 0, 2), 4,
             "--device cuda:1 is one device for 2 processes. Give cuda, or --nproc 1.",
         ),
         (
-            "auto", Place(0, 8, 0, 8), 2,
+            "auto", Rank(0, 8, 0, 8), 2,
             "8 processes need a CUDA device each, and there are 2. Give --nproc 2, or --device cpu.",
         ),
     ],
 )  # fmt: skip
-def test_a_device_that_is_not_there_is_refused(name: str, here: Place, there: int, message: str) -> None:
+def test_a_device_that_is_not_there_is_refused(name: str, here: Rank, there: int, message: str) -> None:
     with pytest.raises(UsageError) as raised:
         chosen_device(name, here, there=there)
     assert str(raised.value) == message

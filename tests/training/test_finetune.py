@@ -5,7 +5,7 @@ from torch import nn
 from striate.errors import UsageError
 from striate.learning.finetune import FineTuning
 from striate.learning.optim import OPTIMIZERS, Hyper, make_optimizer
-from striate.network import head_of, make_network
+from striate.nets.blueprint import head_of, make_network
 from striate.training.choice import Facts, Settings, choose_plan
 
 FACTS = Facts(pictures=200, grey=False, side=128, net="resnet18", normed=True, layers=20)

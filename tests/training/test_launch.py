@@ -15,7 +15,7 @@ from forks import SRC, Server, wait_for
 from striate.cli.main import main
 from striate.errors import Interrupted, LaunchError, UsageError
 from striate.host import launch as launching
-from striate.host.launch import Place, launch, place, rank
+from striate.host.launch import Rank, launch, place, rank
 from striate.training import ranks
 from striate.training.ranks import joined
 
@@ -46,13 +46,13 @@ def torchrun(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_the_environment_says_which_rank_a_process_is(torchrun: pytest.MonkeyPatch) -> None:
-    assert place() == Place(1, 4, 1, 2)
+    assert place() == Rank(1, 4, 1, 2)
     assert rank() == 1
     torchrun.delenv("LOCAL_RANK")
     torchrun.delenv("LOCAL_WORLD_SIZE")
-    assert place() == Place(1, 4, 1, 4)
+    assert place() == Rank(1, 4, 1, 4)
     torchrun.delenv("MASTER_PORT")
-    assert place() == Place(0, 1, 0, 1)
+    assert place() == Rank(0, 1, 0, 1)
 
 
 def test_a_rank_that_cannot_be_is_refused(torchrun: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_ranks_share_the_cores(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(ranks, "usable_cores", lambda: 5)
     try:
-        ranks._share_cores(Place(0, 2, 0, 2))
+        ranks._share_cores(Rank(0, 2, 0, 2))
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(1)

@@ -7,9 +7,9 @@ import torch
 from jobs import PREPROCESS, job, linear, lines, store
 from torch import Tensor, nn
 
-from striate.data.augment import Augment
+from striate.data.augment.augment import Augment
+from striate.data.augment.mix import Mix
 from striate.data.loader import Loader
-from striate.data.mix import Mix
 from striate.errors import DivergedError
 from striate.learning.optim import OPTIMIZERS
 from striate.tasks.classification import Classification

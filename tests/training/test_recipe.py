@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from striate.data.augment import PRESETS, Augment
+from striate.data.augment.augment import PRESETS, Augment
 from striate.errors import DataError, UsageError
 from striate.pictures.preprocess import Preprocess
 from striate.tasks.regression import Scale

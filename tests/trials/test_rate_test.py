@@ -9,7 +9,7 @@ import pytest
 
 import striate as package
 from striate.cli.train import command
-from striate.data.augment import Augment
+from striate.data.augment.augment import Augment
 from striate.display.chart import smooth
 from striate.errors import DivergedError, UsageError
 from striate.trials.rate_test import STEPS_A_DECADE, suggestion, train_command

@@ -15,6 +15,8 @@ Ids = NDArray[np.uint64]
 # What splitmix64 adds from one number to the next: 2^64 over the golden ratio.
 STRIDE = np.uint64(0x9E3779B97F4A7C15)
 
+Indices = NDArray[np.int64]
+
 
 def sample_id(name: str) -> int:
     """Return the 64-bit identity of a sample, which its name within the data set decides."""

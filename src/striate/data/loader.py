@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.augment import Augment
-from striate.data.draw import Ids, order
-from striate.data.mix import Mix
-from striate.data.rows import Indices
+from striate.data.augment.augment import Augment
+from striate.data.augment.mix import Mix
+from striate.data.draw import Ids, Indices, order
 from striate.data.sampling import SAMPLINGS
-from striate.data.share import WHOLE, Share
-from striate.data.store import Store
+from striate.data.store.store import Store
 from striate.host.threads import made_ahead
 from striate.pictures.preprocess import Preprocess
 
@@ -23,6 +21,29 @@ PROCESSOR = torch.device("cpu")
 LARGE = 1 << 20
 # Pages of consecutive pictures, and how many are shuffled together, for a set larger than memory.
 PAGE, PAGES_TOGETHER = 64, 128
+
+
+@dataclass(frozen=True)
+class Share:
+    """One of `count` parts, as equal as they can be, of whatever is divided: number `index`."""
+
+    index: int = 0
+    count: int = 1
+
+    def part(self, total: int) -> slice:
+        """Return which of `total` things in a row are of this share; the shares together have each once."""
+        return slice(total * self.index // self.count, total * (self.index + 1) // self.count)
+
+    def padded(self, total: int) -> Indices:
+        """Return places of `total` things, as many in every share; one after another they are range(total).
+
+        What the last shares lack is filled with the last thing, which stands behind all others.
+        """
+        each = -(-total // self.count)
+        return np.minimum(np.arange(self.index * each, (self.index + 1) * each), total - 1)
+
+
+WHOLE = Share()
 
 
 class Batch(NamedTuple):

@@ -9,9 +9,9 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.audit import Audit
+from striate.data.audit.audit import Audit
 from striate.data.draw import ids_of, places_of
-from striate.data.store import Bad, Store
+from striate.data.store.store import Bad, Store
 from striate.errors import DataError
 from striate.sources.names import Names
 from striate.sources.place import absolute

@@ -12,7 +12,7 @@ from striate.data.draw import Ids, order
 STRIDE = np.uint64(0x9E3779B97F4A7C15)
 
 
-class Draws(NamedTuple):
+class Epoch(NamedTuple):
     """The pictures of an epoch in order: their places (N,) in the split, and an identity (N,) of each draw.
 
     The identity of a picture drawn more than once is another each time, so that it is augmented anew.
@@ -22,12 +22,12 @@ class Draws(NamedTuple):
     ids: Ids
 
 
-def natural(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Draws:
+def natural(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Epoch:
     """Return every picture once, shuffled."""
     return _shuffled(np.arange(len(ids)), ids, seed, epoch)
 
 
-def balanced(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Draws:
+def balanced(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Epoch:
     """Return as many draws as there are pictures, shuffled, each class having its equal share of them to within one.
 
     `labels` are classes (N,), or 0 and 1 (N, K), where each label has its share among the pictures that have it, and
@@ -45,7 +45,7 @@ def balanced(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Draws:
 
 
 # Name -> the draws of an epoch.
-SAMPLINGS: Mapping[str, Callable[..., Draws]] = {"natural": natural, "balanced": balanced}
+SAMPLINGS: Mapping[str, Callable[..., Epoch]] = {"natural": natural, "balanced": balanced}
 
 
 def _groups(labels: NDArray[Any]) -> list[NDArray[np.int64]]:
@@ -65,6 +65,6 @@ def _quotas(draws: int, groups: int, seed: int, epoch: int) -> NDArray[np.int64]
     return quotas
 
 
-def _shuffled(places: NDArray[np.int64], ids: Ids, seed: int, epoch: int) -> Draws:
+def _shuffled(places: NDArray[np.int64], ids: Ids, seed: int, epoch: int) -> Epoch:
     shuffled = order("order", ids, seed=seed, epoch=epoch)
-    return Draws(places[shuffled], ids[shuffled])
+    return Epoch(places[shuffled], ids[shuffled])

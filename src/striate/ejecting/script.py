@@ -10,15 +10,15 @@ from typing import Any
 import torch
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from striate.code import absolute_name, accepted, in_file, is_in_file, is_kept
-from striate.data.augment import Augment
+from striate.data.augment.augment import Augment
 from striate.ejecting import plain
 from striate.ejecting.origin import ENDINGS, MODES, Origin, origin_of
 from striate.errors import UsageError
 from striate.forecast import prepare_in_time
 from striate.host.durable import storage_errors, write_file
 from striate.learning.schedule import WARM_UP
-from striate.nets.catalog import CATALOG
+from striate.nets.catalog.catalog import CATALOG
+from striate.nets.own_code import absolute_name, accepted, in_file, is_in_file, is_kept
 from striate.preparation import Prepared
 from striate.progress import Progress, Silent
 from striate.sources.opening import BUNDLED

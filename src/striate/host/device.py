@@ -3,12 +3,12 @@
 import torch
 
 from striate.errors import UsageError
-from striate.host.launch import Place
+from striate.host.launch import Rank
 
 PROCESSOR = torch.device("cpu")
 
 
-def device_of(name: str, here: Place) -> torch.device:
+def device_of(name: str, here: Rank) -> torch.device:
     """Return the device of 'auto', 'cpu', 'cuda' or 'cuda:1' for one of the ranks on this machine.
 
     'auto' is a CUDA device where there is one. Each rank has a device of its own, numbered as the ranks of its machine
@@ -33,7 +33,7 @@ def seed_draws(seed: int) -> None:
         torch.cuda.manual_seed_all(seed)
 
 
-def chosen_device(name: str, here: Place, *, there: int) -> int:
+def chosen_device(name: str, here: Rank, *, there: int) -> int:
     """Return the number of the CUDA device that `name` means, of so many as are `there`; raises UsageError."""
     _, _, number = name.partition(":")
     if not there:

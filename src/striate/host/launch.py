@@ -34,7 +34,7 @@ POLL = 0.05
 
 
 @dataclass(frozen=True)
-class Place:
+class Rank:
     """Which of the processes of a run this is: `rank` of `size`, and of those on this machine `local` of `together`."""
 
     rank: int = 0
@@ -43,16 +43,16 @@ class Place:
     together: int = 1
 
 
-def place() -> Place:
+def place() -> Rank:
     """Return which rank this process is by its environment; raises LaunchError where that is not whole."""
     if not all(name in os.environ for name in PLACE):
-        return Place()
+        return Rank()
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     given = [os.environ.get(name, os.environ[name.removeprefix("LOCAL_")]) for name in names]
     if not all(value.isdecimal() for value in given) or not int(given[0]) < int(given[1]):
         told = " ".join(f"{name}={value}" for name, value in zip(names, given, strict=True))
         raise LaunchError(f"{told}: not one of the ranks of a run. Start it by torchrun or with --nproc.")
-    return Place(*map(int, given))
+    return Rank(*map(int, given))
 
 
 def rank() -> int:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from striate.data.audit import Audit, Copies
-from striate.data.findings import Finding
-from striate.data.gathered import Gathered
+from striate.data.audit.audit import Audit, Copies
+from striate.data.audit.findings import Finding
+from striate.data.audit.inventory import Gathered
 from striate.display.page import page_template
 from striate.display.picture import image_url, visible
 from striate.look.audit_text import shown_classes

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from striate.data.audit import Audit, Copies, Span
-from striate.data.duplicates import Kind
-from striate.data.findings import Finding
+from striate.data.audit.audit import Audit, Copies, Span
+from striate.data.audit.duplicates import Kind
+from striate.data.audit.findings import Finding
 
 # Classes that are listed; of more, half of these are the largest and half the smallest.
 CLASSES_SHOWN = 24

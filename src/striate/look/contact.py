@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.augment import PRESETS, Augment
-from striate.data.crop import resized
+from striate.data.audit.inventory import Gathered
+from striate.data.augment.augment import PRESETS, Augment
+from striate.data.augment.crop import resized
+from striate.data.augment.levels import to_levels
 from striate.data.draw import Ids, ids_of
-from striate.data.gathered import Gathered
-from striate.data.levels import to_levels
 from striate.display.picture import image_url, visible
 from striate.look.audit_page import Sheet, Strip
 from striate.pictures.preprocess import Preprocess

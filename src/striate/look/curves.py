@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.ticker import MaxNLocator
 
 from striate.display.chart import CURVE_COLOURS, drawing
-from striate.tasks.metric import Metric
+from striate.tasks.task import Metric
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from typing import Any, NamedTuple
 
-from striate.data.store import Store
+from striate.data.store.store import Store
 from striate.display.chart import scatter, svg_url
 from striate.errors import DataError
 from striate.look.mistakes import largest_errors, surest_mistakes, worst_labelled
 from striate.progress import Progress
 from striate.run import Run
-from striate.tasks.class_scores import ClassScores
-from striate.tasks.label_scores import LabelScores
-from striate.tasks.target_scores import TargetScores
+from striate.tasks.classification import ClassScores
+from striate.tasks.multi_label import LabelScores
+from striate.tasks.regression import TargetScores
 from striate.tasks.task import Scores
 
 MISTAKES_SHOWN = 24

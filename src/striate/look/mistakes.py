@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from striate.data.store import Store
+from striate.data.store.store import Store
 from striate.display.picture import picture_url
-from striate.tasks.class_scores import ClassScores
-from striate.tasks.label_scores import LabelScores
-from striate.tasks.target_scores import TargetScores
+from striate.tasks.classification import ClassScores
+from striate.tasks.multi_label import LabelScores
+from striate.tasks.regression import TargetScores
 
 
 @dataclass(frozen=True)

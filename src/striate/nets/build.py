@@ -3,7 +3,7 @@
 from torch import nn
 
 from striate.errors import unknown
-from striate.nets.catalog import CATALOG
+from striate.nets.catalog.catalog import CATALOG
 
 
 def build(name: str, *, num_classes: int | None = None, in_channels: int | None = None) -> nn.Module:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from striate.errors import UsageError, VerificationError, unknown
-from striate.nets.entry import Entry
+from striate.nets.catalog.entry import Entry
 
 BATCH = 3
 FEW = 7  # classes, where the number does not matter

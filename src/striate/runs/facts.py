@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from striate.run import Run
 from striate.sources.place import short_name
-from striate.tasks.make import make_task
-from striate.tasks.metric import Metric
+from striate.tasks.catalog import make_task
+from striate.tasks.task import Metric
 from striate.training.guard import is_being_written
 from striate.training.recovery import load_recovery
 from striate.training.result import has_result

@@ -8,9 +8,9 @@ from pathlib import Path
 from striate.display.chart import drawing, svg_url
 from striate.display.page import page_template
 from striate.host.durable import storage_errors, write_file
-from striate.look.report import CURVE
 from striate.run import Run
 from striate.runs.facts import RunFacts, run_facts
+from striate.tasks.words import CURVE
 
 # Told apart also by people who see few colours (after Okabe and Ito 2008, darkened to be read on white), then dashed.
 COLOURS = ("#0072b2", "#c2410c", "#00795a", "#8a3ffc", "#a8005c", "#5b6675", "#946c00", "#0b1f33")

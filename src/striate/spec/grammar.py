@@ -43,7 +43,7 @@ _ANYTHING = re.compile(r"-?[\w.]+|.")
 
 def parse(text: str) -> tuple[Layer, ...]:
     """Read a spec into its layers, repetitions kept; a UsageError points at the first thing that is wrong."""
-    return Reader(text).spec()
+    return Parser(text).spec()
 
 
 def is_spec(text: str) -> bool:
@@ -59,7 +59,7 @@ def is_spec(text: str) -> bool:
     return bool((begins and "_" not in text) or re.search(r"[\s()\[\],*#]", text))
 
 
-class Reader:
+class Parser:
     """A recursive-descent reader of one text: a method for each rule of the grammar."""
 
     def __init__(self, text: str) -> None:

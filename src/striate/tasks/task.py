@@ -1,19 +1,84 @@
 """What every task has: a loss to learn by, a score to watch, and answers for people."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from striate.tasks.answer import Answer
 from striate.tasks.calibration import Calibration
-from striate.tasks.metric import Metric
 
 # What a network returns: (B, K), and in training perhaps the outputs of auxiliary heads after them.
 Outputs = Tensor | Sequence[Tensor]
 # The weight of each auxiliary head's loss (Szegedy et al. 2014, section 5).
 AUXILIARY_WEIGHT = 0.3
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One class or label and its probability; `passes` says whether that reaches the threshold to be believed."""
+
+    label: str
+    probability: float
+    passes: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.probability:6.1%}  {self.label}"
+
+    @property
+    def words(self) -> str:
+        """The guess within a sentence."""
+        return f"{self.label}, {self.probability:.1%}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        return {"class": self.label, "probability": self.probability}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One target and the number the network gives it, in the user's units."""
+
+    passes: ClassVar[bool] = True  # no number is in doubt
+
+    label: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.value:10.6g}  {self.label}"
+
+    @property
+    def words(self) -> str:
+        """The estimate within a sentence."""
+        return f"{self.label}, {self.value:.6g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        return {"target": self.label, "value": self.value}
+
+
+Answer = Guess | Estimate
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The number a task is watched by: its key in metrics.jsonl, its name, and whether it is a share."""
+
+    key: str
+    name: str
+    share: bool = True
+
+    def text(self, value: float | None) -> str:
+        """Return a value as a percentage or with three decimals; a dash where it is not defined."""
+        if value is None:
+            return "-"
+        return f"{value:.2%}" if self.share else f"{value:.3f}"
+
+    @property
+    def form(self) -> str:
+        """The format string in which progress shows a value and its name."""
+        return f"{self.name} {{:.1%}}" if self.share else f"{self.name} {{:.3f}}"
 
 
 class Scores(Protocol):
@@ -97,8 +162,6 @@ class Task(Protocol[S_co, A_co]):
 
 # A task of whichever kind: what a data set asks is only known when it is opened.
 AnyTask = Task[Scores, Answer]
-# What is kept of the outputs (B, K) and the labels of a batch, as Task.judge does.
-Judge = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
 
 
 def over_heads(loss: Callable[[Tensor], Tensor], outputs: Outputs) -> Tensor:
@@ -114,33 +177,11 @@ def main_head(outputs: Outputs) -> Tensor:
     return outputs if isinstance(outputs, Tensor) else outputs[0]
 
 
-class Flipped(nn.Module):
-    """A network that answers by each picture and its mirror image: (B, C, H, W) -> the merged outputs (B, K)."""
-
-    def __init__(self, model: nn.Module, task: Task[Any, Any]) -> None:
-        super().__init__()
-        self.model = model
-        self._task = task
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the outputs whose probabilities, or numbers, are the mean of both."""
-        return self._task.merged([self.model(x), self.model(x.flip(3))])
+def or_none(value: float) -> float | None:
+    """Return a number, or None for nan, which JSON has no word for."""
+    return None if value != value else value
 
 
-def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any]) -> S_co:
-    """Run a network in eval mode over batches of (images, labels) and return the scores."""
-    return task.scores(*judged(model, batches, task.judge))
-
-
-def judged(
-    model: nn.Module,
-    batches: Iterable[tuple[Tensor, Tensor]],
-    judge: Judge,
-) -> list[Tensor]:
-    """Return what `judge` keeps of each picture's outputs and label, off the device; the training flag is put back."""
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        kept = [judge(model(images), labels) for images, labels in batches]
-    model.train(was_training)
-    return [torch.cat(values).cpu() for values in zip(*kept, strict=True)]
+def percent(share: float | None) -> str:
+    """Return a share as a percentage of fixed width, or a dash where there is none."""
+    return "     -" if share is None else f"{share:6.1%}"

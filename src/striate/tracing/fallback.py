@@ -13,7 +13,7 @@ from torch.utils.flop_counter import flop_registry
 
 from striate.errors import UsageError
 from striate.tracing.arguments import names
-from striate.tracing.source import user_line
+from striate.tracing.user_line import user_line
 
 # Functions whose result, or its shape, is a matter of values.
 VALUES = names(
@@ -23,7 +23,7 @@ VALUES = names(
 _KNOWN_SPACES = ("aten", "prims", "prim")
 
 
-class Place(Protocol):
+class Site(Protocol):
     """Where a trace stands: it can name the module in an error, and warn."""
 
     def fail(self, text: str) -> UsageError:
@@ -36,7 +36,7 @@ class Place(Protocol):
         """Return the path of the module."""
 
 
-class Run(NamedTuple):
+class MetaResult(NamedTuple):
     """What a function returned on meta tensors, and its multiply-adds; None where it hides some."""
 
     out: Any
@@ -72,7 +72,7 @@ def name_of(func: Any) -> str:
     return short if short.startswith("__") else short.rstrip("_")
 
 
-def run(place: Place, func: Any, call: tuple[tuple[Any, ...], dict[str, Any]]) -> Run:
+def run(place: Site, func: Any, call: tuple[tuple[Any, ...], dict[str, Any]]) -> MetaResult:
     """Run `func` on meta tensors. Raises UsageError where torch cannot tell the shape of its result."""
     args, kwargs = call
     products = _Products()
@@ -88,7 +88,7 @@ def run(place: Place, func: Any, call: tuple[tuple[Any, ...], dict[str, Any]]) -
         raise place.fail(f"{name_of(func)}: {str(error).splitlines()[0]}. {user_line()}".rstrip()) from error
     for name in sorted(products.opaque):
         place.warn(f"The multiply-adds of {name} in {place.where()} are not known and not in the total.")
-    return Run(out, None if products.opaque else products.flops // 2)
+    return MetaResult(out, None if products.opaque else products.flops // 2)
 
 
 def shares(one: Tensor, other: Tensor) -> bool:

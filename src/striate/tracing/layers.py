@@ -11,7 +11,7 @@ from striate.tracing.table import Layer, Pixels, Steps
 
 
 @dataclass(slots=True)
-class Share:
+class FirstUse:
     """The parameters a row is the first to use, by the part they play."""
 
     weight: int = 0
@@ -37,9 +37,9 @@ class Owners:
     first: dict[int, str] = field(default_factory=dict)
     visited: set[int] = field(default_factory=set)
 
-    def claim(self, ops: Sequence[Op]) -> tuple[Share, list[str]]:
+    def claim(self, ops: Sequence[Op]) -> tuple[FirstUse, list[str]]:
         """Return what one row is the first to use, and the paths it shares other parameters with."""
-        share, shared = Share(), []
+        share, shared = FirstUse(), []
         path = ops[0].call.path
         for parameter, role in (claim for op in ops for claim in op.claims):
             key = id(parameter)
@@ -116,7 +116,7 @@ def _settled(group: list[Op]) -> Iterator[list[Op]]:
 
 
 def _layer(
-    group: list[Op], share: Share, notes: tuple[str, ...], inputs: tuple[int, ...], seconds: float | None
+    group: list[Op], share: FirstUse, notes: tuple[str, ...], inputs: tuple[int, ...], seconds: float | None
 ) -> Layer:
     last = group[-1]
     kind = type(last.call.module).__name__

@@ -12,7 +12,7 @@ from striate.tracing.sight import Shape, Sight
 Saved = dict[int, int]
 
 
-class Ledger:
+class LiveBytes:
     """The bytes of the tensors alive in a forward pass, now and at the most."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Storage:
 
     __slots__ = ("bytes", "ledger", "number")
 
-    def __init__(self, size: int, ledger: Ledger) -> None:
+    def __init__(self, size: int, ledger: LiveBytes) -> None:
         self.bytes = size
         self.ledger = ledger
         self.number = ledger.numbers

@@ -12,21 +12,21 @@ from torch import nn
 
 from striate.arithmetic.roofline import Machine
 from striate.errors import UsageError
-from striate.tracing import drawing, html, text
-from striate.tracing.hollow import hollow, materialised
+from striate.tracing.hooks import visiting
 from striate.tracing.layers import Owners, owners, rows
 from striate.tracing.machine import least_seconds, measured
 from striate.tracing.memory import backward_peak, saved_bytes
+from striate.tracing.meta import hollow, materialised
 from striate.tracing.notes import Notes
 from striate.tracing.parts import Parts, taken_apart
 from striate.tracing.record import Op
-from striate.tracing.rules import PLAIN, TABLE
+from striate.tracing.rules.dispatch import PLAIN, TABLE
+from striate.tracing.rules.sliding import TooSmallError
 from striate.tracing.sight import Shape
-from striate.tracing.sliding import TooSmallError
-from striate.tracing.source import line_of
 from striate.tracing.table import Layer, Table, Total
 from striate.tracing.tracer import PICTURE, Tracer
-from striate.tracing.visit import visiting
+from striate.tracing.user_line import line_of
+from striate.tracing.views import drawing, html, text
 
 _LARGEST_PICTURE = 4096
 # Beside each trained parameter stand its gradient and one momentum.

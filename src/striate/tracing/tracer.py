@@ -1,6 +1,6 @@
 """The trace itself: every torch function a module calls is answered with its shape instead of its result.
 
-A TorchFunctionMode sees each call before any kernel does. Functions with a rule (striate.tracing.rules) are
+A TorchFunctionMode sees each call before any kernel does. Functions with a rule (striate.tracing.rules.dispatch) are
 answered by exact arithmetic on shapes, some fifty times faster than torch's own meta kernels, and without
 moving the module's weights anywhere: a rule only reads their shapes. A function without a rule runs on meta
 tensors under a dispatch mode that counts the products inside it (striate.tracing.fallback).
@@ -19,9 +19,9 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from striate.arithmetic.window import Window
 from striate.errors import UsageError
 from striate.tracing import fallback
-from striate.tracing.record import Call, Claim, Ledger, Mark, Op, Storage
+from striate.tracing.record import Call, Claim, LiveBytes, Mark, Op, Storage
 from striate.tracing.sight import Shape, Sight, of_input
-from striate.tracing.source import user_line
+from striate.tracing.user_line import user_line
 
 # The picture is the first tensor of a trace, and so has the first storage.
 PICTURE = 0
@@ -58,7 +58,7 @@ class Tracer(TorchFunctionMode):
         self.rules = rules
         self.plain = plain
         self.ops: list[Op] = []
-        self.ledger = Ledger()
+        self.ledger = LiveBytes()
         self.stack: list[Call] = []
         self.warnings: dict[str, None] = {}
         self.registered: set[int] = set()

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from striate.data.augment import PRESETS, Augment
-from striate.data.mix import Mix
+from striate.data.augment.augment import PRESETS, Augment
+from striate.data.augment.mix import Mix
 from striate.errors import UsageError, unknown
 from striate.learning.dropout import OWN_DROPOUT
 from striate.learning.finetune import BODY_LR, FREEZES, freeze_share

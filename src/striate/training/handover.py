@@ -12,10 +12,10 @@ from typing import Any
 from safetensors.torch import load as tensors_from_bytes
 from torch import Tensor
 
-from striate.code import FOLDER as CODE
-from striate.code import is_kept, kept_files, trust
 from striate.host.durable import write_folder
 from striate.host.launch import tell_run
+from striate.nets.own_code import FOLDER as CODE
+from striate.nets.own_code import is_kept, kept_files, trust
 from striate.training.checkpoint import Checkpoint, tensor_bytes
 from striate.training.ranks import Ranks
 from striate.training.stopping import load_best

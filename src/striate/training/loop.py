@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
+from striate.data.augment.mix import Mix
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
-from striate.data.mix import Mix
 from striate.errors import DataError, Interrupted, command
 from striate.host.device import seed_draws
 from striate.host.memory import NoRoomError, memory_errors, no_memory, release
@@ -125,7 +125,7 @@ def _roll_back(job: Job, divergence: Divergence) -> None:
         raise stopped(job.folder, divergence, recovery, lr=plan.lr)
 
 
-class Look(NamedTuple):
+class LastScores(NamedTuple):
     """What the pictures of a split said of the network after a step."""
 
     split: str
@@ -158,7 +158,7 @@ class _Trainer:
         self.plan = job.recipe.train
         self.at_once = math.ceil(self.plan.batch / (self.plan.accumulate * team.size))
         self.scorer = Scorer(trainee, job)
-        self.last_look: Look | None = None
+        self.last_look: LastScores | None = None
 
     def begin(self, position: Position) -> Position:
         """Record the rollbacks since a position was saved, and save the first one to have a place to go back to."""
@@ -303,7 +303,7 @@ class _Trainer:
         if self.job.watched:
             split, loader = self.job.watched
             scores = self._evaluate(split, loader, position.step)
-            self.last_look = Look(split, position.step, scores)
+            self.last_look = LastScores(split, position.step, scores)
             values |= {f"{split}_loss": scores.loss, f"{split}_{metric.key}": scores.score}
             line += f"; {split} {metric.text(scores.score)}"
             best = best.after(scores.loss, position.step) if self.plan.patience else best

@@ -16,7 +16,7 @@ from torch import distributed as dist
 
 from striate.errors import LaunchError
 from striate.host.device import PROCESSOR, device_of
-from striate.host.launch import LAUNCHER, Place, place, tell_lost, usable_cores
+from striate.host.launch import LAUNCHER, Rank, place, tell_lost, usable_cores
 
 # How long the others may be silent in a run. That a process ended is noticed at once, that a machine is cut off is not.
 SILENCE = timedelta(minutes=10)
@@ -130,7 +130,7 @@ def joined(device: str = "auto") -> Iterator[Ranks]:
             dist.destroy_process_group(None if own else group)
 
 
-def _meet(here: Place, device: torch.device) -> None:
+def _meet(here: Rank, device: torch.device) -> None:
     """Make the process group that the environment tells of."""
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
@@ -171,7 +171,7 @@ def _others_are_there() -> Iterator[None]:
         raise LaunchError(lost) from error
 
 
-def _share_cores(here: Place) -> None:
+def _share_cores(here: Rank) -> None:
     """Compute with this rank's share of the machine's cores, unless the user has said with how many."""
     # torchrun says one where the user says nothing.
     chosen_by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1"

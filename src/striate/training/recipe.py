@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import tomli_w
 import torch
 
-from striate.data.augment import Augment
-from striate.data.mix import Mix
+from striate.data.augment.augment import Augment
+from striate.data.augment.mix import Mix
 from striate.data.sampling import SAMPLINGS
 from striate.errors import DataError, UsageError, unknown
 from striate.host.durable import write_file

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from striate.data.loader import Loader
 from striate.host.memory import NoRoomError, no_memory, no_room_errors, release
-from striate.tasks.task import Judge, judged
+from striate.tasks.scoring import Judge, judged
 from striate.training.job import Job
 from striate.training.step import number_of_parts, parts
 from striate.training.trainee import Trainee

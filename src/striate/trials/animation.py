@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from striate.display.chart import colour
-from striate.trials.surface import Surface, Walk
+from striate.trials.surface import Surface, Trail
 
 Points = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ RADIUS = 9.5
 LEGEND = 830
 
 
-def animate(surface: Surface, walks: Sequence[Walk]) -> str:
+def animate(surface: Surface, walks: Sequence[Trail]) -> str:
     """Return the SVG. It moves by itself, without a script, over and over."""
     trails = [_trail(surface, walk) for walk in walks]
     seconds = (surface.steps + REST) * SECONDS_A_STEP
@@ -98,7 +98,7 @@ def _quad(corners: Points, share: float) -> str:
     )
 
 
-def _trail(surface: Surface, walk: Walk) -> Points:
+def _trail(surface: Surface, walk: Trail) -> Points:
     """Return where a ball is at each step, in pixels; one that leaves the picture stays at its edge."""
     places = walk.places.numpy().copy()
     outside = (np.abs(places) > np.array(surface.reach)) | ~np.isfinite(places)
@@ -138,7 +138,7 @@ def _ball(trail: Points, number: int, seconds: float) -> str:
     )
 
 
-def _legend(walk: Walk, number: int) -> str:
+def _legend(walk: Trail, number: int) -> str:
     y = 34 + 27 * number
     return (
         f'<g transform="translate({LEGEND} {y})">{_disc(number)}</g>'

@@ -11,7 +11,7 @@ from striate.display.page import page_template
 from striate.errors import UsageError, unknown
 from striate.trials.animation import animate
 from striate.trials.entrants import SEVEN, entrants
-from striate.trials.surface import SURFACES, Surface, Walk, walk
+from striate.trials.surface import SURFACES, Surface, Trail, walk
 
 # The least height that is drawn of a surface that ends at 0.
 LOWEST = 1e-4
@@ -22,7 +22,7 @@ class Descent:
     """Optimizers on a surface, each with its way down."""
 
     surface: Surface
-    walks: Sequence[Walk]
+    walks: Sequence[Trail]
 
     def svg(self) -> str:
         """Return the surface and the balls going down it, animated."""
@@ -58,7 +58,7 @@ class Descent:
         ]
         return {"surface": self.surface.name, "formula": self.surface.formula, "walks": ways}
 
-    def _shown(self, w: Walk) -> list[float]:
+    def _shown(self, w: Trail) -> list[float]:
         """Return the heights, held within those of the picture; the lowest of a valley has no logarithm."""
         low, high = self.surface.range()
         return w.heights.nan_to_num(high).clamp(low if low < 0 else LOWEST, high).tolist()

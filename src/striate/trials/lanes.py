@@ -9,15 +9,9 @@ from typing import Any
 from striate.display.chart import Stroke, colour, dash, draw, smooth, svg_url
 from striate.display.page import page_template
 from striate.sources.source import TaskName
-from striate.tasks.metric import Metric
+from striate.tasks.task import Metric
+from striate.tasks.words import SCORES
 from striate.training.recipe import Plan
-
-# Task -> what the page calls its score, in English and in Korean.
-SCORES: dict[TaskName, tuple[str, str]] = {
-    "classification": ("Accuracy", "정확도"),
-    "multi-label": ("Every label right", "모든 레이블 정답"),
-    "regression": ("R²", "결정계수 R²"),
-}
 
 
 @dataclass

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from striate.data.augment import Augment
+from striate.data.augment.augment import Augment
 from striate.display.chart import Stroke, draw, smooth, svg_url
 from striate.display.page import page_template
 from striate.errors import DivergedError, command

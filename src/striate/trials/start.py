@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from striate.data.augment.mix import Mix
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
-from striate.data.mix import Mix
 from striate.engine import prepare_measured
 from striate.errors import StorageError, UsageError
 from striate.host.device import device_of, seed_draws
@@ -23,13 +23,14 @@ from striate.learning.finetune import FineTuning
 from striate.learning.optim import refuse_without_filters
 from striate.learning.progressive import shrink, side_at
 from striate.learning.schedule import rate_factor
-from striate.nets.catalog import CATALOG
-from striate.nets.pretrained import start_from
+from striate.nets.catalog.catalog import CATALOG
+from striate.nets.weights.pretrained import start_from
 from striate.preparation import Prepared
 from striate.progress import Progress
 from striate.run import fresh_model
 from striate.sources.source import Source
-from striate.tasks.task import Scores, evaluate
+from striate.tasks.scoring import evaluate
+from striate.tasks.task import Scores
 from striate.training.choice import DEFAULT_NET, Settings, choose_plan
 from striate.training.learner import back_propagation
 from striate.training.recipe import LAYOUTS, Plan

@@ -39,7 +39,7 @@ class Surface:
 
 
 @dataclass(frozen=True)
-class Walk:
+class Trail:
     """The way of one optimizer: its places (N + 1, 2), their heights (N + 1,), and the step it arrived at, if ever."""
 
     name: str
@@ -89,7 +89,7 @@ SURFACES: Mapping[str, Surface] = {
 }  # fmt: skip
 
 
-def walk(surface: Surface, optimizer: str, *, lr: float) -> Walk:
+def walk(surface: Surface, optimizer: str, *, lr: float) -> Trail:
     """Go down a surface by an optimizer at its usual momentum, without weight decay, in float64."""
     method, weight = OPTIMIZERS[optimizer], nn.Parameter(torch.tensor(surface.start, dtype=torch.double))
     steps = method.make([{"params": [weight], "weight_decay": 0.0}], Hyper(lr, method.momentum or 0.0, 0.0))
@@ -100,7 +100,7 @@ def walk(surface: Surface, optimizer: str, *, lr: float) -> Walk:
         steps.step()
         places.append(weight.detach().clone())
     way = torch.stack(places)
-    return Walk(optimizer, lr, way, surface.height(way), _arrival(surface.arrived(way)))
+    return Trail(optimizer, lr, way, surface.height(way), _arrival(surface.arrived(way)))
 
 
 def _arrival(there: Tensor) -> int | None:

@@ -41,7 +41,7 @@ DAMAGE = (
 ENCODINGS = ("utf-8", "cp949", "cp437")
 
 
-class Entry(NamedTuple):
+class ArchiveEntry(NamedTuple):
     """A file or folder of an archive.
 
     `size` is what the archive declares, `passed` how many bytes of the archive stand before it. `chunks` reads the
@@ -61,7 +61,7 @@ class Archive:
     `declared` is the bytes all entries say they have, where that is known before they are read.
     """
 
-    def __init__(self, kind: str, entries: Iterator[Entry], declared: int = 0, note: str = "") -> None:
+    def __init__(self, kind: str, entries: Iterator[ArchiveEntry], declared: int = 0, note: str = "") -> None:
         self.kind = kind
         self.entries = entries
         self.declared = declared
@@ -122,7 +122,7 @@ def _zip_names(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], str]:
     return names, f"the names in it are not UTF-8, and were read as {encoding}" if guessed else ""
 
 
-def _zip_entries(opened: zipfile.ZipFile, names: Sequence[str]) -> Iterator[Entry]:
+def _zip_entries(opened: zipfile.ZipFile, names: Sequence[str]) -> Iterator[ArchiveEntry]:
     passed = 0
     for info, name in zip(opened.infolist(), names, strict=True):
         mode = info.external_attr >> 16
@@ -136,7 +136,9 @@ def _zip_entries(opened: zipfile.ZipFile, names: Sequence[str]) -> Iterator[Entr
                 f"{shown(name)} is packed by a method few programs know. Pack it anew as plain zip."
             )
         is_folder = name.endswith(("/", "\\"))
-        yield Entry(inside(name), is_folder, info.file_size, passed, partial(_zip_chunks, opened, info))
+        yield ArchiveEntry(
+            inside(name), is_folder, info.file_size, passed, partial(_zip_chunks, opened, info)
+        )
         passed += info.compress_size
 
 
@@ -146,7 +148,7 @@ def _zip_chunks(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[byte
             yield chunk
 
 
-def _tar_entries(tar: TarStream, file: IO[bytes]) -> Iterator[Entry]:
+def _tar_entries(tar: TarStream, file: IO[bytes]) -> Iterator[ArchiveEntry]:
     for member in tar:
         encoding = encoding_of([member.name])
         # Bytes that are no text in any encoding but the last are kept as they are.
@@ -155,7 +157,7 @@ def _tar_entries(tar: TarStream, file: IO[bytes]) -> Iterator[Entry]:
         if member.kind not in ("file", "folder"):
             raise _not_a_file(name, member.kind)
         chunks = partial(_tar_chunks, tar, member.size)
-        yield Entry(inside(name), member.kind == "folder", member.size, file.tell(), chunks)
+        yield ArchiveEntry(inside(name), member.kind == "folder", member.size, file.tell(), chunks)
     tar.drain(LONGEST_PADDING)  # to the checksum that ends a compressed file
 
 

@@ -14,7 +14,7 @@ from typing import IO
 from striate.errors import DataError, StorageError
 from striate.host.cache import cache_folder
 from striate.progress import Progress
-from striate.sources.archives.archive import Archive, Entry, open_archive, shown
+from striate.sources.archives.archive import Archive, ArchiveEntry, open_archive, shown
 from striate.sources.naming import is_hidden
 from striate.units import rough_bytes
 
@@ -121,7 +121,7 @@ class _Unpacking:
             self._progress.advance((entry.passed >> 20) - self._told)
             self._told = entry.passed >> 20
 
-    def _write_file(self, entry: Entry) -> None:
+    def _write_file(self, entry: ArchiveEntry) -> None:
         with _writing(entry):
             file = self._created(entry)
         try:
@@ -141,7 +141,7 @@ class _Unpacking:
             with _writing(entry):
                 file.close()
 
-    def _created(self, entry: Entry) -> IO[bytes]:
+    def _created(self, entry: ArchiveEntry) -> IO[bytes]:
         path = self._target / entry.name
         try:
             return path.open("xb")
@@ -166,7 +166,7 @@ class _Unpacking:
 
 
 @contextmanager
-def _writing(entry: Entry) -> Iterator[None]:
+def _writing(entry: ArchiveEntry) -> Iterator[None]:
     """Turn what the disk says against one entry into an error about the entry, where it is to blame, or the disk."""
     try:
         yield

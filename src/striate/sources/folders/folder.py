@@ -19,7 +19,7 @@ WANTED = (
 )
 
 # Split -> class name -> files below the root.
-Found = Mapping[str, Mapping[str, Sequence[str]]]
+FoundClasses = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def recognise_folder(root: Path) -> str:
@@ -110,7 +110,7 @@ def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[
         raise DataError(f"{place}: no pictures in it. {WANTED}")
 
 
-def _notes(walk: Walk, splits: Mapping[str, str], found: Found, loose: list[str]) -> list[str]:
+def _notes(walk: Walk, splits: Mapping[str, str], found: FoundClasses, loose: list[str]) -> list[str]:
     """Return what a user may not expect of how the folder was read."""
     notes = []
     notes += [

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from striate.errors import DataError
 from striate.sources.parquet.hugging_face import class_names, features_of, kind_of, named_cells
-from striate.sources.parquet.parquet import Shard
+from striate.sources.parquet.parquet import ParquetFile
 from striate.sources.source import Pictures, Source, stamp_of
 from striate.sources.tables.columns import Roles, roles_of
 from striate.sources.tables.labels import in_order, targets_of
-from striate.sources.tables.listing import Part, Rows, listed_source
-from striate.sources.tables.table import Cell, Table, cell_of
+from striate.sources.tables.listing import Part, TableRows, listed_source
+from striate.sources.tables.table import Cell, TextTable, cell_of
 from striate.sources.targets.learnable import settled
 
 # Row groups held decoded: two at least, since threads that read in order are in one or in its neighbour, and more of
@@ -34,7 +34,7 @@ EMBEDDED = ("image", "img", "picture", "image_bytes", "bytes", "jpg", "png")
 
 
 @dataclass(frozen=True)
-class Sheet:
+class FileColumns:
     """What the columns of files are: that of embedded pictures, '' if none, and the class names of numbered ones.
 
     `names` are those of each file, none where a file has none of its own.
@@ -136,7 +136,7 @@ class ParquetPictures:
         return ParquetPictures(self.groups, self.rows[indices], self.labels[indices])
 
 
-def open_shards(root: Path, shards: Sequence[Shard], notes: Sequence[str]) -> Source:
+def open_shards(root: Path, shards: Sequence[ParquetFile], notes: Sequence[str]) -> Source:
     """Return the pictures in Parquet files, or those that they list as tables do.
 
     Raises DataError where a file cannot be read, or its columns do not say what is in the pictures.
@@ -150,7 +150,7 @@ def open_shards(root: Path, shards: Sequence[Shard], notes: Sequence[str]) -> So
     ]
     if not sheet.embedded:
         return listed_source(root, "Parquet table", parts, sheet.roles, notes=notes)
-    rows = Rows(root, parts)
+    rows = TableRows(root, parts)
     splits, said = rows.splits(sheet.roles.split, [])
     columns = {name: rows.column(name) for name in sheet.roles.learned}
     targets = targets_of(columns, sheet.roles, place=rows.place)
@@ -177,7 +177,7 @@ def open_shards(root: Path, shards: Sequence[Shard], notes: Sequence[str]) -> So
     return settled(Source(root, "Parquet", targets.classes, pictures, told, targets.task))
 
 
-def _sheet(path: Path, schemas: Sequence[Any]) -> Sheet:
+def _sheet(path: Path, schemas: Sequence[Any]) -> FileColumns:
     """Return what the columns of the first file are, by Hugging Face's words on them or by their names and types."""
     schema, words = schemas[0], [features_of(schema) for schema in schemas]
     embedded = [
@@ -199,7 +199,7 @@ def _sheet(path: Path, schemas: Sequence[Any]) -> Sheet:
         known = replace(known, kind="class")
     elif pa.types.is_floating(first) and (known.kind != "rest" or len(known.learned) == 1):
         known = replace(known, kind="numbers")
-    return Sheet(embedded[0] if embedded else "", known, names)
+    return FileColumns(embedded[0] if embedded else "", known, names)
 
 
 def _schema(path: Path) -> Any:
@@ -210,7 +210,7 @@ def _schema(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read as Parquet ({reason}) Fetch the file anew.") from error
 
 
-def _refuse_others(paths: Sequence[Path], schemas: Sequence[Any], sheet: Sheet) -> None:
+def _refuse_others(paths: Sequence[Path], schemas: Sequence[Any], sheet: FileColumns) -> None:
     """Raise DataError where a column is missing, holds no pictures or paths, or texts here and numbers there."""
     used = (sheet.embedded or sheet.roles.file, *sheet.roles.used[1:])
     for path, schema in zip(paths, schemas, strict=True):
@@ -235,7 +235,7 @@ def _refuse_others(paths: Sequence[Path], schemas: Sequence[Any], sheet: Sheet) 
             )
 
 
-def _table(path: Path, place: int, schema: Any, sheet: Sheet) -> Table:
+def _table(path: Path, place: int, schema: Any, sheet: FileColumns) -> TextTable:
     """Return the columns of a file that are not pictures; numbers that stand for classes become their names."""
     used = sheet.roles.used[1:] if sheet.embedded else sheet.roles.used
     try:
@@ -254,7 +254,7 @@ def _table(path: Path, place: int, schema: Any, sheet: Sheet) -> Table:
         for name in used
         if name in sheet.names and not sheet.names[name][place] and _is_number(schema.field(name).type)
     ]
-    return Table(path, columns, range(read.num_rows), tuple(notes))
+    return TextTable(path, columns, range(read.num_rows), tuple(notes))
 
 
 def _cells(column: str, values: Sequence[Any], names: Sequence[str]) -> Sequence[Cell]:

@@ -19,7 +19,7 @@ MOST = 16
 PEEKED = 32
 
 
-class Shard(NamedTuple):
+class ParquetFile(NamedTuple):
     """A file, and the split that its name or its folder's says, '' if none."""
 
     path: Path
@@ -44,9 +44,9 @@ def open_parquet(root: Path) -> Source:
     return source
 
 
-def _shards(root: Path) -> tuple[list[Shard], list[str]]:
+def _shards(root: Path) -> tuple[list[ParquetFile], list[str]]:
     """Return the files of a data set, those of train first, and a note on others that lie beside them."""
-    shards = [Shard(path, "" if path == root else _split(path)) for path in _files(root)]
+    shards = [ParquetFile(path, "" if path == root else _split(path)) for path in _files(root)]
     homes = {
         shard.path.parent.parent if _is_split(shard.path.parent) else shard.path.parent for shard in shards
     }

@@ -46,7 +46,7 @@ class TwiceThere(Exception):
     """A shard that has two files of one name, or two samples."""
 
 
-class Place(NamedTuple):
+class Member(NamedTuple):
     """A file in a tar archive."""
 
     name: str
@@ -60,7 +60,7 @@ class Sample:
     """The files of one key: the picture and the label that count, and all endings there are."""
 
     key: str
-    picture: Place | None = None
+    picture: Member | None = None
     label: str = ""
     rank: int = len(LABELS)
     endings: set[str] = field(default_factory=set)
@@ -76,7 +76,7 @@ def index_shard(tar: TarStream, size: int) -> Shard:
         for member in tar:
             name = member.name.decode("utf-8", "surrogateescape").removeprefix("./")
             if member.kind == "file" and not _is_hidden(name):
-                place = Place(name, split_name(name)[1], member.offset, member.size)
+                place = Member(name, split_name(name)[1], member.offset, member.size)
                 samples.add(place, tar, whole=member.offset + member.size <= size)
     except BadTar as error:
         damage = str(error)
@@ -99,13 +99,13 @@ class _Samples:
     """The samples of a shard as they are found."""
 
     def __init__(self) -> None:
-        self._pictures: list[Place] = []
+        self._pictures: list[Member] = []
         self._labels: list[str] = []
         self._keys: set[str] = set()
         self._unlabelled = self._unpictured = 0
         self._open = Sample("")
 
-    def add(self, place: Place, tar: TarStream, *, whole: bool) -> None:
+    def add(self, place: Member, tar: TarStream, *, whole: bool) -> None:
         """Take a file in, reading it where it is a label; what is not whole is no picture."""
         key = split_name(place.name)[0]
         if key != self._open.key:
@@ -122,13 +122,13 @@ class _Samples:
         elif place.ending in LABELS and place.size <= LONGEST_LABEL:
             self._add_label(LABELS.index(place.ending), place, tar)
 
-    def _add_picture(self, place: Place) -> None:
+    def _add_picture(self, place: Member) -> None:
         """Keep the picture with the plainest ending: 0001.jpg goes before 0001.depth.png."""
         have = self._open.picture
         if have is None or place.ending.count(".") < have.ending.count("."):
             self._open.picture = place
 
-    def _add_label(self, rank: int, place: Place, tar: TarStream) -> None:
+    def _add_label(self, rank: int, place: Member, tar: TarStream) -> None:
         if rank < self._open.rank and (label := _read_label(tar.read(place.size), place.ending)):
             self._open.label, self._open.rank = label, rank
 

@@ -23,7 +23,7 @@ FEW = 3
 WANTED = "Wanted: a first line that names the columns, such as file,label."
 
 
-class Place(NamedTuple):
+class FoundTable(NamedTuple):
     """A table found at a path, what its columns mean, its split and the folder its paths start from, '' if none."""
 
     path: Path
@@ -65,17 +65,17 @@ def open_table(root: Path) -> Source:
     return listed_source(root, "table", parts, roles, notes=notes)
 
 
-def _given(path: Path) -> Place:
+def _given(path: Path) -> FoundTable:
     """Return the table at a path that was given for one."""
     header = header_of(path)
     if (roles := roles_of(header)) is None:
         raise DataError(
             f"{path}: no column for the file, or none to learn. It has: {_listed(header)}. {WANTED}"
         )
-    return Place(path, roles)
+    return FoundTable(path, roles)
 
 
-def _places(root: Path) -> Sequence[Place]:
+def _places(root: Path) -> Sequence[FoundTable]:
     """Return the tables of a folder: its metadata, those of its splits, one of a usual name, or the only one."""
     beside = _has_class_folders(root)
     metadata = [*_metadata(root), *_metadata_of_splits(root)]
@@ -84,19 +84,19 @@ def _places(root: Path) -> Sequence[Place]:
     tables = {path: roles for path in files_ending(root, *SUFFIXES) if (roles := _roles_at(path))}
     named = {path: roles for path, roles in tables.items() if not beside or roles.kind != "rest"}
     by_split = [
-        Place(path, roles, SPLIT_NAMES[path.stem.lower()])
+        FoundTable(path, roles, SPLIT_NAMES[path.stem.lower()])
         for path, roles in named.items()
         if path.stem.lower() in SPLIT_NAMES
     ]
     if any(place.split == "train" for place in by_split):
         return sorted(by_split, key=lambda place: place.split != "train")
-    usual = [Place(path, roles) for path, roles in named.items() if path.stem.lower() in USUAL]
+    usual = [FoundTable(path, roles) for path, roles in named.items() if path.stem.lower() in USUAL]
     if beside:
         plain = [place for place in usual if place.roles.file.lower() not in IDS]
         return plain or [
-            Place(path, roles) for path, roles in named.items() if _knows_better(root, path, roles)
+            FoundTable(path, roles) for path, roles in named.items() if _knows_better(root, path, roles)
         ]
-    return usual or [Place(path, roles) for path, roles in tables.items()]
+    return usual or [FoundTable(path, roles) for path, roles in tables.items()]
 
 
 def _knows_better(root: Path, path: Path, roles: Roles) -> bool:
@@ -145,7 +145,7 @@ def _has_class_folders(root: Path) -> bool:
     return any(map(has_folders, splits)) if splits else len(folders) > 1
 
 
-def _metadata_of_splits(root: Path) -> Iterator[Place]:
+def _metadata_of_splits(root: Path) -> Iterator[FoundTable]:
     """Yield the metadata tables of the folders train/, val/ and test/, that of train first."""
     folders = [folder for folder in folders_in(root, most=LOOKED_AT) if folder.name.lower() in SPLIT_NAMES]
     for folder in sorted(
@@ -155,10 +155,10 @@ def _metadata_of_splits(root: Path) -> Iterator[Place]:
         yield from (place._replace(split=split, folder=folder.name) for place in _metadata(folder))
 
 
-def _metadata(folder: Path) -> list[Place]:
+def _metadata(folder: Path) -> list[FoundTable]:
     """Return the metadata tables in a folder, which may hold any number of pictures and so is not listed."""
     paths = [folder / f"metadata{suffix}" for suffix in SUFFIXES]
-    return [Place(path, roles) for path in paths if path.is_file() and (roles := _roles_at(path))]
+    return [FoundTable(path, roles) for path in paths if path.is_file() and (roles := _roles_at(path))]
 
 
 def _roles_at(path: Path) -> Roles | None:

@@ -39,7 +39,7 @@ PICTURES = {
 }
 
 
-class Start(NamedTuple):
+class Root(NamedTuple):
     """A folder that a table's paths may start from, and how likely it is meant: 0 is the root, then 1, 2..."""
 
     folder: str
@@ -124,7 +124,7 @@ class Finder:
             return next((plain[len(r) :] for r in self._roots if plain.startswith(r)), plain)
         return plain
 
-    def starts(self, paths: Sequence[str], *, split: str) -> list[Start]:
+    def starts(self, paths: Sequence[str], *, split: str) -> list[Root]:
         """Return the folders that paths may start from, the likeliest first: the root (''), then folders in it.
 
         Those are left out where none of some of the paths is found. Folders named for `split` go before those called
@@ -132,22 +132,22 @@ class Finder:
         """
         some = _some(paths)
         if all(self.find(path) for path in some):
-            return [Start("", 0)]
-        folders = [Start("", 0), *(Start(name, _rank(name, split)) for name in self._below(""))]
+            return [Root("", 0)]
+        folders = [Root("", 0), *(Root(name, _rank(name, split)) for name in self._below(""))]
         found = self._holding(folders, some)
         if not found and len(folders) <= FEW:
             deeper = (f"{above.folder}/{name}" for above in folders[1:] for name in self._below(above.folder))
-            found = self._holding([Start(name, _rank(name, split)) for name in deeper], some)
-        return sorted(found, key=lambda start: start.rank) or [Start("", 0)]
+            found = self._holding([Root(name, _rank(name, split)) for name in deeper], some)
+        return sorted(found, key=lambda start: start.rank) or [Root("", 0)]
 
-    def holds(self, paths: Sequence[str], starts: Sequence[Start]) -> bool:
+    def holds(self, paths: Sequence[str], starts: Sequence[Root]) -> bool:
         """Say whether most of some paths are found from these folders."""
         found = [
             any(self.find(posixpath.join(start.folder, path)) for start in starts) for path in _some(paths)
         ]
         return 2 * sum(found) > len(found)
 
-    def _holding(self, folders: Sequence[Start], paths: Sequence[str]) -> list[Start]:
+    def _holding(self, folders: Sequence[Root], paths: Sequence[str]) -> list[Root]:
         """Return the folders that hold one of some paths at least."""
         return [
             start for start in folders if any(self.find(posixpath.join(start.folder, path)) for path in paths)

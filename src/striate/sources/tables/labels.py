@@ -18,7 +18,7 @@ from striate.sources.tables.table import Cell
 
 Columns = Mapping[str, Sequence[Cell]]
 # Names a row of a table in an error, or the table itself.
-Place = Callable[[int | None], str]
+RowName = Callable[[int | None], str]
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # How programs write that a number is missing, in lower case.
 NO_NUMBER = {"", "nan", "na", "n/a", "null"}
@@ -44,7 +44,7 @@ class Targets:
     notes: tuple[str, ...] = ()
 
 
-def targets_of(columns: Columns, roles: Roles, *, place: Place) -> Targets:
+def targets_of(columns: Columns, roles: Roles, *, place: RowName) -> Targets:
     """Return the labels that the columns in `roles.learned` hold; `place` names a row in an error.
 
     Raises DataError where they cannot be told.
@@ -120,7 +120,7 @@ def _classes(cells: Sequence[Cell], distinct: Collection[str]) -> Targets:
     return Targets("classification", classes, labels[rows], rows)
 
 
-def _numbers(columns: Columns, names: Sequence[str], place: Place) -> Targets:
+def _numbers(columns: Columns, names: Sequence[str], place: RowName) -> Targets:
     """Return the numbers of some columns; a row where one is missing is left out."""
     values = np.full((len(columns[names[0]]), len(names)), np.nan)
     for target, name in enumerate(names):
@@ -160,7 +160,7 @@ def _separator(cells: Sequence[Cell], name: str, roles: Roles) -> str:
     return next((mark for mark in (*known, *spaced) if any(mark in text for text in texts)), "")
 
 
-def _several(cells: Sequence[Cell], separator: str, name: str, place: Place) -> Targets:
+def _several(cells: Sequence[Cell], separator: str, name: str, place: RowName) -> Targets:
     """Return 0 or 1 for each label; a blank cell is a picture without any."""
     parts: dict[Cell, tuple[str, ...]] = {}
     for row, cell in enumerate(cells):
@@ -176,7 +176,7 @@ def _several(cells: Sequence[Cell], separator: str, name: str, place: Place) -> 
     return Targets("multi-label", classes, labels, np.arange(len(cells)))
 
 
-def _parts(cell: Cell, separator: str, name: str, row: int, place: Place) -> Sequence[str]:
+def _parts(cell: Cell, separator: str, name: str, row: int, place: RowName) -> Sequence[str]:
     if isinstance(cell, tuple):
         return cell
     if separator != "[":
@@ -190,7 +190,7 @@ def _parts(cell: Cell, separator: str, name: str, row: int, place: Place) -> Seq
     return [str(item) for item in listed]
 
 
-def _of_rest(columns: Columns, roles: Roles, place: Place) -> Targets:
+def _of_rest(columns: Columns, roles: Roles, place: RowName) -> Targets:
     """Return the labels of columns whose names say nothing: one of 0 and 1, or -1 and 1, for each label, or numbers."""
     distinct = {name: {str(cell).lower() for cell in columns[name]} for name in roles.learned}
     marks = [name for name in roles.learned if distinct[name] <= YES | NO | {""}]

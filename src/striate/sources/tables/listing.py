@@ -17,21 +17,21 @@ from striate.sources.folders.files import file_pictures
 from striate.sources.naming import SPLIT_NAMES, composed, printable, some, split_in
 from striate.sources.source import Pictures, Source
 from striate.sources.tables.columns import Roles
-from striate.sources.tables.finder import Finder, Start
+from striate.sources.tables.finder import Finder, Root
 from striate.sources.tables.labels import Targets, targets_of
-from striate.sources.tables.table import Cell, Table
+from striate.sources.tables.table import Cell, TextTable
 from striate.sources.targets.learnable import settled
 
 
 class Part(NamedTuple):
     """A table, the split it is ('' where it does not say), and the folder below the root its paths start from."""
 
-    table: Table
+    table: TextTable
     split: str = ""
     folder: str = ""
 
 
-class Found(NamedTuple):
+class FoundFiles(NamedTuple):
     """The path below the root of each row's file, and the rows of which there is no file."""
 
     files: list[str]
@@ -39,11 +39,11 @@ class Found(NamedTuple):
     notes: list[str]
 
 
-class Place(NamedTuple):
+class FoundFile(NamedTuple):
     """A file below the root, and the folder from which it was found."""
 
     file: str
-    start: Start
+    start: Root
 
 
 def listed_source(
@@ -54,7 +54,7 @@ def listed_source(
     Raises DataError where the labels cannot be told, most files are missing, a path may mean two files, or a file is
     listed twice under different labels or splits.
     """
-    rows = Rows(root, parts)
+    rows = TableRows(root, parts)
     files = [str(cell) for cell in rows.column(roles.file)]
     splits, said = rows.splits(roles.split, files)
     columns = {name: rows.column(name) for name in roles.learned}
@@ -75,7 +75,7 @@ def listed_source(
 
 
 @dataclass
-class Rows:
+class TableRows:
     """The rows of some tables, one after the other."""
 
     source: Path
@@ -97,7 +97,7 @@ class Rows:
         table = self.table_of(row)
         return f"{table.path.name} line {table.lines[row - self.ends[bisect_right(self.ends, row)] + len(table)]}"
 
-    def table_of(self, row: int) -> Table:
+    def table_of(self, row: int) -> TextTable:
         """Return the table a row is in."""
         return self.parts[bisect_right(self.ends, row)].table
 
@@ -131,7 +131,9 @@ class Rows:
         return [SPLIT_NAMES[cell] for cell in cells], []
 
 
-def _found(rows: Rows, files: Sequence[str], splits: Sequence[str], kept: NDArray[np.int64]) -> Found:
+def _found(
+    rows: TableRows, files: Sequence[str], splits: Sequence[str], kept: NDArray[np.int64]
+) -> FoundFiles:
     """Return where the files of rows are; raises DataError where most are nowhere, or one may be either of two."""
     finder, folders = Finder(rows.root), rows.folders()
     groups = defaultdict(list)
@@ -161,21 +163,21 @@ def _found(rows: Rows, files: Sequence[str], splits: Sequence[str], kept: NDArra
             f"'{files[first_missing]}' ({rows.place(first_missing)}), looked for at "
             f"{rows.root / paths[first_missing]}. Paths start from the table's folder."
         )
-    return Found(paths, missing, [*sorted(notes), *filter(None, [finder.moved])])
+    return FoundFiles(paths, missing, [*sorted(notes), *filter(None, [finder.moved])])
 
 
-def _places(finder: Finder, starts: Sequence[Start], path: str) -> list[Place]:
+def _places(finder: Finder, starts: Sequence[Root], path: str) -> list[FoundFile]:
     """Return where a path is found, the likeliest place first; of those below the root itself no more than it."""
     places = []
     for start in starts:
         if (file := finder.find(posixpath.join(start.folder, path))) is not None:
-            places.append(Place(file, start))
+            places.append(FoundFile(file, start))
             if not start.folder:
                 break
     return places
 
 
-def _choice(rows: Rows, row: int, places: Sequence[Place]) -> str:
+def _choice(rows: TableRows, row: int, places: Sequence[FoundFile]) -> str:
     """Return a note on which of several files is meant; raises DataError where nothing tells."""
     taken, other = places[0], places[1]
     if taken.start.rank == other.start.rank:
@@ -189,7 +191,9 @@ def _choice(rows: Rows, row: int, places: Sequence[Place]) -> str:
     )
 
 
-def _once(rows: Rows, files: Sequence[str], splits: Sequence[str], targets: Targets) -> tuple[list[int], int]:
+def _once(
+    rows: TableRows, files: Sequence[str], splits: Sequence[str], targets: Targets
+) -> tuple[list[int], int]:
     """Return the positions in `targets` of each file's first row, and how many rows say the same again."""
     first: dict[str, int] = {}
     once = []

@@ -25,7 +25,7 @@ SHARED = 4096
 
 
 @dataclass(frozen=True)
-class Table:
+class TextTable:
     """The columns of a table by their names, the line each row stands in, and what is to be said of the reading."""
 
     path: Path
@@ -61,7 +61,7 @@ def header_of(path: Path) -> tuple[str, ...]:
     raise _unreadable(path)
 
 
-def read_table(path: Path, *, only: Collection[str]) -> Table:
+def read_table(path: Path, *, only: Collection[str]) -> TextTable:
     """Return the columns of a table that are asked for; rows without a cell in any column are passed over.
 
     Raises DataError, with the line, for what is no table.
@@ -79,7 +79,7 @@ def read_table(path: Path, *, only: Collection[str]) -> Table:
             continue
         note = f"{path.name} is no UTF-8 and was read as cp949 (Korean Windows)"
         notes = (note,) if encoding == "cp949" else ()
-        return Table(path, {name: column.cells for name, column in columns.items()}, lines, notes)
+        return TextTable(path, {name: column.cells for name, column in columns.items()}, lines, notes)
     raise _unreadable(path)
 
 

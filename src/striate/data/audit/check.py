@@ -1,0 +1,59 @@
+"""What `striate check` does: look at every picture of a data set, and say what is wrong."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from striate.data.audit.audit import Audit, audit_gathered
+from striate.data.audit.clean import Cleaned, write_clean
+from striate.data.audit.inventory import Gathered
+from striate.data.store.ledger import inspect, ledger_path, open_ledgers, save_ledgers
+from striate.errors import command
+from striate.host.cache import cache_folder
+from striate.host.durable import storage_errors
+from striate.progress import Progress, Silent
+from striate.sources.opening import open_source, place_of
+from striate.sources.source import Source
+
+
+@dataclass(frozen=True)
+class Check:
+    """A data set that was looked at, and its audit."""
+
+    data: Gathered
+    audit: Audit
+
+    def write_clean(self, path: str | Path) -> Cleaned:
+        """Write the pictures worth learning from as a table of files, labels and splits.
+
+        Raises UsageError where the ending is none of a table, DataError where the pictures are no files, StorageError
+        where the disk is full.
+        """
+        with storage_errors(
+            Path(path), f"run: {command('check', self.audit.root, '--write-manifest', path)}"
+        ):
+            return write_clean(self.data, Path(path))
+
+
+def check(
+    data: str | Path | Source, *, threads: int | None = None, progress: Progress | None = None
+) -> Check:
+    """Look at every picture of a data set, but those known from before, and return its audit.
+
+    What was learned is kept in the cache folder, so that unchanged files are not decoded again. Raises DataError where
+    there is no data set.
+    """
+    progress = progress or Silent()
+    source = open_source(data, progress=progress)
+    path = ledger_path(cache_folder(), place_of(data))
+    ledgers = open_ledgers(source.splits, path)
+    for split, ledger in ledgers.items():
+        progress.begin(f"checking {split}", len(ledger.missing))
+        inspect(source.splits[split], ledger, threads=threads or os.cpu_count() or 1, progress=progress)
+        progress.end()
+    try:
+        save_ledgers(ledgers.values(), path)
+    except OSError as error:
+        progress.say(f"note: {path} cannot be written ({error.strerror}), so the next check starts anew")
+    gathered = Gathered(source, ledgers, progress)
+    return Check(gathered, audit_gathered(gathered))

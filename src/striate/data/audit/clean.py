@@ -1,0 +1,235 @@
+"""The data set without what an audit found wrong beyond doubt, as a table that `striate train` takes."""
+
+import csv
+import io
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from striate.data.audit.inventory import Gathered
+from striate.errors import DataError, UsageError
+from striate.host.durable import write_file
+from striate.pictures.facts import BAD
+from striate.sources.folders.files import FilePictures
+from striate.sources.naming import some
+from striate.sources.opening import shown_place
+from striate.sources.source import Source
+from striate.sources.tables.columns import Roles
+from striate.sources.tables.labels import targets_of
+from striate.sources.tables.table import SUFFIXES, header_of
+
+# The order in which copies are worth keeping: what a network is scored by comes first.
+KEPT_FIRST = ("test", "val", "train", "all")
+# The findings that a table without the pictures at fault mends.
+MENDED_BY_TABLE = {"unreadable", "other-bands", "conflicts", "across", "copies"}
+# What stands between several labels in a cell of a CSV; where a label holds such a mark, cells are lists as in JSON.
+SEPARATOR = "|"
+MARKS = re.compile(r"[|\[\]]")
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was written, and how many pictures were left out for which reason."""
+
+    path: Path
+    kept: int
+    unreadable: int
+    copies: int
+    conflicts: int
+    of_other_bands: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The positions of the pictures worth learning from, and of those left out as copies and as conflicts."""
+
+    positions: tuple[int, ...]
+    copies: frozenset[int]
+    conflicts: frozenset[int]
+
+
+def kept_of(data: Gathered) -> Kept:
+    """Return which pictures are worth learning from.
+
+    Left out are pictures that cannot be read, those of another number of bands than most, exact copies under different
+    labels (all of them, since nobody knows which is right), and all but one of every other exact copy: of several
+    splits the one in test is kept, then val, then train. Near copies stay.
+    """
+    conflicts, copies = set(), set()
+    for group in data.duplicates.exact:
+        if data.is_conflict(group):
+            conflicts |= set(group.members)
+        else:
+            best = min(group.members, key=lambda i: (KEPT_FIRST.index(data.split_of(i)), i))
+            copies |= set(group.members) - {best}
+    dropped = {*conflicts, *copies, *data.of_other_bands.tolist()}
+    positions = tuple(i for i in data.readable.tolist() if i not in dropped)
+    return Kept(positions, frozenset(copies), frozenset(conflicts))
+
+
+def write_clean(data: Gathered, path: Path) -> Cleaned:
+    """Write the pictures of `kept_of` as a table: file, class, labels or numbers, and split if there are splits.
+
+    The ending decides the form: .csv, .tsv or .jsonl. A manifest that was written before is replaced, any other file
+    is not. Raises UsageError for another ending and for such a file, DataError where no picture is left, or a table
+    cannot hold the data set.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{path}: a manifest ends in .csv, .tsv or .jsonl.")
+    if not can_be_listed(data.source):
+        files = all(isinstance(pictures, FilePictures) for pictures in data.source.splits.values())
+        raise DataError(
+            f"{shown_place(data.source)}: its pictures stand inside other files, so no table can list them."
+            + (" Unpack the archive first." if files else "")
+        )
+    _refuse_to_replace(data, path)
+    _refuse_alike(data.source)
+    kept = kept_of(data)
+    unreadable = int(((data.facts["flags"] & BAD) != 0).sum())
+    if not kept.positions:
+        raise DataError(
+            f"{shown_place(data.source)}: no picture is left for a manifest: {unreadable:,} cannot be read, "
+            f"{len(kept.conflicts):,} are exact copies under different labels. Mend the labels first."
+        )
+    write_file(path, _table(data, kept.positions, path).encode("utf-8"))
+    return Cleaned(
+        path,
+        len(kept.positions),
+        unreadable,
+        len(kept.copies),
+        len(kept.conflicts),
+        len(data.of_other_bands),
+    )
+
+
+def can_be_listed(source: Source) -> bool:
+    """Say whether a table can name the pictures of a data set: files of their own, not an archive's."""
+    roots = (Path(source.root), Path(source.root).parent)
+    return all(isinstance(p, FilePictures) and p.root in roots for p in source.splits.values())
+
+
+def _refuse_to_replace(data: Gathered, path: Path) -> None:
+    """Raise UsageError for a file the data is read from, and for one that is no manifest."""
+    if not path.exists():
+        return
+    root = Path(data.source.root)
+    if path.samefile(root) or (data.source.format == "table" and path.parent.samefile(root)):
+        raise UsageError(f"{path}: the data is read from it. Give the manifest another name.")
+    try:
+        replaced = header_of(path) == tuple(_header(data))
+    except DataError:
+        replaced = False
+    if not replaced:
+        raise UsageError(f"{path}: is there already, and is no manifest of this data. Give another name.")
+
+
+def _refuse_alike(source: Source) -> None:
+    """Raise DataError for classes that are one to those who read the table; labels came from a reader already."""
+    if source.task != "classification":
+        return
+    read = targets_of({"class": source.classes}, Roles("file", "class", ("class",)), place=str)
+    often = Counter(read.labels.tolist())
+    apart = {
+        row for row, label in zip(read.rows.tolist(), read.labels.tolist(), strict=True) if often[label] == 1
+    }
+    if alike := [f"'{name}'" for row, name in enumerate(source.classes) if row not in apart]:
+        raise DataError(
+            f"{shown_place(source)}: a table cannot tell the classes {some(alike)} apart: spaces around a name and .0 "
+            "behind a number do not count there. Rename them."
+        )
+
+
+def _table(data: Gathered, kept: Sequence[int], path: Path) -> str:
+    header, rows = _header(data), _rows(data, kept, path.absolute().parent)
+    if path.suffix.lower() == ".jsonl":
+        return "".join(
+            json.dumps(dict(zip(header, row, strict=True)), ensure_ascii=False) + "\n" for row in rows
+        )
+    joined = _joined if _can_be_joined(data) else _listed
+    cells = [header, *([joined(c) if isinstance(c, list) else c for c in row] for row in rows)]
+    # The csv module of Python 3.11 puts no quotes around a carriage return, which would end the row.
+    returns = any("\r" in cell for row in cells for cell in row)
+    out = io.StringIO()
+    writer = csv.writer(
+        out,
+        delimiter="\t" if path.suffix.lower() == ".tsv" else ",",
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,
+    )
+    writer.writerows(cells)
+    return out.getvalue()
+
+
+def _can_be_joined(data: Gathered) -> bool:
+    """Say whether labels with | between them are told apart again, and told from one class a picture."""
+    if data.source.task != "multi-label":
+        return True
+    several = bool((data.labels.sum(axis=1) > 1).any())
+    return several and not any(MARKS.search(name) for name in data.source.classes)
+
+
+def _joined(labels: list[str]) -> str:
+    return SEPARATOR.join(labels)
+
+
+def _listed(labels: list[str]) -> str:
+    return json.dumps(labels, ensure_ascii=False)
+
+
+def _header(data: Gathered) -> list[str]:
+    """Return the names of the columns, by which a table's reader knows what they hold."""
+    task = data.source.task
+    if task == "regression":
+        learned = [
+            name if name.startswith(("target:", "value:")) else f"value:{name}"
+            for name in data.source.classes
+        ]
+    else:
+        learned = ["class"] if task == "classification" else ["labels"]
+    return ["file", *learned, *(["split"] if _has_splits(data) else [])]
+
+
+def _rows(data: Gathered, kept: Sequence[int], folder: Path) -> Iterator[list[str | list[str]]]:
+    starts = dict(
+        zip(data.splits, np.searchsorted(data.split, np.arange(len(data.splits))).tolist(), strict=True)
+    )
+    for position in kept:
+        split = data.split_of(position)
+        pictures = data.source.splits[split]
+        assert isinstance(pictures, FilePictures)
+        file = _path_from(folder, pictures.root / pictures.files[position - starts[split]])
+        row: list[str | list[str]] = [file, *_learned(data, position)]
+        yield [*row, split] if _has_splits(data) else row
+
+
+def _learned(data: Gathered, position: int) -> list[str | list[str]]:
+    label, classes = data.labels[position], data.source.classes
+    if data.source.task == "classification":
+        return [classes[int(label)]]
+    if data.source.task == "multi-label":
+        return [[classes[i] for i in np.flatnonzero(label)]]
+    return [repr(float(value)) for value in label]
+
+
+def _path_from(folder: Path, file: Path) -> str:
+    """Return a file's path from the table's folder where it lies below it, else from the root."""
+    file = Path(os.path.abspath(file))
+    path = str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{path!a}: a name that is not UTF-8 cannot stand in a table. Rename the file."
+        ) from error
+    # A reader passes over spaces around a cell.
+    return path if path == path.lstrip() else f"./{path}"
+
+
+def _has_splits(data: Gathered) -> bool:
+    return data.splits != ("all",)

@@ -1,0 +1,192 @@
+"""What may be done to a training picture; every draw is a function of (seed, epoch, sample, purpose)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from torch import Tensor
+
+from striate.data.augment.affine import Affine, Fill, affine, warped
+from striate.data.augment.colour import draw_factors, recoloured
+from striate.data.augment.crop import Boxes, Range, cut, draw_crops, resized
+from striate.data.augment.erase import erased
+from striate.data.augment.mirror import draw_mirrored, flipped, shifted, turned
+from striate.data.augment.trivial import trivially_changed
+from striate.data.draw import Draws, Ids
+from striate.errors import UsageError, unknown
+
+# Stored side over the network's, where a part of the picture is cut out or it is turned: 256 for 224.
+MARGIN = 8 / 7
+# Number -> the most it may be. At 0, the least, it does nothing.
+MOST = {
+    "shift": 0.5,
+    "rotation": 180,
+    "shear": 60,
+    "translation": 0.5,
+    "brightness": 1,
+    "contrast": 1,
+    "saturation": 1,
+    "hue": 0.5,
+    "erasing": 1,
+}
+# Range -> the least and the most its ends may be.
+ENDS = {"area": (0.01, 1.0), "ratio": (0.1, 10.0), "scale": (0.1, 10.0)}
+WHOLE = (1.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augment:
+    """What may be done to a training picture, in this order. Made without arguments it does nothing.
+
+    `area`: a box with a share of the picture in this range is cut out and resized to the network's input; (1, 1)
+    cuts nothing. `ratio` is the range of the box's width to its height (Szegedy et al. 2014).
+    `flip` mirrors half of the pictures left to right; `alternate`, each one in every other epoch (Jordan 2024);
+    `upside_down`, half of them top to bottom. `dihedral` takes one of the square's eight symmetries.
+    `shift` is the farthest a picture may move along each axis, as a share of its side, by whole pixels; those it
+    uncovers repeat the edge.
+    `rotation` and `shear` are the most degrees either way, `scale` the range of its size, `translation` the farthest
+    it may move, as a share of its side; `fill` is what they uncover: 'edge', 'black', 'grey' or 'white'.
+    `brightness`, `contrast` and `saturation` are how far each factor may be from 1, `hue` how far hues may move, as a
+    share of the circle. `trivial` is TrivialAugment's one operation a picture. `erasing` is the share of the pictures
+    that get a box of noise.
+    """
+
+    area: Range = WHOLE
+    ratio: Range = (3 / 4, 4 / 3)
+    flip: bool = False
+    alternate: bool = False
+    upside_down: bool = False
+    dihedral: bool = False
+    shift: float = 0.0
+    rotation: float = 0.0
+    scale: Range = WHOLE
+    shear: float = 0.0
+    translation: float = 0.0
+    fill: Fill = "edge"
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    trivial: bool = False
+    erasing: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, most in MOST.items():
+            value = getattr(self, name)
+            if not 0 <= value <= most:
+                raise UsageError(f"{name} is {value:g}; it must be at least 0 and at most {most:g}.")
+        for name, (least, most) in ENDS.items():
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise UsageError(
+                    f"{name} is {low:g} to {high:g}; it must be a range from {least:g} or more to {most:g} or less."
+                )
+        if self.fill not in get_args(Fill):
+            raise unknown("fill", self.fill, get_args(Fill))
+        if self.flip and self.alternate:
+            raise UsageError(
+                "flip and alternate are both asked for; they mirror the same pictures. Keep one."
+            )
+
+    def __call__(
+        self, images: Tensor, ids: Ids, *, seed: int, epoch: int, size: tuple[int, int] | None = None
+    ) -> Tensor:
+        """Return (B, C, H, W), uint8 or float32 in 0..255, changed and at `size` (height, width), or their own.
+
+        `images` stay as they are. What becomes of a picture depends on it, its id, `seed`, `epoch` and `size` alone.
+        May be called from several threads at once.
+        """
+        draws = Draws(ids, seed, epoch)
+        images = self._placed(images, draws, size or (images.shape[2], images.shape[3]))
+        if self.brightness or self.contrast or self.saturation or self.hue:
+            images = self._recoloured(images, draws)
+        if self.trivial:
+            images = trivially_changed(images, draws, fill=self.fill)
+        return erased(images, draws, share=self.erasing) if self.erasing else images
+
+    @property
+    def crops(self) -> bool:
+        """Whether a part of the picture is cut out."""
+        return self.area != WHOLE
+
+    @property
+    def warps(self) -> bool:
+        """Whether the picture is turned, scaled, sheared or moved by parts of a pixel."""
+        return bool(self.rotation or self.shear or self.translation or self.scale != WHOLE)
+
+    @property
+    def moves_whole_pixels(self) -> bool:
+        """Whether nothing is done but to move whole pixels, which gives the same bytes on any device."""
+        colours = self.brightness or self.contrast or self.saturation or self.hue
+        return not (self.crops or self.warps or colours or self.trivial or self.erasing)
+
+    @property
+    def margin(self) -> float:
+        """How many times the network's input the stored pictures should be along each side."""
+        return MARGIN if self.crops or self.warps else 1.0
+
+    def boxes(self, ids: Ids, *, seed: int, epoch: int, side: tuple[int, int]) -> Boxes:
+        """Return the box (top, left, height, width) that is cut out of each stored picture of `side` (height, width).
+
+        It is the whole picture where nothing is cut. With these, another program can be given the same crops.
+        """
+        if not self.crops:
+            return np.tile(np.array([0, 0, *side], np.int64), (len(ids), 1))
+        return draw_crops(Draws(ids, seed, epoch), side=side, area=self.area, ratio=self.ratio)
+
+    def _placed(self, images: Tensor, draws: Draws, size: tuple[int, int]) -> Tensor:
+        """Do what moves pixels."""
+        mirrored = draw_mirrored(draws, alternate=self.alternate) if self.flip or self.alternate else None
+        if self.crops:
+            side = (images.shape[2], images.shape[3])
+            boxes = self.boxes(draws.ids, seed=draws.seed, epoch=draws.epoch, side=side)
+            images = cut(images, boxes, size=size, mirrored=mirrored)
+        else:
+            # A warp resizes too, and the finer pictures it has to take from, the less it blurs.
+            images = images if self.warps else resized(images, size=size)
+            images = images if mirrored is None else flipped(images, mirrored, axis=3)
+        if self.upside_down:
+            images = flipped(images, draws.uniform("upside-down") < 0.5, axis=2)
+        if self.dihedral:
+            images = turned(images, draws)
+        if self.shift:
+            images = shifted(images, draws, share=self.shift)
+        return warped(images, self._affine(draws, size), size=size, fill=self.fill) if self.warps else images
+
+    def _affine(self, draws: Draws, size: tuple[int, int]) -> Affine:
+        height, width = size
+        reach = self.translation
+        sheared = draws.between("shear", -self.shear, self.shear)
+        return affine(
+            draws.between("rotation", -self.rotation, self.rotation),
+            # Evenly in the logarithm, so that half the size is as likely as twice.
+            scale=np.exp(draws.between("scale", *np.log(self.scale))),
+            shear=np.stack([sheared, np.zeros_like(sheared)], 1),
+            move=np.stack([draws.between(f"translation-{axis}", -reach, reach) for axis in "xy"], 1)
+            * [width, height],
+        )
+
+    def _recoloured(self, images: Tensor, draws: Draws) -> Tensor:
+        return recoloured(
+            images,
+            brightness=draw_factors("brightness", draws, reach=self.brightness),
+            contrast=draw_factors("contrast", draws, reach=self.contrast),
+            saturation=draw_factors("saturation", draws, reach=self.saturation),
+            hue=draws.between("hue", -self.hue, self.hue) if self.hue else None,
+        )
+
+
+# The named choices of `--augment`.
+PRESETS: Mapping[str, Augment] = {
+    "none": Augment(),
+    "digits": Augment(shift=0.07),
+    # For pictures of under 64 pixels, which a crop would leave with too few.
+    "small-photos": Augment(shift=0.1, flip=True),
+    "photos": Augment(area=(0.35, 1.0), flip=True, brightness=0.2, contrast=0.2, saturation=0.2),
+    # Left and right differ in a body, and so do bright and dark.
+    "medical": Augment(rotation=10, scale=(0.9, 1.1), translation=0.05, brightness=0.1, contrast=0.1),
+    # No direction is up.
+    "aerial": Augment(dihedral=True, brightness=0.2, contrast=0.2, saturation=0.2),
+    "strong": Augment(area=(0.2, 1.0), flip=True, trivial=True, erasing=0.25),
+}

@@ -1,0 +1,1 @@
+"""One file a paper; it reads as the paper's figure does."""

@@ -1,0 +1,1 @@
+"""Which torch function is answered by which arithmetic."""

@@ -16,7 +16,7 @@ test-all: .venv/installed-dev
 
 # Ten times the kills of `make test`, and a kill at every call to the file system that writing a checkpoint makes.
 soak: .venv/installed-dev
-	STRIATE_KILLS=500 $(BIN)/pytest tests/test_resume.py tests/training/test_checkpoint_killed.py
+	STRIATE_KILLS=500 $(BIN)/pytest tests/test_resume.py tests/runs/folder/test_checkpoint_killed.py
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

@@ -28,8 +28,8 @@ from torch.nn.functional import cross_entropy
 from turns import Rival, serve
 
 import striate
-from striate.engine import engine_of, prepare_measured
 from striate.host.heap import keep_freed_memory
+from striate.preparing.engine import engine_of, prepare_measured
 from striate.progress import Silent
 from striate.sources.arrays.arrays import ArrayPictures
 from striate.sources.source import Source

@@ -1,6 +1,8 @@
 """Small data sets and runs: pictures of 8 pixels, a network of a few dozen weights, a handful of steps."""
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,6 +18,9 @@ from striate.cli.main import main
 CLASSES = {"고양이": 60, "dog": 190}
 SPEC = "conv3-4 relu gap fc-classes"
 FLAGS = ("--net", SPEC, "--size", "8", "--epochs", "2", "--batch", "8", "--augment", "none", "--threads", "2")
+
+
+MakeDisk = Callable[[str], Path]
 
 
 class Answer(NamedTuple):
@@ -103,3 +108,22 @@ def finished(tmp_path: Path, _trained: Path) -> Iterator[Path]:
 def flags() -> tuple[str, ...]:
     """The flags of a run that takes a moment."""
     return FLAGS
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[MakeDisk]:
+    """Mount a disk of a size such as "70m"; the test is skipped where that is not allowed."""
+    mounted = []
+
+    def mount(size: str) -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("mounting a small disk needs root")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", str(folder)], check=True)

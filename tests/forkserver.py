@@ -18,9 +18,9 @@ import ranked
 import torch
 
 import striate.cli.train
-import striate.workbench  # noqa: F401  all that a run imports, once
+import striate.workbench.train  # noqa: F401  all that a run imports, once
 from striate.cli.main import main
-from striate.training.ranks import joined
+from striate.training.ranks.ranks import joined
 
 CALLS = ("mkdir", "fsync", "rename", "replace", "unlink", "rmdir")
 

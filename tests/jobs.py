@@ -16,9 +16,9 @@ from striate.data.store.store import Store
 from striate.learning.rule import LearningRule
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress, Silent
+from striate.runs.folder.recipe import Plan, Recipe
 from striate.tasks.classification import Classification
 from striate.training.loop import Job
-from striate.training.recipe import Plan, Recipe
 
 PREPROCESS = Preprocess(size=(4, 4), channels=1, mean=(0.5,), std=(0.25,))
 

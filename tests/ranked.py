@@ -10,11 +10,11 @@ from striate.data.loader import Batch, Share
 from striate.host.memory import NoRoomError
 from striate.nets.own_code import is_trusted, keep, make_kept
 from striate.tasks.classification import Classification
-from striate.training.handover import hand_over_code
-from striate.training.ranks import Ranks
+from striate.training.ranks.ranks import Ranks
+from striate.training.ranks.sync_norm import SyncNorm, synchronise
+from striate.training.ranks.team import Team
 from striate.training.step import BackPropagation
-from striate.training.sync_norm import SyncNorm, synchronise
-from striate.training.team import Team
+from striate.workbench.handover import hand_over_code
 
 TASK = Classification(("a", "b", "c"))
 

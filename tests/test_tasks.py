@@ -17,9 +17,9 @@ from made import SHAPES, SIDE, discs, shapes
 import striate as library
 from striate.data.augment.augment import PRESETS
 from striate.errors import DataError, Interrupted, UsageError
-from striate.look.held_out import MISTAKES_SHOWN
-from striate.look.report import write_report
 from striate.progress import Silent
+from striate.report.held_out import MISTAKES_SHOWN
+from striate.report.report import write_report
 from striate.sources.arrays.arrays import ArrayPictures
 from striate.sources.source import Source
 

@@ -1,4 +1,4 @@
-"""Write tests/training/golden_curves.json: the first 20 losses of each optimizer. `make golden` runs this.
+"""Write tests/learning/golden_curves.json: the first 20 losses of each optimizer. `make golden` runs this.
 
 A small convolutional network with a norm learns 64 made pictures by heart, at each optimizer's usual settings and over
 one cycle, in float64 from numbers that every machine draws alike, so that another machine differs in the last digits.
@@ -17,7 +17,7 @@ from striate.learning.schedule import WARM_UP, rate_factor
 from striate.tasks.classification import Classification
 from striate.training.step import BackPropagation
 
-PAGE = Path(__file__).parent.parent / "tests" / "training" / "golden_curves.json"
+PAGE = Path(__file__).parent.parent / "tests" / "learning" / "golden_curves.json"
 STEPS, BATCH, CLASSES, SIDE = 20, 16, 4, 8
 
 

@@ -3,7 +3,7 @@
     python tools/write_torture.py FOLDER
 
 pictures/ is one data set of single files; folders/ holds whole data sets. Every file and folder is named for what it
-is. PICTURES and FOLDERS are the specification, which tests/data/test_torture.py holds striate to.
+is. PICTURES and FOLDERS are the specification, which tests/pictures/test_torture.py holds striate to.
 """
 
 import io

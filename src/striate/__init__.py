@@ -12,43 +12,44 @@ if TYPE_CHECKING:
     from striate.arithmetic.field import Field as Field
     from striate.arithmetic.fix import fixes as fixes
     from striate.arithmetic.window import Window as Window
-    from striate.check_page import write_audit_page as write_audit_page
     from striate.data.audit.audit import Audit as Audit
     from striate.data.audit.check import Check as Check
     from striate.data.audit.check import check as check
     from striate.data.augment.augment import Augment as Augment
     from striate.data.augment.mix import Mix as Mix
     from striate.data.sampling import balanced as balanced
-    from striate.ejecting.script import eject as eject
     from striate.errors import DataError as DataError
     from striate.errors import StriateError as StriateError
     from striate.errors import UsageError as UsageError
-    from striate.forecast import Forecast as Forecast
-    from striate.forecast import dry_run as dry_run
     from striate.host.launch import launch as launch
     from striate.host.launch import rank as rank
     from striate.learning.rule import LearningRule as LearningRule
-    from striate.look.audit_text import audit_text as audit_text
-    from striate.look.report import write_report as write_report
     from striate.nets.catalog.catalog import CATALOG as CATALOG
     from striate.nets.catalog.entry import Entry as Entry
     from striate.nets.contract import check_network as check_network
     from striate.nets.papers.convolutional import to_fully_convolutional as to_fully_convolutional
     from striate.nets.weights.pretrained import build as build
     from striate.pictures.preprocess import Preprocess as Preprocess
-    from striate.preparation import Prepared as Prepared
-    from striate.preparation import prepare as prepare
+    from striate.preparing.forecast import Forecast as Forecast
+    from striate.preparing.forecast import dry_run as dry_run
+    from striate.preparing.prepare import prepare as prepare
+    from striate.preparing.prepared import Prepared as Prepared
+    from striate.preparing.settings import Settings as Settings
     from striate.progress import Progress as Progress
     from striate.progress import Silent as Silent
-    from striate.resolve import find_network as find_network
-    from striate.resolve import load_module as load_module
-    from striate.run import Run as Run
-    from striate.run import open_run as open_run
-    from striate.run import trust as trust
-    from striate.runs.comparison import compare_runs as compare_runs
-    from striate.runs.listing import list_runs as list_runs
-    from striate.runs.single import show_run as show_run
-    from striate.runs.view import View as View
+    from striate.report.audit_page import write_audit_page as write_audit_page
+    from striate.report.audit_text import audit_text as audit_text
+    from striate.report.report import write_report as write_report
+    from striate.runs.history.comparison import compare_runs as compare_runs
+    from striate.runs.history.listing import list_runs as list_runs
+    from striate.runs.history.single import show_run as show_run
+    from striate.runs.history.view import View as View
+    from striate.runs.network import find_network as find_network
+    from striate.runs.network import load_module as load_module
+    from striate.runs.run import Run as Run
+    from striate.runs.run import open_run as open_run
+    from striate.runs.run import trust as trust
+    from striate.ship.script.script import eject as eject
     from striate.sources.arrays.arrays import ArrayPictures as ArrayPictures
     from striate.sources.source import Pictures as Pictures
     from striate.sources.source import Source as Source
@@ -60,15 +61,14 @@ if TYPE_CHECKING:
     from striate.tasks.task import Scores as Scores
     from striate.tracing.summary import Summary as Summary
     from striate.tracing.summary import summary as summary
-    from striate.training.choice import Settings as Settings
     from striate.trials.descent import Descent as Descent
     from striate.trials.descent import descend as descend
     from striate.trials.lanes import Race as Race
     from striate.trials.race import race as race
     from striate.trials.rate_test import RateTest as RateTest
     from striate.trials.rate_test import find_lr as find_lr
-    from striate.workbench import resume as resume
-    from striate.workbench import train as train
+    from striate.workbench.train import resume as resume
+    from striate.workbench.train import train as train
 
 __version__ = "0.1.0"
 
@@ -82,8 +82,8 @@ _HOMES = {
     "Silent": "striate.progress",
     "Mix": "striate.data.augment.mix",
     "balanced": "striate.data.sampling",
-    "prepare": "striate.preparation",
-    "Prepared": "striate.preparation",
+    "prepare": "striate.preparing.prepare",
+    "Prepared": "striate.preparing.prepare",
     "Scores": "striate.tasks.task",
     "ClassScores": "striate.tasks.classification",
     "LabelScores": "striate.tasks.multi_label",
@@ -97,38 +97,38 @@ _HOMES = {
     "CATALOG": "striate.nets.catalog.catalog",
     "Check": "striate.data.audit.check",
     "DataError": "striate.errors",
-    "Run": "striate.run",
-    "Settings": "striate.training.choice",
+    "Run": "striate.runs.run",
+    "Settings": "striate.preparing.choice",
     "StriateError": "striate.errors",
     "UsageError": "striate.errors",
-    "audit_text": "striate.look.audit_text",
+    "audit_text": "striate.report.audit_text",
     "build": "striate.nets.weights.pretrained",
-    "Forecast": "striate.forecast",
-    "dry_run": "striate.forecast",
-    "eject": "striate.ejecting.script",
+    "Forecast": "striate.preparing.forecast",
+    "dry_run": "striate.preparing.forecast",
+    "eject": "striate.ship.script.script",
     "check": "striate.data.audit.check",
-    "open_run": "striate.run",
-    "resume": "striate.workbench",
-    "train": "striate.workbench",
-    "trust": "striate.run",
+    "open_run": "striate.runs.run",
+    "resume": "striate.workbench.train",
+    "train": "striate.workbench.train",
+    "trust": "striate.runs.run",
     "Descent": "striate.trials.descent",
     "descend": "striate.trials.descent",
     "Race": "striate.trials.lanes",
     "RateTest": "striate.trials.rate_test",
     "find_lr": "striate.trials.rate_test",
     "race": "striate.trials.race",
-    "write_audit_page": "striate.check_page",
-    "write_report": "striate.look.report",
-    "View": "striate.runs.view",
-    "compare_runs": "striate.runs.comparison",
-    "list_runs": "striate.runs.listing",
-    "show_run": "striate.runs.single",
+    "write_audit_page": "striate.report.audit_page",
+    "write_report": "striate.report.report",
+    "View": "striate.runs.history.view",
+    "compare_runs": "striate.runs.history.comparison",
+    "list_runs": "striate.runs.history.listing",
+    "show_run": "striate.runs.history.single",
     "Field": "striate.arithmetic.field",
     "Window": "striate.arithmetic.window",
     "fixes": "striate.arithmetic.fix",
     "Summary": "striate.tracing.summary",
-    "find_network": "striate.resolve",
-    "load_module": "striate.resolve",
+    "find_network": "striate.runs.network",
+    "load_module": "striate.runs.network",
     "launch": "striate.host.launch",
     "rank": "striate.host.launch",
     "summary": "striate.tracing.summary",

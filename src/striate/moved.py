@@ -8,6 +8,7 @@ from types import ModuleType
 
 # What ejected scripts and the documentation of 0.1.0 before 30 November 2026 named -> where it stands now.
 MOVED = {
+    "striate.preparation": "striate.preparing.prepare",
     "striate.data.mix": "striate.data.augment.mix",
     "striate.nets.convolutional": "striate.nets.papers.convolutional",
     "striate.rule": "striate.learning.rule",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from striate.host.durable import SPARE_BYTES
-from striate.training.guard import only_writer
+from striate.runs.folder.lock import only_writer
 
 Striate = Callable[..., Any]
 

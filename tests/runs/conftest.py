@@ -9,7 +9,7 @@ import pytest
 
 from striate.data.augment.augment import PRESETS
 from striate.pictures.preprocess import Preprocess
-from striate.training.recipe import Plan, Recipe
+from striate.runs.folder.recipe import Plan, Recipe
 
 PLAN = Plan(
     epochs=4,

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from striate.errors import DataError, DivergedError
 from striate.learning.schedule import Plateau
-from striate.training.checkpoint import Checkpoint
+from striate.runs.folder.best import Best
+from striate.runs.folder.checkpoint import Checkpoint
+from striate.runs.folder.recovery import Recovery, Rollback, Split, load_recovery
 from striate.training.loop import Job, fit
 from striate.training.position import Position
-from striate.training.recovery import Recovery, Rollback, Split, load_recovery
 from striate.training.step import Outcome
-from striate.training.stopping import Best
 
 
 class Loud(nn.Module):

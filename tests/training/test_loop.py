@@ -12,9 +12,9 @@ from striate.data.augment.mix import Mix
 from striate.data.loader import Loader
 from striate.errors import DivergedError
 from striate.learning.optim import OPTIMIZERS
+from striate.runs.folder.checkpoint import load_checkpoint, save_checkpoint
 from striate.tasks.classification import Classification
 from striate.tasks.task import AUXILIARY_WEIGHT
-from striate.training.checkpoint import load_checkpoint, save_checkpoint
 from striate.training.loop import fit
 
 

@@ -21,7 +21,9 @@ LEAVES = {
     "striate.pictures.tiff": Leaf("TIFFs of this kind cannot be read", ("tifffile", "imagecodecs"), "bands"),
     "striate.pictures.dicom": Leaf("DICOM files cannot be read", ("pydicom", "imagecodecs"), "medical"),
     "striate.sources.shards.remote": Leaf("Addresses cannot be read", ("fsspec", "aiohttp"), "remote"),
-    "striate.training.events": Leaf("TensorBoard's files cannot be written", ("tensorboard",), "tensorboard"),
+    "striate.runs.folder.events": Leaf(
+        "TensorBoard's files cannot be written", ("tensorboard",), "tensorboard"
+    ),
 }
 
 

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from striate.errors import StorageError, command
 
@@ -65,11 +63,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in SAID)
-
-
-def fewest_at_once(model: nn.Module) -> int:
-    """Return how many pictures a network must see at a time to learn: 2 where batch norms compare them, else 1."""
-    return 2 if any(isinstance(module, _BatchNorm) for module in model.modules()) else 1
 
 
 def _first_line(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from striate.errors import DivergedError, command
-from striate.training.recovery import Recovery
+from striate.runs.folder.recovery import Recovery
 
 # A peak rate above which none is ever chosen: whoever gave one does better to give none.
 HIGHEST = 1.0

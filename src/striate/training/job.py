@@ -10,10 +10,10 @@ from torch import nn
 from striate.data.loader import Loader
 from striate.learning.rule import LearningRule
 from striate.progress import Progress
+from striate.runs.folder.recipe import Recipe
 from striate.tasks.task import AnyTask
 from striate.training.position import Position
-from striate.training.ranks import ALONE, Ranks
-from striate.training.recipe import Recipe
+from striate.training.ranks.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, kw_only=True)

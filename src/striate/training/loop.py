@@ -19,9 +19,8 @@ from striate.host.memory import NoRoomError, memory_errors, no_memory, release
 from striate.learning.finetune import FineTuning
 from striate.learning.progressive import shrink, side_at
 from striate.learning.schedule import Plateau, rate_factor
-from striate.tasks.calibration import Calibration
-from striate.tasks.task import AnyTask, Scores
-from striate.training.checkpoint import (
+from striate.runs.folder.best import save_best
+from striate.runs.folder.checkpoint import (
     KEEP,
     checkpoint_states,
     drop_after,
@@ -29,15 +28,9 @@ from striate.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from striate.training.divergence import Divergence, bad_input, given_up, stopped
-from striate.training.guard import StopSignal
-from striate.training.handover import hand_over, hand_over_best, hand_over_file
-from striate.training.job import Job
-from striate.training.learner import back_propagation
-from striate.training.position import Position
-from striate.training.recipe import LAYOUTS
-from striate.training.record import Record
-from striate.training.recovery import (
+from striate.runs.folder.recipe import LAYOUTS
+from striate.runs.folder.record import Record
+from striate.runs.folder.recovery import (
     LOWER,
     MOST_ROLLBACKS,
     RECOVERY,
@@ -46,11 +39,17 @@ from striate.training.recovery import (
     Split,
     load_recovery,
 )
+from striate.tasks.calibration import Calibration
+from striate.tasks.task import AnyTask, Scores
+from striate.training.divergence import Divergence, bad_input, given_up, stopped
+from striate.training.handover import hand_over, hand_over_best, hand_over_file
+from striate.training.job import Job
+from striate.training.position import Position
+from striate.training.ranks.sync_norm import synchronise
+from striate.training.ranks.team import Team
 from striate.training.scoring import Scorer
-from striate.training.step import ByRule, Learner, NotFiniteError, Outcome
-from striate.training.stopping import save_best
-from striate.training.sync_norm import synchronise
-from striate.training.team import Team
+from striate.training.step import ByRule, Learner, NotFiniteError, Outcome, back_propagation
+from striate.training.stop import StopSignal
 from striate.training.trainee import Trainee
 
 LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from striate.learning.schedule import Plateau
+from striate.runs.folder.best import Best
 from striate.training.step import Outcome
-from striate.training.stopping import Best
 
 # A loss this many times the first one, or 1, has left all sense behind.
 ASTRAY = 10

@@ -1,21 +1,24 @@
 """One step of learning: by back-propagation and an optimizer, or by a network's own rule."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from striate.data.loader import Batch
-from striate.host.memory import fewest_at_once, no_room_errors
+from striate.host.memory import no_room_errors
+from striate.learning.finetune import FineTuning
+from striate.learning.optim import Hyper, make_optimizer
 from striate.learning.rule import LearningRule
-from striate.tasks.task import AnyTask
-from striate.training.forward import Forward
-from striate.training.team import Team
+from striate.runs.folder.recipe import PRECISIONS, Plan
+from striate.tasks.task import AnyTask, Outputs
+from striate.training.ranks.team import Team
 
 Tensors = Mapping[str, Tensor]
 # Under which name the state holds what a loss is multiplied by.
@@ -57,6 +60,29 @@ class Learner(Protocol):
 
     def restore(self, tensors: Tensors) -> None:
         """Take over a state that `tensors` returned."""
+
+
+class Forward:
+    """A network's outputs, in float32, its convolutions and products computed in a precision of PRECISIONS.
+
+    Weights, gradients of weights and the optimizer stay in float32 (Micikevicius et al. 2018, arXiv:1710.03740).
+    Compiled code is made anew for each shape of a batch, so that a step does not depend on those before it.
+    """
+
+    def __init__(self, model: nn.Module, precision: str = "fp32", *, compiled: bool = False) -> None:
+        self._network: Callable[[Tensor], Any] = torch.compile(model, dynamic=False) if compiled else model
+        self._type = PRECISIONS[precision]
+        self.scales_loss = self._type is torch.float16
+        """Whether gradients would vanish in this precision unless the loss is multiplied, by as much as they bear."""
+
+    def __call__(self, images: Tensor) -> Outputs:
+        """Return the outputs (B, K), or those of every head, for images (B, C, H, W) float32."""
+        if self._type is None:
+            outputs: Outputs = self._network(images)
+            return outputs
+        with torch.autocast(images.device.type, self._type):
+            outputs = self._network(images)
+        return outputs.float() if isinstance(outputs, Tensor) else [output.float() for output in outputs]
 
 
 class BackPropagation:
@@ -240,3 +266,26 @@ def _finite(loss: Tensor, numbers: list[Tensor], *, gradient: Tensor | None = No
 
 def _word(name: str, value: float) -> str:
     return f"{value}" if name == "loss" else "nan" if math.isnan(value) else "infinite"
+
+
+def fewest_at_once(model: nn.Module) -> int:
+    """Return how many pictures a network must see at a time to learn: 2 where batch norms compare them, else 1."""
+    return 2 if any(isinstance(module, _BatchNorm) for module in model.modules()) else 1
+
+
+def back_propagation(
+    model: nn.Module, task: AnyTask, plan: Plan, *, tuning: FineTuning, team: Team | None = None
+) -> BackPropagation:
+    """Return a learner of all weights that ever learn."""
+    hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
+    tuning.thaw()
+    optimizer = make_optimizer(plan.optimizer, model, hyper)
+    tuning.lower_rates(optimizer)
+    return BackPropagation(
+        model,
+        task,
+        optimizer,
+        clip_norm=plan.clip_norm,
+        team=team,
+        forward=Forward(model, plan.precision, compiled=plan.compile),
+    )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from striate.data.loader import Batch
 from striate.learning.average import Average
-from striate.training.checkpoint import Checkpoint
+from striate.runs.folder.checkpoint import Checkpoint
 from striate.training.step import Learner, Outcome
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from striate.display.chart import Stroke, colour, dash, draw, smooth, svg_url
 from striate.display.page import page_template
+from striate.runs.folder.recipe import Plan
 from striate.sources.source import TaskName
 from striate.tasks.task import Metric
 from striate.tasks.words import SCORES
-from striate.training.recipe import Plan
 
 
 @dataclass

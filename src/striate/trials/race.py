@@ -8,9 +8,9 @@ from pathlib import Path
 
 from striate.data.loader import Batch
 from striate.errors import UsageError
+from striate.preparing.settings import Settings
 from striate.progress import Progress, Silent
 from striate.sources.source import Source
-from striate.training.choice import Settings
 from striate.training.step import NotFiniteError
 from striate.trials.entrants import SEVEN, entrants
 from striate.trials.lanes import Lane, Race

@@ -11,9 +11,9 @@ from striate.data.augment.augment import Augment
 from striate.display.chart import Stroke, draw, smooth, svg_url
 from striate.display.page import page_template
 from striate.errors import DivergedError, command
+from striate.preparing.settings import Settings
 from striate.progress import Progress, Silent
 from striate.sources.source import Source
-from striate.training.choice import Settings
 from striate.training.step import NotFiniteError
 from striate.trials.start import Start, Trial, begin
 

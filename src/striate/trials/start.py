@@ -12,7 +12,6 @@ from torch import nn
 from striate.data.augment.mix import Mix
 from striate.data.draw import key
 from striate.data.loader import Batch, Loader
-from striate.engine import prepare_measured
 from striate.errors import StorageError, UsageError
 from striate.host.device import device_of, seed_draws
 from striate.host.heap import keep_freed_memory
@@ -25,16 +24,17 @@ from striate.learning.progressive import shrink, side_at
 from striate.learning.schedule import rate_factor
 from striate.nets.catalog.catalog import CATALOG
 from striate.nets.weights.pretrained import start_from
-from striate.preparation import Prepared
+from striate.preparing.choice import DEFAULT_NET, choose_plan
+from striate.preparing.engine import prepare_measured
+from striate.preparing.prepared import Prepared
+from striate.preparing.settings import Settings
 from striate.progress import Progress
-from striate.run import fresh_model
+from striate.runs.folder.recipe import LAYOUTS, Plan
+from striate.runs.run import fresh_model
 from striate.sources.source import Source
 from striate.tasks.scoring import evaluate
 from striate.tasks.task import Scores
-from striate.training.choice import DEFAULT_NET, Settings, choose_plan
-from striate.training.learner import back_propagation
-from striate.training.recipe import LAYOUTS, Plan
-from striate.training.step import Outcome
+from striate.training.step import Outcome, back_propagation
 from striate.training.trainee import Trainee
 
 

@@ -1,1 +1,0 @@
-"""Looking inside a run: the report and what it shows."""

@@ -1,0 +1,225 @@
+"""How the steps of a run are computed here: the quickest of several ways, measured once for a network and a batch."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from striate.host.cache import Measurements
+from striate.host.device import PROCESSOR
+from striate.host.memory import NoRoomError, no_room_errors, release
+from striate.learning.finetune import FineTuning
+from striate.nets.blueprint import make_network
+from striate.preparing.choice import Chosen
+from striate.preparing.prepare import prepare
+from striate.preparing.prepared import Prepared
+from striate.preparing.settings import Settings
+from striate.progress import Progress
+from striate.runs.folder.environment import processor_name, version_of
+from striate.runs.folder.recipe import LAYOUTS
+from striate.sources.source import Source
+from striate.training.step import back_propagation
+
+# By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
+# fewer bits, since it rounds.
+CLEARLY, CLEARLY_IN_FEWER_BITS = 0.03, 0.1
+# Turns, so that what else is done here slows all engines alike, and the seconds of one, which is two steps at least:
+# the first, which fetches code and memory, is not timed.
+TURNS, TURN_SECONDS = 3, 0.1
+# An engine that takes so many times the quickest one's time gets no further turn.
+HOPELESS = 3
+# The fewest steps of a run that is worth measuring for, and the seconds of one worth compiling for: it takes a minute.
+WORTH_MEASURING, WORTH_COMPILING = 400, 1200.0
+KNOWN = Measurements("engines.json")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A way to compute steps: the memory order of weights and pictures, the precision, compiled or not."""
+
+    layout: str
+    precision: str = "fp32"
+    compile: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.layout} {self.precision}{' compiled' if self.compile else ''}"
+
+    @property
+    def clearly(self) -> float:
+        """By what share it must be quicker than the usual one to be chosen."""
+        return CLEARLY if self.precision == "fp32" else CLEARLY_IN_FEWER_BITS
+
+
+Seconds = dict[Engine, float]
+
+
+def prepare_measured(
+    data: str | Path | Source,
+    settings: Settings,
+    progress: Progress,
+    *,
+    device: torch.device = PROCESSOR,
+    lasts: bool = False,
+) -> Prepared:
+    """Return what `prepare` does, by the engine that is quickest here in what `settings` leave open.
+
+    `lasts` says that the run will be long, whatever its epochs. A short one is not measured for, but takes what was
+    measured for another.
+    """
+    prepared = prepare(data, settings, progress)
+    usual = engine_of(prepared)
+    among = engines(settings, usual, device=device)
+    if len(among) == 1 or (prepared.facts is not None and prepared.facts.own_rate is not None):
+        return prepared
+    steps = prepared.recipe.train.epochs * prepared.loader("train").steps
+    key = _key(prepared, device)
+    known = seconds = _recalled(key)
+    worth = lasts or steps >= WORTH_MEASURING
+    if not worth and usual not in known:
+        why = f"the usual one; {steps:,} steps are too few to measure others by"
+        progress.say(str(Chosen("engine", str(usual), why)))
+        return prepared
+    if worth and not set(among) <= set(known):
+        others = {engine: value for engine, value in known.items() if engine not in among}
+        seconds = others | measured(prepared, among, device=device)
+    compared = {engine: seconds.get(engine, math.inf) for engine in among}
+    best = quickest(compared, usual=usual)
+    if settings.compile is None and WORTH_COMPILING <= steps * compared[best] < math.inf:
+        compiled = replace(best, compile=True)
+        if compiled not in seconds:
+            progress.say("trying torch.compile, which takes a minute or so")
+            seconds = seconds | measured(prepared, [best, compiled], device=device)
+        pair = {engine: seconds.get(engine, math.inf) for engine in (best, compiled)}
+        compared, best = compared | pair, quickest(pair, usual=best)
+    if seconds != known:
+        _remember(key, seconds)
+    told = ", ".join(f"{e} {1000 * value:.3g}" for e, value in compared.items() if value < math.inf)
+    progress.say(str(Chosen("engine", str(best), f"milliseconds a step here: {told}")))
+    return with_engine(prepared, best)
+
+
+def engines(settings: Settings, usual: Engine, *, device: torch.device) -> list[Engine]:
+    """Return the ways there are in what is left open, the usual one first; compiled ones only where asked for."""
+    fewer_bits = "bf16" if device.type != "cuda" or torch.cuda.is_bf16_supported() else "fp16"
+    precisions = [settings.precision] if settings.precision else ["fp32", fewer_bits]
+    layouts = [settings.layout] if settings.layout else sorted(LAYOUTS, key=lambda name: name != usual.layout)
+    return [
+        Engine(layout, precision, compile=bool(settings.compile))
+        for precision, layout in product(precisions, layouts)
+    ]
+
+
+def quickest(seconds: Seconds, *, usual: Engine) -> Engine:
+    """Return the engine that is clearly the quickest, or else the usual one: never one that was measured slower."""
+    better = [e for e in seconds if seconds[e] < seconds[usual] * (1 - e.clearly)]
+    return min(better, key=lambda engine: seconds[engine], default=usual)
+
+
+def measured(prepared: Prepared, among: Sequence[Engine], *, device: torch.device = PROCESSOR) -> Seconds:
+    """Return the seconds of a step by each engine, by steps that are thrown away; infinite for one that fails.
+
+    Not every operation is there in every precision, and torch.compile needs a compiler. Of an engine that there was
+    not enough memory for nothing is returned, since there may be another time.
+    """
+    recipe = prepared.recipe
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    # One network for all, since four of them with their optimizers may be more than the memory holds.
+    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape).to(device)
+    seconds, hopeful, cramped = dict.fromkeys(among, math.inf), list(among), set[Engine]()
+    for _ in range(TURNS):
+        for engine in hopeful:
+            turn = _tried(model, with_engine(prepared, engine), device)
+            if turn is None:
+                cramped.add(engine)
+            else:
+                seconds[engine] = min(seconds[engine], turn)
+        least = min(seconds.values())
+        hopeful = [engine for engine in hopeful if seconds[engine] <= HOPELESS * least < math.inf]
+    return {engine: value for engine, value in seconds.items() if value < math.inf or engine not in cramped}
+
+
+def engine_of(prepared: Prepared) -> Engine:
+    """Return the engine of a run."""
+    plan = prepared.recipe.train
+    return Engine(plan.layout, plan.precision, plan.compile)
+
+
+def with_engine(prepared: Prepared, engine: Engine) -> Prepared:
+    """Return the same run by another engine."""
+    plan = replace(prepared.recipe.train, **asdict(engine))
+    return replace(prepared, recipe=replace(prepared.recipe, train=plan))
+
+
+def _tried(model: nn.Module, prepared: Prepared, device: torch.device) -> float | None:
+    """Return what `_turn` does, infinity where it fails, and nothing where there is not enough memory for it."""
+    try:
+        with no_room_errors():
+            return _turn(model, prepared, device)
+    except NoRoomError:
+        pass
+    except (RuntimeError, ArithmeticError):
+        return math.inf
+    release()  # what it held, for the engines after it
+    return None
+
+
+def _turn(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
+    """Return the seconds of the quickest of a few steps on one batch, at a rate of 0."""
+    plan = prepared.recipe.train
+    model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs lack it
+    tuning = FineTuning(model.train(), head=prepared.head, frozen=0.0, body_lr=1.0)
+    learner = back_propagation(model, prepared.task, plan, tuning=tuning)
+    batch = next(replace(prepared.loader("train"), device=device).training(0, augment=plan.augment))
+
+    def step() -> float:
+        started = time.perf_counter()
+        learner.step(batch, lr=0.0, progress=0.0, at_once=math.ceil(plan.batch / plan.accumulate))
+        return time.perf_counter() - started
+
+    step()
+    second = step()
+    return min([second, *(step() for _ in range(int(TURN_SECONDS / second)))])
+
+
+def _remember(key: str, seconds: Seconds) -> None:
+    """Keep what was measured; JSON has no infinity, so its place is taken by nothing."""
+    rows = [
+        {**asdict(engine), "seconds": None if math.isinf(value) else value}
+        for engine, value in seconds.items()
+    ]
+    KNOWN.keep(key, rows)
+
+
+def _recalled(key: str) -> dict[Engine, float]:
+    """Return what was measured before."""
+    try:
+        rows: list[dict[str, Any]] = [dict(row) for row in KNOWN.find(key) or ()]
+        return {
+            Engine(str(row["layout"]), str(row["precision"]), bool(row["compile"])): float(
+                math.inf if row["seconds"] is None else row["seconds"]
+            )
+            for row in rows
+        }
+    except (TypeError, ValueError, KeyError):  # not by this program
+        return {}
+
+
+def _key(prepared: Prepared, device: torch.device) -> str:
+    """Return what decides how long a step takes: machine, versions, threads, network, input, batch, optimizer."""
+    recipe = prepared.recipe
+    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
+    facts = (
+        str(device), processor_name(), os.cpu_count(),
+        torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        version_of("striate"), torch.__version__, torch.get_num_threads(), recipe.net, shape,
+        len(prepared.classes), recipe.train.batch, recipe.train.accumulate, recipe.train.optimizer,
+    )  # fmt: skip
+    return json.dumps(facts, ensure_ascii=False)

@@ -1,0 +1,67 @@
+"""A training about to start: its recipe, data, network's shape and task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from striate.data.loader import Loader
+from striate.data.store.store import Store
+from striate.nets.blueprint import head_of
+from striate.preparing.choice import Facts
+from striate.runs.folder.manifest import Manifest
+from striate.runs.folder.recipe import LAYOUTS, Recipe
+from striate.runs.run import EVALUATED_AT_ONCE
+from striate.sources.source import Source
+from striate.tasks.catalog import make_task
+from striate.tasks.task import AnyTask
+from striate.tasks.weights import class_weights
+
+# Threads that make large batches ahead of the step they are for.
+AHEAD = 2
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run about to start or to go on: its recipe, its classes, what it read, and the decoded pictures by split.
+
+    `facts` are what the choices of one about to start rest on.
+    """
+
+    recipe: Recipe
+    classes: tuple[str, ...]
+    source: Source
+    manifest: Manifest
+    stores: Mapping[str, Store]
+    facts: Facts | None = None
+
+    @property
+    def task(self) -> AnyTask:
+        """What is learned, classes weighed by the training pictures as the recipe says."""
+        recipe, labels = self.recipe, self.stores["train"].labels
+        return make_task(
+            recipe.task,
+            self.classes,
+            scale=recipe.targets,
+            label_smoothing=recipe.train.label_smoothing,
+            weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
+        )
+
+    @property
+    def head(self) -> frozenset[str]:
+        """The names of the network's parameters that answer, by which fine-tuning begins."""
+        preprocess = self.recipe.preprocess
+        shape = (preprocess.channels, *preprocess.size)
+        return head_of(self.recipe.net, input=shape, num_classes=len(self.classes))
+
+    def loader(self, split: str) -> Loader:
+        """Return the batches of a split."""
+        recipe = self.recipe
+        return Loader(
+            store=self.stores[split],
+            preprocess=recipe.preprocess,
+            batch=recipe.train.batch if split == "train" else EVALUATED_AT_ONCE,
+            seed=recipe.seed,
+            threads=AHEAD,
+            layout=LAYOUTS[recipe.train.layout],
+            sampling=recipe.train.sampling,
+            paged=recipe.train.order == "paged",
+        )

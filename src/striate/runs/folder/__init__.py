@@ -1,0 +1,1 @@
+"""One file of the run folder, one module: written and read in the same place."""

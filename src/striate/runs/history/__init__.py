@@ -1,0 +1,1 @@
+"""Many runs: listed, compared, their curves."""

@@ -1,0 +1,1 @@
+"""`train` and `resume`: the public verbs that write a run folder."""

@@ -11,7 +11,9 @@ from striate.learning.optim import OPTIMIZERS
 from striate.learning.schedule import WARM_UP
 from striate.preparing.settings import Settings
 from striate.runs.folder.recipe import Plan
-from striate.sources.source import TaskName
+from striate.sources.targets.kind import TARGET_KINDS
+from striate.sources.targets.task_name import ONE_CLASS, TaskName
+from striate.tasks.catalog import TASKS
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
 DEFAULT_NET = "resnet9"
@@ -25,7 +27,7 @@ BATCHES = (16, 32, 64, 128)
 # Network -> its usual memory order, quicker on every processor tried; docs/log.md has the numbers.
 LAYOUT = {DEFAULT_NET: "channels_last"}
 # The kinds of network for which an optimizer has its own rate.
-KINDS = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
+NORMING = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
 # By what the usual rate is divided for a network that somebody has trained; and, where the layers below its head learn
 # more slowly, or not, for the head, whose inputs are hundreds of trained features: by the power of the method.
 FINE_TUNING = 10
@@ -35,8 +37,6 @@ DEEP = 8
 # Epochs the plateau schedule waits for a better loss.
 PATIENCE = 3
 USUAL = {"class_weights": "none", "sampling": "natural"}
-# Smoothing keeps one class from taking all of the probability, which labels do not share.
-LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
 # Settings that a network or a task may have no use for, and those values of them that ask for nothing.
 OF_BACK_PROPAGATION = (
     "optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights", "accumulate", "clip_norm",
@@ -72,7 +72,7 @@ class Facts:
     own_rate: float | None = None
     pretrained: bool = False
     new_head: bool = False
-    task: TaskName = "classification"
+    task: TaskName = ONE_CLASS
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         "layout": LAYOUT.get(facts.net, "contiguous"),
         "precision": "fp32",
         "compile": False,
-        "label_smoothing": LABEL_SMOOTHING[facts.task],
+        "label_smoothing": TASKS[facts.task].usual_smoothing,
         "momentum": OPTIMIZERS[optimizer].momentum or 0.0,
         "warmup": WARM_UP.get(settings.schedule, 0.0),
         "plateau_patience": PATIENCE,
@@ -144,14 +144,15 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
 
 def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskName) -> None:
     """Raise UsageError for a setting that would do nothing, and for data a network's own rule cannot learn from."""
-    if own_rule and task != "classification":
+    names = TARGET_KINDS[task].names_a_picture
+    if own_rule and names != "one":
         raise UsageError(
             f"{net} learns by its own rule, which knows one class a picture; these data are for {task}. "
             "Give another --net."
         )
     if own_rule and (given := _given(settings, OF_BACK_PROPAGATION)):
         raise UsageError(f"{net} learns by its own rule, which has no {given}. Leave it out.")
-    if task == "regression" and (given := _given(settings, OF_CLASSES)):
+    if names == "none" and (given := _given(settings, OF_CLASSES)):
         raise UsageError(f"{given} is for classes, and these data have numbers. Leave it out.")
 
 
@@ -174,7 +175,7 @@ def _epochs(pictures: int) -> Chosen:
 
 def _augment(*, grey: bool, side: int, task: TaskName) -> Chosen:
     """Return how pictures are changed: not at all where that could change what their numbers should be."""
-    if task == "regression":
+    if not TARGET_KINDS[task].kept_by_motion:
         return Chosen("augment", "none", "a shift or a mirror may change the numbers")
     if grey:
         return Chosen("augment", "digits", "grey pictures")
@@ -231,5 +232,5 @@ def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
         return Chosen("lr", peak * scale, f"{reason}, from given weights")
     kind = "norms" if facts.normed else "few" if facts.layers < DEEP else "many"
     if len(set(method.rates)) > 1:
-        reason += f", a network with {KINDS[kind]}"
+        reason += f", a network with {NORMING[kind]}"
     return Chosen("lr", getattr(method.rates, kind) * scale, reason)

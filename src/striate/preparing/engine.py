@@ -17,7 +17,6 @@ from striate.host.cache import Measurements
 from striate.host.device import PROCESSOR
 from striate.host.memory import NoRoomError, no_room_errors, release
 from striate.learning.finetune import FineTuning
-from striate.nets.blueprint import make_network
 from striate.preparing.choice import Chosen
 from striate.preparing.prepare import prepare
 from striate.preparing.prepared import Prepared
@@ -129,10 +128,8 @@ def measured(prepared: Prepared, among: Sequence[Engine], *, device: torch.devic
     Not every operation is there in every precision, and torch.compile needs a compiler. Of an engine that there was
     not enough memory for nothing is returned, since there may be another time.
     """
-    recipe = prepared.recipe
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     # One network for all, since four of them with their optimizers may be more than the memory holds.
-    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape).to(device)
+    model = prepared.blueprint.make().to(device)
     seconds, hopeful, cramped = dict.fromkeys(among, math.inf), list(among), set[Engine]()
     for _ in range(TURNS):
         for engine in hopeful:
@@ -175,7 +172,7 @@ def _turn(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
     """Return the seconds of the quickest of a few steps on one batch, at a rate of 0."""
     plan = prepared.recipe.train
     model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs lack it
-    tuning = FineTuning(model.train(), head=prepared.head, frozen=0.0, body_lr=1.0)
+    tuning = FineTuning(model.train(), head=prepared.blueprint.head_parameters, frozen=0.0, body_lr=1.0)
     learner = back_propagation(model, prepared.task, plan, tuning=tuning)
     batch = next(replace(prepared.loader("train"), device=device).training(0, augment=plan.augment))
 

@@ -7,7 +7,7 @@ from torch.nn.parameter import is_lazy
 from striate.data.loader import Loader
 from striate.errors import UsageError
 from striate.learning.progressive import sides
-from striate.nets.blueprint import make_network
+from striate.nets.blueprint import Blueprint
 from striate.nets.catalog.catalog import CATALOG
 from striate.nets.own_code import is_kept
 from striate.preparing.prepared import Prepared
@@ -16,36 +16,35 @@ from striate.training.ranks.ranks import Ranks
 from striate.training.step import fewest_at_once
 
 
-def refuse_other_outputs(model: nn.Module, recipe: Recipe, classes: int) -> None:
+def refuse_other_outputs(model: nn.Module, blueprint: Blueprint) -> None:
     """Raise UsageError where code of the user's own has weights that could not be stored, or other answers.
 
-    Wanted is a number for each class.
+    Wanted is what the head of its blueprint puts out.
     """
-    if not is_kept(recipe.net):
+    if not is_kept(blueprint.net):
         return
     weights = dict(model.named_parameters())
     if not any(weight.requires_grad for weight in weights.values()):
-        raise UsageError(f"{recipe.net} has no weights to learn.")
+        raise UsageError(f"{blueprint.net} has no weights to learn.")
     if lazy := [name for name, weight in weights.items() if is_lazy(weight)]:
         raise UsageError(
-            f"{recipe.net} has weights of no size yet, such as {lazy[0]}. "
+            f"{blueprint.net} has weights of no size yet, such as {lazy[0]}. "
             "Give its layers their sizes, as in Linear for LazyLinear."
         )
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     with torch.no_grad():
-        answer = model.eval()(torch.zeros(2, *shape))
+        answer = model.eval()(torch.zeros(2, *blueprint.input))
     if new := [name for name, _ in model.named_parameters() if name not in weights]:
         raise UsageError(
-            f"{recipe.net} makes weights while it answers, such as {new[0]}, and they could not be loaded again. "
+            f"{blueprint.net} makes weights while it answers, such as {new[0]}, and they could not be loaded again. "
             "Make them in __init__."
         )
     told = (
         f"a tensor of {tuple(answer.shape)}" if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
     )
-    if told != f"a tensor of {(2, classes)}":
+    if told != f"a tensor of {(wanted := blueprint.outputs(2))}":
         raise UsageError(
-            f"{recipe.net} answers two pictures with {told}; wanted is one of {(2, classes)}, a number for each class, "
-            "label or target. A class or function that asks for num_classes is told them."
+            f"{blueprint.net} answers two pictures with {told}; wanted is one of {wanted}, {blueprint.wanted}. "
+            "A class or function that asks for num_classes is told them."
         )
 
 
@@ -84,8 +83,7 @@ def refuse_ranks(prepared: Prepared, ranks: Ranks) -> None:
         return
     if recipe.net in CATALOG and CATALOG[recipe.net].rule:
         raise UsageError(f"{recipe.net} learns by its own rule, in one process. Leave out --nproc.")
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+    model = prepared.blueprint.make()
     smallest, least = loader.count(loader.steps - 1), 1 if recipe.train.sync_bn else fewest_at_once(model)
     if smallest < least * ranks.size:
         raise UsageError(

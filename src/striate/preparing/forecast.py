@@ -10,7 +10,6 @@ import torch
 
 from striate.errors import UsageError
 from striate.host.device import PROCESSOR
-from striate.nets.blueprint import make_network
 from striate.preparing.choice import Chosen
 from striate.preparing.engine import prepare_measured
 from striate.preparing.pace import Pace, measured_pace
@@ -156,7 +155,7 @@ def _memory(prepared: Prepared, shape: tuple[int, int, int], pace: Pace) -> int:
     """Return the bytes of weights, gradients and activations as traced, and of the optimizer as it is."""
     recipe = prepared.recipe
     traced = summary(
-        lambda: make_network(recipe.net, num_classes=len(prepared.classes), input=shape),
+        prepared.blueprint.make,
         shape,
         batch=recipe.train.batch,
         name=recipe.net,

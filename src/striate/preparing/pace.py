@@ -11,7 +11,6 @@ from torch import nn
 
 from striate.errors import Interrupted
 from striate.host.device import PROCESSOR
-from striate.nets.blueprint import make_network
 from striate.nets.catalog.catalog import CATALOG
 from striate.preparing.prepared import Prepared
 from striate.progress import Silent
@@ -65,8 +64,7 @@ def timed(prepared: Prepared, pictures: int, *, device: torch.device = PROCESSOR
     spread = np.unique(np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64))
     some = replace(prepared, stores={**prepared.stores, "train": store.subset(spread)})
     loader = replace(some.loader("train"), device=device)
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+    model = prepared.blueprint.make()
     with tempfile.TemporaryDirectory(prefix="striate-") as name:
         folder = Path(name)
         job = Job(

@@ -15,8 +15,9 @@ from striate.errors import DataError, UsageError
 from striate.host.memory import memory
 from striate.learning.dropout import set_dropout
 from striate.learning.optim import refuse_without_filters
-from striate.nets.blueprint import check_name, make_network
+from striate.nets.blueprint import Blueprint
 from striate.nets.catalog.catalog import CATALOG
+from striate.nets.network import check_name
 from striate.nets.own_code import is_in_file, keep
 from striate.nets.weights.pretrained import start_from
 from striate.nets.weights.published import PUBLISHED, published
@@ -39,7 +40,8 @@ from striate.runs.run import THREADS, Run
 from striate.sources.opening import open_source, place_of
 from striate.sources.source import Source
 from striate.sources.targets.kind import refuse_other_task
-from striate.tasks.regression import Scale, scale_of
+from striate.tasks.catalog import make_task, scale_for
+from striate.tasks.task import Scale
 from striate.tracing.summary import summary
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
@@ -58,17 +60,18 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     refuse_unwritable_names(source)
     splits = split_source(source, settings, progress)
-    tell_unscored(splits, source.classes, progress)
+    tell_unscored(splits, source, progress)
     shape, depth = choose_input(splits["train"], net, settings, progress)
     # On shapes alone, so that a network that does not fit is refused before anything is read.
-    summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
+    blueprint = Blueprint(net, shape, *make_task(source.task, source.classes, scale=Scale()).head)
+    summary(blueprint.make, shape, name=net)
     # Before the training pictures are read, nobody knows their mean.
     unscaled = Preprocess(size=shape[1:], channels=shape[0], mean=(), std=(), fit=settings.fit, depth=depth)
     reader = Reader(
         data=place_of(data), root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
     )
     reading = read_splits(splits, source, unscaled, settings, reader)
-    recipe, facts = _recipe(net, source, unscaled, reading.stores["train"], settings, reader)
+    recipe, facts = _recipe(blueprint, source, unscaled, reading.stores["train"], settings, reader)
     manifest = manifest_of(source, reading.stores, reading.audit)
     return Prepared(recipe, source.classes, source, manifest, reading.stores, facts)
 
@@ -109,29 +112,23 @@ def _network_asked(settings: Settings, progress: Progress) -> str:
 
 
 def _recipe(
-    net: str, source: Source, unscaled: Preprocess, store: Store, settings: Settings, reader: Reader
+    blueprint: Blueprint,
+    source: Source,
+    unscaled: Preprocess,
+    store: Store,
+    settings: Settings,
+    reader: Reader,
 ) -> tuple[Recipe, Facts]:
     """Return the recipe, every open setting chosen and every choice told, and what the choices rest on."""
-    channels, (height, width) = unscaled.channels, unscaled.size
-    entry = CATALOG.get(net)
+    net = blueprint.net
     mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
     preprocess = replace(unscaled, mean=mean, std=std)
-    model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
+    model = blueprint.make()
     # Read here too, so that weights that do not fit are refused before a run folder is made.
     given = start_from(model, net, settings.weights) if settings.weights else None
     set_dropout(model, settings.dropout, name=net)
-    facts = Facts(
-        pictures=len(store),
-        grey=channels == 1,
-        side=min(height, width),
-        net=net,
-        normed=any(isinstance(module, NORMS) for module in model.modules()),
-        layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
-        own_rate=None if entry is None else entry.rate,
-        pretrained=settings.weights is not None,
-        new_head=given is not None and given.head is not None,
-        task=source.task,
-    )
+    new_head = given is not None and given.head is not None
+    facts = _facts(model, blueprint, source, len(store), settings, new_head=new_head)
     plan, choices = choose_plan(settings, facts)
     refuse_without_filters(plan.optimizer, model, net=net)
     if len(store) * preprocess.row_bytes > MEMORY_SHARE * memory():
@@ -152,12 +149,38 @@ def _recipe(
         preprocess=preprocess,
         train=plan,
         task=source.task,
-        targets=scale_of(store.labels) if source.task == "regression" else Scale(),
+        targets=scale_for(source.task, store.labels),
     )
-    refuse_other_outputs(model, recipe, len(source.classes))
+    refuse_other_outputs(model, blueprint)
     refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
     refuse_fixed_side(model, recipe)
     return recipe, facts
+
+
+def _facts(
+    model: nn.Module,
+    blueprint: Blueprint,
+    source: Source,
+    pictures: int,
+    settings: Settings,
+    *,
+    new_head: bool,
+) -> Facts:
+    """Return what the choices rest on."""
+    channels, height, width = blueprint.input
+    entry = CATALOG.get(blueprint.net)
+    return Facts(
+        pictures=pictures,
+        grey=channels == 1,
+        side=min(height, width),
+        net=blueprint.net,
+        normed=any(isinstance(module, NORMS) for module in model.modules()),
+        layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
+        own_rate=None if entry is None else entry.rate,
+        pretrained=settings.weights is not None,
+        new_head=new_head,
+        task=source.task,
+    )
 
 
 def _normalisation(

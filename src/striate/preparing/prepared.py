@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from striate.data.loader import Loader
 from striate.data.store.store import Store
-from striate.nets.blueprint import head_of
+from striate.nets.blueprint import Blueprint
 from striate.preparing.choice import Facts
 from striate.runs.folder.manifest import Manifest
 from striate.runs.folder.recipe import LAYOUTS, Recipe
-from striate.runs.run import EVALUATED_AT_ONCE
+from striate.runs.run import EVALUATED_AT_ONCE, blueprint_of
 from striate.sources.source import Source
 from striate.tasks.catalog import make_task
 from striate.tasks.task import AnyTask
@@ -33,7 +34,7 @@ class Prepared:
     stores: Mapping[str, Store]
     facts: Facts | None = None
 
-    @property
+    @cached_property
     def task(self) -> AnyTask:
         """What is learned, classes weighed by the training pictures as the recipe says."""
         recipe, labels = self.recipe, self.stores["train"].labels
@@ -45,12 +46,10 @@ class Prepared:
             weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
         )
 
-    @property
-    def head(self) -> frozenset[str]:
-        """The names of the network's parameters that answer, by which fine-tuning begins."""
-        preprocess = self.recipe.preprocess
-        shape = (preprocess.channels, *preprocess.size)
-        return head_of(self.recipe.net, input=shape, num_classes=len(self.classes))
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """The network, yet to be made."""
+        return blueprint_of(self.recipe, self.classes)
 
     def loader(self, split: str) -> Loader:
         """Return the batches of a split."""

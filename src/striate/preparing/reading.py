@@ -22,7 +22,7 @@ from striate.preparing.settings import Settings
 from striate.progress import Progress
 from striate.sources.place import absolute
 from striate.sources.source import Pictures, Source, names_of
-from striate.sources.targets.kind import label_counts
+from striate.sources.targets.kind import TARGET_KINDS
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -67,7 +67,7 @@ def split_source(source: Source, settings: Settings, progress: Progress) -> Mapp
     if splits.keys() in ({"all"}, {"train"}):
         (pictures,) = splits.values()
         ids = ids_of(names_of(pictures))
-        splits = stratified_split(pictures, ids, seed=seed)
+        splits = stratified_split(pictures, ids, task=source.task, seed=seed)
     elif (
         len(splits.get("train", ()))
         and not len(splits.get("val", ()))
@@ -75,7 +75,8 @@ def split_source(source: Source, settings: Settings, progress: Progress) -> Mapp
     ):
         # What is chosen by the test pictures cannot be scored by them.
         ids = ids_of(names_of(splits["train"]))
-        splits = {**splits, **stratified_split(splits["train"], ids, seed=seed, test=False)}
+        divided = stratified_split(splits["train"], ids, task=source.task, seed=seed, test=False)
+        splits = {**splits, **divided}
         progress.say(f"val {len(splits['val']):,} pictures: a tenth of those to train on, there being none")
     if settings.patience and not len(splits.get("val", ())):
         raise UsageError("--patience needs pictures held out for val, and these are too few. Leave it out.")
@@ -84,14 +85,14 @@ def split_source(source: Source, settings: Settings, progress: Progress) -> Mapp
     return splits
 
 
-def tell_unscored(splits: Mapping[str, Pictures], classes: tuple[str, ...], progress: Progress) -> None:
+def tell_unscored(splits: Mapping[str, Pictures], source: Source, progress: Progress) -> None:
     """Say which classes or labels no held-out picture will score, as a class of one or two pictures has none."""
     held_out = [split for split in ("val", "test") if split in splits and len(splits[split])]
     if not held_out:
         progress.say("note: no picture is held out, so the network will not be scored")
         return
-    counts = label_counts(splits[held_out[-1]].labels, len(classes))
-    thin = [name for name, count in zip(classes, counts, strict=True) if count == 0]
+    counts = TARGET_KINDS[source.task].counts(splits[held_out[-1]].labels, len(source.classes))
+    thin = [name for name, count in zip(source.classes, counts, strict=True) if count == 0]
     if thin:
         more = f" and {len(thin) - SHOWN} more" if len(thin) > SHOWN else ""
         progress.say(f"note: no {held_out[-1]} picture of {', '.join(thin[:SHOWN])}{more}, so not scored")

@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from striate.errors import unknown
-from striate.nets.blueprint import make_network
 from striate.nets.catalog.catalog import CATALOG
+from striate.nets.network import make_network
 from striate.nets.own_code import in_file, is_in_file, is_kept, made, short_name
 from striate.runs.run import open_run
 from striate.spec import is_spec

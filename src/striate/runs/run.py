@@ -19,7 +19,7 @@ from striate.data.store.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.device import PROCESSOR, device_of
 from striate.host.launch import place
-from striate.nets.blueprint import make_network
+from striate.nets.blueprint import Blueprint
 from striate.nets.own_code import FOLDER as CODE
 from striate.nets.own_code import Files, is_kept, is_trusted
 from striate.nets.own_code import trust as trust_code
@@ -35,7 +35,7 @@ from striate.runs.folder.result import has_result, load_calibration, load_result
 from striate.sources.opening import BUNDLED, open_source, place_of
 from striate.sources.place import is_there
 from striate.sources.source import Source
-from striate.sources.targets.kind import refuse_other_task
+from striate.sources.targets.kind import TARGET_KINDS, TargetKind, refuse_other_task
 from striate.tasks.calibration import Calibration
 from striate.tasks.catalog import make_task
 from striate.tasks.scoring import Flipped, evaluate
@@ -78,6 +78,11 @@ class Run:
         return make_task(self.recipe.task, self.classes, scale=self.recipe.targets).calibrated(
             self.calibration
         )
+
+    @property
+    def kind(self) -> TargetKind:
+        """The kind of target the network was trained on."""
+        return TARGET_KINDS[self.recipe.task]
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -281,8 +286,13 @@ def _network(model: nn.Module, task: AnyTask, *, flip: bool) -> nn.Module:
 def fresh_model(recipe: Recipe, classes: tuple[str, ...]) -> nn.Module:
     """Return the network of a recipe with new weights drawn from its seed."""
     torch.manual_seed(recipe.seed)
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    return make_network(recipe.net, num_classes=len(classes), input=shape)
+    return blueprint_of(recipe, classes).make()
+
+
+def blueprint_of(recipe: Recipe, classes: tuple[str, ...]) -> Blueprint:
+    """Return the network of a recipe, yet to be made, with the head that its task wants."""
+    head = make_task(recipe.task, classes, scale=recipe.targets).head
+    return Blueprint(recipe.net, (recipe.preprocess.channels, *recipe.preprocess.size), *head)
 
 
 def trust(path: str | Path) -> Files:

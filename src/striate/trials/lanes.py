@@ -9,9 +9,9 @@ from typing import Any
 from striate.display.chart import Stroke, colour, dash, draw, smooth, svg_url
 from striate.display.page import page_template
 from striate.runs.folder.recipe import Plan
-from striate.sources.source import TaskName
+from striate.sources.targets.task_name import TaskName
 from striate.tasks.task import Metric
-from striate.tasks.words import SCORES
+from striate.tasks.words import WORDS
 
 
 @dataclass
@@ -80,7 +80,7 @@ class Race:
         }
         rows = [(lane, colour(numbered[lane.name])) for lane in self.ranking()]
         template = page_template("striate.trials", "race.html")
-        return template.render(race=self, drawn=drawn, score=SCORES[self.task], rows=rows)
+        return template.render(race=self, drawn=drawn, score=WORDS[self.task].metric, rows=rows)
 
     def lines(self) -> list[str]:
         """Return the ranking as a table of text."""

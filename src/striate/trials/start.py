@@ -93,7 +93,9 @@ class Trial:
         self.plan = plan
         self._task = prepared.task
         self._seed = prepared.recipe.seed
-        self._tuning = FineTuning(model, head=prepared.head, frozen=plan.frozen, body_lr=plan.body_lr)
+        self._tuning = FineTuning(
+            model, head=prepared.blueprint.head_parameters, frozen=plan.frozen, body_lr=plan.body_lr
+        )
         learner = back_propagation(model, self._task, plan, tuning=self._tuning)
         self._trainee = Trainee(model, learner, ema=plan.ema)
 

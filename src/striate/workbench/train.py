@@ -164,7 +164,7 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) 
         progress=progress,
         rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
         ranks=ranks,
-        head=prepared.head,
+        head=prepared.blueprint.head_parameters,
     )
     try:
         model = run.fresh_model()

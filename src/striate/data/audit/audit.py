@@ -20,7 +20,9 @@ from striate.pictures.facts import DEEP, MODES
 from striate.pictures.kind import KINDS
 from striate.progress import Progress, Silent
 from striate.sources.opening import shown_place
-from striate.sources.source import Bad, Source, TaskName
+from striate.sources.source import Bad, Source
+from striate.sources.targets.kind import TARGET_KINDS, TargetKind
+from striate.sources.targets.task_name import TaskName
 
 Verdict = Literal["ok", "look", "stop"]
 # The most groups of copies that are listed by name; the findings count all.
@@ -85,6 +87,11 @@ class Audit:
     copies: tuple[Copies, ...]
     notes: tuple[str, ...]
     listable: bool = True
+
+    @property
+    def kind(self) -> TargetKind:
+        """What is asked of the pictures."""
+        return TARGET_KINDS[self.task]
 
     @property
     def verdict(self) -> Verdict:
@@ -169,7 +176,7 @@ def audit_gathered(data: Gathered) -> Audit:
         evidence=source.evidence,
         task=source.task,
         names=source.classes,
-        counts={split: _counts(data, split) for split in data.splits if source.task != "regression"},
+        counts={split: _counts(data, split) for split in data.splits if data.kind.names_a_picture != "none"},
         pictures={split: len(source.splits[split]) for split in data.splits},
         height=_span(heights),
         width=_span(widths),

@@ -18,8 +18,8 @@ from striate.learning.dropout import OWN_DROPOUT
 from striate.learning.optim import OPTIMIZERS
 from striate.learning.schedule import SCHEDULES, WARM_UP
 from striate.pictures.preprocess import Preprocess
-from striate.sources.source import TaskName
-from striate.tasks.regression import Scale
+from striate.sources.targets.task_name import ONE_CLASS, TaskName
+from striate.tasks.task import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
 
 # Raised when a run folder changes so that older versions cannot read it.
@@ -140,7 +140,7 @@ class Recipe:
     seed: int
     preprocess: Preprocess
     train: Plan
-    task: TaskName = "classification"
+    task: TaskName = ONE_CLASS
     targets: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
@@ -194,7 +194,7 @@ def load_recipe(path: Path) -> Recipe:
     values = _read(path)
     try:
         own = _known(Recipe, {name: values[name] for name in ("data", "net", "weights", "seed")})
-        own |= _known(Recipe, {"task": values.get("task", "classification")})
+        own |= _known(Recipe, {"task": values.get("task", ONE_CLASS)})
         return Recipe(
             **own,
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),

@@ -97,5 +97,5 @@ def config_of(recipe: Recipe, classes: tuple[str, ...], calibration: Calibration
 
 
 def _scale(recipe: Recipe) -> dict[str, Any]:
-    """Return what the outputs of a regression are measured in."""
-    return {"targets": asdict(recipe.targets)} if recipe.task == "regression" else {}
+    """Return what the outputs are measured in, where they are numbers."""
+    return {"targets": asdict(recipe.targets)} if recipe.targets.mean else {}

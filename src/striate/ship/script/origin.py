@@ -13,6 +13,7 @@ from striate.preparing.prepared import Prepared
 from striate.ship.script import plain
 from striate.sources.arrays.idx import FILES as IDX_FILES
 from striate.sources.naming import SPLIT_NAMES
+from striate.sources.targets.kind import TARGET_KINDS
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 MODES = {1: "L", 3: "RGB"}
@@ -53,7 +54,7 @@ def origin_of(prepared: Prepared) -> Origin:
     if (
         recipe.preprocess.channels not in MODES
         or recipe.preprocess.depth != 8
-        or recipe.task != "classification"
+        or TARGET_KINDS[recipe.task].names_a_picture != "one"
     ):
         return Origin("striate", "they are not 8-bit grey or colour pictures of one class each")
     if any(store.bad for store in prepared.stores.values()):

@@ -25,9 +25,8 @@ from striate.ship.script import plain
 from striate.ship.script.origin import ENDINGS, MODES, Origin, origin_of
 from striate.sources.opening import BUNDLED
 from striate.sources.source import Source
+from striate.sources.targets.kind import TARGET_KINDS
 from striate.spec import is_spec, to_python
-from striate.tasks.multi_label import MultiLabel
-from striate.tasks.regression import Regression
 from striate.tasks.task import AUXILIARY_WEIGHT
 
 # What ends the first line of every script.
@@ -173,7 +172,7 @@ def _facts(prepared: Prepared, origin: Origin) -> dict[str, Any]:
         "classes": prepared.classes,
         "plan": recipe.train,
         "seed": recipe.seed,
-        "task": recipe.task,
+        "one_class": TARGET_KINDS[recipe.task].names_a_picture == "one",
         "watched": next((s for s in ("val", "test") if s in prepared.stores), ""),
     }
 
@@ -235,7 +234,7 @@ def _learning(prepared: Prepared, own: str | None) -> dict[str, Any]:
         "optimizer": OPTIMIZERS[plan.optimizer].format(momentum=plan.momentum, nesterov=plan.momentum > 0),
         "schedule": inspect.getsource(SCHEDULES[plan.schedule]).rstrip(),
         "schedule_name": SCHEDULES[plan.schedule].__name__,
-        "loss": _loss(prepared),
+        "loss": prepared.task.loss_lines(),
         "heads": heads,
         **_forward(plan, heads=heads),
         "auxiliary": AUXILIARY_WEIGHT,
@@ -262,34 +261,6 @@ def _network(prepared: Prepared, own: str | None) -> str:
         )
     asked |= {"weights": recipe.weights} if recipe.weights else {}
     return f"{seeded}net = striate.build({recipe.net!r}, {_arguments(asked)})"
-
-
-def _loss(prepared: Prepared) -> list[str]:
-    """Return the lines that return the loss of `logits` and `labels`."""
-    task = prepared.task
-    weights = getattr(task, "weights", ())
-    if isinstance(task, Regression):
-        mean, std = list(task.scale.mean), list(task.scale.std)
-        return [
-            f"mean, std = torch.tensor({mean}, dtype=torch.double), torch.tensor({std}, dtype=torch.double)",
-            "return F.huber_loss(logits, ((labels.double() - mean) / std).float())",
-        ]
-    if isinstance(task, MultiLabel):
-        smoothing = task.label_smoothing
-        told = f", pos_weight=torch.tensor({list(weights)})" if weights else ""
-        return [
-            f"targets = labels.float() * (1 - {smoothing}) + {smoothing} / 2",
-            f'losses = F.binary_cross_entropy_with_logits(logits, targets{told}, reduction="none")',
-            "return losses.sum(1).mean()",
-        ]
-    smoothing = prepared.recipe.train.label_smoothing
-    if weights:
-        return [
-            f"weights = torch.tensor({list(weights)})",
-            f'losses = F.cross_entropy(logits, labels, weights, label_smoothing={smoothing}, reduction="none")',
-            "return losses.mean()",
-        ]
-    return [f"return F.cross_entropy(logits, labels, label_smoothing={smoothing})"]
 
 
 def _forward(plan: Plan, *, heads: bool) -> dict[str, Any]:

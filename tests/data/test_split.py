@@ -22,10 +22,7 @@ def names_of(some: Pictures) -> set[str]:
 
 def split(given: Pictures, *, seed: int = 0, task: TaskName = "classification") -> dict[str, set[str]]:
     ids = ids_of(tuple(given.name(i) for i in range(len(given))))
-    return {
-        name: names_of(part)
-        for name, part in stratified_split(given, ids, task="classification", seed=seed).items()
-    }
+    return {name: names_of(part) for name, part in stratified_split(given, ids, task=task, seed=seed).items()}
 
 
 def per_class(names: set[str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What must be true of a network and its data before the first step."""
+"""Checks before the first step that a network can be trained on its data, as asked."""
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,9 @@ from striate.training.step import fewest_at_once
 
 
 def refuse_other_outputs(model: nn.Module, blueprint: Blueprint) -> None:
-    """Raise UsageError where code of the user's own has weights that could not be stored, or other answers.
+    """Raise UsageError where a network of the user's own cannot be trained, stored or asked.
 
-    Wanted is what the head of its blueprint puts out.
+    It must have weights that learn, all of them made in its __init__, and outputs of the shape its blueprint says.
     """
     if not is_kept(blueprint.net):
         return
@@ -63,7 +63,7 @@ def refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -
 
 
 def refuse_fixed_side(model: nn.Module, recipe: Recipe) -> None:
-    """Raise UsageError where pictures shall grow and the network takes one side only, or none as small."""
+    """Raise UsageError where the network does not take a side that the pictures pass as they grow (`progressive`)."""
     full = min(recipe.preprocess.size)
     for side in sides(full, recipe.train.progressive):
         try:
@@ -77,7 +77,7 @@ def refuse_fixed_side(model: nn.Module, recipe: Recipe) -> None:
 
 
 def refuse_ranks(prepared: Prepared, ranks: Ranks) -> None:
-    """Raise UsageError where a run cannot be trained by so many processes."""
+    """Raise UsageError where a run cannot be trained by so many ranks: its own rule, or too small a batch for each."""
     recipe, loader = prepared.recipe, prepared.loader("train")
     if ranks.size == 1:
         return

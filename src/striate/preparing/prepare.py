@@ -1,4 +1,4 @@
-"""What comes before the first step of a run: its pictures read, and everything left open chosen."""
+"""Preparing a run: its pictures are read, and every setting left open is chosen."""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.Instance
 
 
 def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -> Prepared:
-    """Read a data set and choose what `settings` leave open, telling every choice.
+    """Read a data set and choose what `settings` leave open, saying every choice to `progress`.
 
     Raises UsageError for a network that is unknown or cannot be trained on these pictures, DataError for pictures
     that cannot be, StorageError where they do not fit in memory.
@@ -62,10 +62,10 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     splits = split_source(source, settings, progress)
     tell_unscored(splits, source, progress)
     shape, depth = choose_input(splits["train"], net, settings, progress)
-    # On shapes alone, so that a network that does not fit is refused before anything is read.
+    # Traced by shapes alone, so that a network that does not fit is refused before any picture is decoded.
     blueprint = Blueprint(net, shape, *make_task(source.task, source.classes, scale=Scale()).head)
     summary(blueprint.make, shape, name=net)
-    # Before the training pictures are read, nobody knows their mean.
+    # Without mean and deviation, which are known once the training pictures are read.
     unscaled = Preprocess(size=shape[1:], channels=shape[0], mean=(), std=(), fit=settings.fit, depth=depth)
     reader = Reader(
         data=place_of(data), root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
@@ -99,7 +99,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
 
 
 def _network_asked(settings: Settings, progress: Progress) -> str:
-    """Return what the recipe will call the network; code of the user's own is kept as it is now."""
+    """Return the recipe's name for the network; the user's own code is copied to the cache folder as it is now."""
     if settings.net is None:
         progress.say(f"net {DEFAULT_NET}: no --net was given")
         return DEFAULT_NET
@@ -119,7 +119,7 @@ def _recipe(
     settings: Settings,
     reader: Reader,
 ) -> tuple[Recipe, Facts]:
-    """Return the recipe, every open setting chosen and every choice told, and what the choices rest on."""
+    """Return the recipe with every setting chosen, and the facts the choices rest on; says every choice."""
     net = blueprint.net
     mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
     preprocess = replace(unscaled, mean=mean, std=std)
@@ -186,9 +186,11 @@ def _facts(
 def _normalisation(
     net: str, weights: str | None, channels: int, store: Store
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation: those the given weights were trained with where they are known, else the pictures'.
+    """Return mean and standard deviation of each channel, by which pictures are normalised.
 
-    They are known of the published weights, and of a file with a config.json beside it, as every run's model/ has.
+    They are 0 and 1 for a network that takes pixels in 0..1; else those the given weights were trained with, where they
+    are known (of published weights, and of a file with a config.json beside it, as every run's model/ has); else those
+    of the training pictures.
     """
     if net in CATALOG and CATALOG[net].unit_pixels:
         return (0.0,) * channels, (1.0,) * channels

@@ -1,4 +1,4 @@
-"""A training about to start: its recipe, data, network's shape and task."""
+"""A run about to start or to go on: its recipe, its data, its task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from striate.tasks.catalog import make_task
 from striate.tasks.task import AnyTask
 from striate.tasks.weights import class_weights
 
-# Threads that make large batches ahead of the step they are for.
+# Threads that make large batches ahead of their steps.
 AHEAD = 2
 
 
@@ -24,7 +24,7 @@ AHEAD = 2
 class Prepared:
     """A run about to start or to go on: its recipe, its classes, what it read, and the decoded pictures by split.
 
-    `facts` are what the choices of one about to start rest on.
+    `facts` are what its choices rest on; None where it goes on and nothing is chosen.
     """
 
     recipe: Recipe
@@ -36,7 +36,7 @@ class Prepared:
 
     @cached_property
     def task(self) -> AnyTask:
-        """What is learned, classes weighed by the training pictures as the recipe says."""
+        """The task with its loss, classes weighted by their training pictures where the recipe asks for that."""
         recipe, labels = self.recipe, self.stores["train"].labels
         return make_task(
             recipe.task,
@@ -52,7 +52,7 @@ class Prepared:
         return blueprint_of(self.recipe, self.classes)
 
     def loader(self, split: str) -> Loader:
-        """Return the batches of a split."""
+        """Return the batches of a split: the recipe's for 'train', of EVALUATED_AT_ONCE pictures for others."""
         recipe = self.recipe
         return Loader(
             store=self.stores[split],

@@ -1,4 +1,4 @@
-"""What is read of a data set before a run: its splits, the input its pictures call for, their pixels, their audit."""
+"""Reading a data set before a run: its splits, the input size its pictures call for, their pixels, their audit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -61,7 +61,8 @@ def refuse_unwritable_names(source: Source) -> None:
 def split_source(source: Source, settings: Settings, progress: Progress) -> Mapping[str, Pictures]:
     """Return the splits of a data set; one that has none is split by the seed.
 
-    Raises UsageError where a patience has no pictures to watch.
+    Where a validation split is needed and missing, a tenth of the training pictures becomes one. Raises UsageError
+    where there are too few for it, DataError where there are no training pictures.
     """
     splits, seed = source.splits, settings.seed
     if splits.keys() in ({"all"}, {"train"}):
@@ -86,7 +87,7 @@ def split_source(source: Source, settings: Settings, progress: Progress) -> Mapp
 
 
 def tell_unscored(splits: Mapping[str, Pictures], source: Source, progress: Progress) -> None:
-    """Say which classes or labels no held-out picture will score, as a class of one or two pictures has none."""
+    """Say which classes or labels have no held-out picture to score, as a class of one or two pictures has none."""
     held_out = [split for split in ("val", "test") if split in splits and len(splits[split])]
     if not held_out:
         progress.say("note: no picture is held out, so the network will not be scored")
@@ -99,7 +100,7 @@ def tell_unscored(splits: Mapping[str, Pictures], source: Source, progress: Prog
 
 
 def choose_input(pictures: Pictures, net: str, settings: Settings, progress: Progress) -> tuple[Shape, Depth]:
-    """Return the network's input and the bits it is kept in, chosen from the headers of some pictures."""
+    """Return the network's input shape and the bits a value, chosen by the headers of some pictures."""
     looks = _look(pictures)
     channels = _channels(looks)
     own = CATALOG[net].input[1] if net in CATALOG and net != DEFAULT_NET else None
@@ -117,7 +118,7 @@ def choose_input(pictures: Pictures, net: str, settings: Settings, progress: Pro
 
 
 def _look(pictures: Pictures) -> list[HeaderFacts]:
-    """Return what the headers of some pictures spread over the set say."""
+    """Return the header facts of up to LOOKED_AT pictures spread evenly over the set."""
     looks = []
     for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
         try:

@@ -42,15 +42,15 @@ from striate.tasks.scoring import Flipped, evaluate
 from striate.tasks.task import Answer, AnyTask, Scores
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
-# Pictures evaluated at a time, and the threads that decode them.
+# Pictures in a batch of evaluation, and the threads that decode them.
 EVALUATED_AT_ONCE = 256
 THREADS = 4
 
 
 class Run:
-    """A run, finished or not. Everything is read from its folder when first asked for; nothing is ever written there.
+    """A run folder, of a run finished or not. Only the recipe is read at once, and nothing is ever written there.
 
-    `data` is its data set where that is open already, as one made in Python is; `device` is what it computes on.
+    `data` is the run's data set where that is open already, as one made in Python is; `device` is what it computes on.
     """
 
     def __init__(self, folder: Path, data: Source | None = None, *, device: torch.device = PROCESSOR) -> None:
@@ -74,7 +74,7 @@ class Run:
 
     @cached_property
     def task(self) -> AnyTask:
-        """What the network's outputs mean."""
+        """What the network's outputs mean, with the run's calibration."""
         return make_task(self.recipe.task, self.classes, scale=self.recipe.targets).calibrated(
             self.calibration
         )
@@ -86,7 +86,7 @@ class Run:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """The temperature and the thresholds found on the validation pictures."""
+        """The temperature and the thresholds fitted to the validation pictures."""
         return load_calibration(self.folder)
 
     @cached_property
@@ -139,19 +139,19 @@ class Run:
 
     @cached_property
     def stopped_after(self) -> int | None:
-        """The step after which a run that has not finished has its weights; None where it has finished."""
+        """The step of the checkpoint that an unfinished run has its weights from; None where there is a result."""
         return self._checkpoint.state["step"] if self._checkpoint else None
 
     @property
     def unfinished(self) -> str:
-        """A sentence that says whose weights are used where the run has not finished, or nothing."""
+        """A sentence that says which weights are used where the run has not finished; empty where it has."""
         if self.stopped_after is None:
             return ""
         return f"the run has not finished: these are its weights after step {self.stopped_after}"
 
     @cached_property
     def _checkpoint(self) -> Checkpoint | None:
-        """The newest whole checkpoint of a run that has no model/."""
+        """The newest whole checkpoint that is not stale, of a run that has no model/; None where there is none."""
         if has_result(self.folder):
             return None
         counts = load_recovery(self.folder).counts
@@ -183,15 +183,16 @@ class Run:
     def predict(
         self, picture: Picture, *, top: int | None = None, threshold: float | None = None, flip: bool = False
     ) -> Sequence[Answer]:
-        """Return what the network says of a path, a Pillow image or a uint8 array (H, W[, C]).
+        """Return the network's answers for a path, a Pillow image or a uint8 array (H, W[, C]).
 
-        Of classes the `top` likeliest, or five; of labels those it gives, or the `top` likeliest; the likeliest
-        first, each a Guess of label and probability. Of targets all, each an Estimate of label and value.
+        Classification: the `top` likeliest classes, or five, each a Guess, the likeliest first.
+        Several labels: those that pass their threshold, or the `top` likeliest, each a Guess, the likeliest first.
+        Regression: every target, each an Estimate.
 
-        `threshold` takes the place of those found on the validation pictures: a Guess under it does not pass, and
-        where the likeliest class does not, the picture may show none of them. With `flip` the mirror image answers
-        too, and the mean probability counts. Raises DataError where the picture cannot be read, UsageError for a
-        `threshold` that is no probability, and for `top` or `threshold` of targets.
+        `threshold` replaces those fitted to the validation pictures: a Guess under it does not pass, and where the
+        likeliest class does not, the picture may show none of the classes. With `flip` the mirror image is answered
+        too, and probabilities are the mean of both. Raises DataError where the picture cannot be read, UsageError for
+        a `threshold` that is no probability, and for `top` or `threshold` in regression.
         """
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"threshold is {threshold:g}; it must be from 0 to 1.")
@@ -247,7 +248,7 @@ class Run:
                 f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA, "
                 f"or {command('eval', self.folder)} DATA"
             )
-        # A name of a bundled set is that set, whatever folder of the same name stands here now.
+        # The name of a bundled set means that set, even where a folder of the same name stands here now.
         return open_source(BUNDLED.get(place, place), progress=progress)
 
     def load(

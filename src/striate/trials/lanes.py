@@ -1,4 +1,4 @@
-"""A race that has been run: how each optimizer went, as text, JSON and a page."""
+"""The result of a race: the losses, times and scores of each optimizer, as text, JSON and a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,11 @@ from striate.tasks.words import WORDS
 
 @dataclass
 class Lane:
-    """How one optimizer went: the loss before each step, and the seconds its steps had taken by then."""
+    """One optimizer in a race.
+
+    `losses`: the loss before each step. `seconds`: the time its steps have taken, up to and with each step.
+    `loss`, `score`: on the held-out pictures at the end; None where there are none, or it diverged.
+    """
 
     name: str
     plan: Plan
@@ -28,12 +32,12 @@ class Lane:
 
     @property
     def step_ms(self) -> float:
-        """The median milliseconds of a step, which a pause of the machine does not change."""
+        """The milliseconds of a step, as the median, which a pause of the machine does not change."""
         each = [after - before for before, after in pairwise((0.0, *self.seconds))]
         return 1000 * median(each) if each else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON holds; `loss` and `score` are those of the held-out pictures, None where there are none."""
+        """Return what JSON holds."""
         hyper = {name: getattr(self.plan, name) for name in ("optimizer", "lr", "momentum", "weight_decay")}
         return {
             "name": self.name,
@@ -44,7 +48,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Race:
-    """A race that has been run. `split` is the one its ends were scored on, empty where no picture is held out."""
+    """The result of a race. `split` is the one the lanes were scored on, empty where no picture is held out."""
 
     data: str
     net: str

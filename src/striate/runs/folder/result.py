@@ -52,9 +52,10 @@ def load_result(folder: Path) -> Mapping[str, Tensor]:
 
 
 def load_calibration(folder: Path) -> Calibration:
-    """Return what a run's config.json says of its probabilities: nothing where it has not finished, or is older.
+    """Return the calibration in a run's config.json.
 
-    Raises DataError where config.json is broken.
+    Where the run has not finished or was not calibrated it changes nothing. Raises DataError where config.json is
+    broken.
     """
     path = folder / MODEL / FILES[1]
     if not has_result(folder):
@@ -97,5 +98,5 @@ def config_of(recipe: Recipe, classes: tuple[str, ...], calibration: Calibration
 
 
 def _scale(recipe: Recipe) -> dict[str, Any]:
-    """Return what the outputs are measured in, where they are numbers."""
+    """Return the mean and standard deviation of each target to measure; nothing for classes and labels."""
     return {"targets": asdict(recipe.targets)} if recipe.targets.mean else {}

@@ -19,7 +19,7 @@ DASHES = ("solid", "dashed", "dotted", "dashdot")
 
 @dataclass(frozen=True)
 class Curve:
-    """How a run is drawn, and what it came to."""
+    """How a run is drawn, and its facts."""
 
     name: str
     colour: str

@@ -1,4 +1,4 @@
-"""Where an ejected script has its pictures from: its own few lines where they give the same pixels, else striate."""
+"""How an ejected script reads its pictures: by lines of its own where these give the same pixels, else by striate."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,9 +31,10 @@ class Plain(NamedTuple):
 
 @dataclass(frozen=True)
 class Origin:
-    """How a script reads its pictures: 'IDX', 'folders' or 'striate', the last for a reason.
+    """How a script reads its pictures.
 
-    `parts` are the two files of each split of IDX, or the folder of each; 'all' is split by the script.
+    `kind`: 'IDX', 'folders', or 'striate' where it cannot read them itself; `reason` then says why.
+    `parts`: split -> its two IDX files, or its folder; a split 'all' is divided by the script.
     """
 
     kind: str
@@ -47,7 +48,7 @@ class Origin:
 
 
 def origin_of(prepared: Prepared) -> Origin:
-    """Return how the pictures of a run can be read. Reading them plainly is tried, and what it gives compared."""
+    """Return how a script can read a run's pictures; whether it gets the same ones by itself is found by trying."""
     recipe, root = prepared.recipe, Path(str(prepared.source.root))
     if recipe.train.augment.margin != 1:
         return Origin("striate", "crops and turns are cut from pictures kept larger than the network's input")

@@ -29,7 +29,7 @@ from striate.sources.targets.kind import TARGET_KINDS
 from striate.spec import is_spec, to_python
 from striate.tasks.task import AUXILIARY_WEIGHT
 
-# What ends the first line of every script.
+# What the first line of every script contains, by which striate knows its own.
 MARK = b"Written by striate."
 # Optimizer -> how the script makes it, beta 1 of Adam and AdamW being the momentum. Muon is striate's own.
 OPTIMIZERS = {
@@ -48,7 +48,7 @@ SCHEDULES = {
     "step": plain.stairs,
     "constant": plain.constant,
 }
-# The changes of pictures that the script writes out; any other takes Augment of striate.
+# The settings of an augmentation that the script writes out; with any other it uses striate.Augment.
 WRITTEN_OUT = ("shift", "flip")
 # Settings of a plan that the script knows; any other must have its default, which asks for nothing.
 KNOWN = (
@@ -57,7 +57,7 @@ KNOWN = (
     "precision", "compile",
 )  # fmt: skip
 
-# Line of the script's head -> what in its body needs it; an empty line parts groups.
+# Import line -> pattern of what in the script needs it; blank ones separate groups.
 IMPORTS = {
     "import gzip": r"\bgzip\.",
     "import math": r"\bmath\.",
@@ -140,7 +140,7 @@ def script(prepared: Prepared, *, val: bool = False, net: str | None = None) -> 
 
 
 def _refuse_unknown(prepared: Prepared) -> None:
-    """Raise UsageError for what the script has no words for."""
+    """Raise UsageError for a network or a setting that the script cannot express."""
     recipe, plan = prepared.recipe, prepared.recipe.train
     if recipe.net in CATALOG and CATALOG[recipe.net].rule is not None:
         raise UsageError(f"{recipe.net} learns by its own rule, which cannot be ejected. Give another --net.")
@@ -160,7 +160,7 @@ def _refuse_unknown(prepared: Prepared) -> None:
 
 
 def _facts(prepared: Prepared, origin: Origin) -> dict[str, Any]:
-    """Return what the head of the script says."""
+    """Return the template's values for the head of the script."""
     recipe = prepared.recipe
     place = str(BUNDLED.get(recipe.data, recipe.data))
     return {
@@ -178,7 +178,7 @@ def _facts(prepared: Prepared, origin: Origin) -> dict[str, Any]:
 
 
 def _data(prepared: Prepared, origin: Origin, val: bool, net: str) -> dict[str, Any]:
-    """Return how the pictures are read, changed and normalised."""
+    """Return the template's values for reading, augmenting and normalising pictures."""
     plan, preprocess = prepared.recipe.train, prepared.recipe.preprocess
     functions: list[Callable[..., Any]] = [plain.key, plain.mixed, plain.draw]
     constants, changes = [], []
@@ -226,7 +226,7 @@ def _data(prepared: Prepared, origin: Origin, val: bool, net: str) -> dict[str, 
 
 
 def _learning(prepared: Prepared, own: str | None) -> dict[str, Any]:
-    """Return network, optimizer, schedule and loss."""
+    """Return the template's values for network, optimizer, schedule and loss."""
     recipe, plan = prepared.recipe, prepared.recipe.train
     heads = recipe.net in CATALOG and CATALOG[recipe.net].auxiliary > 0
     return {
@@ -280,13 +280,13 @@ def torch_layout(layout: str) -> str:
 
 
 def _in_docstring(text: str) -> str:
-    """Return a name as it may stand in a docstring, whatever a folder is called."""
+    """Return a name in a form that is safe in a docstring."""
     plain_text = text if text.isprintable() else text.encode("unicode_escape").decode()
     return plain_text.replace("\\", "/").replace('"', "'")
 
 
 def _given(augment: Augment) -> dict[str, Any]:
-    """Return the settings of an augmentation that are not as they are without it."""
+    """Return the settings of an augmentation that differ from their defaults."""
     nothing = Augment()
     return {f.name: v for f in fields(Augment) if (v := getattr(augment, f.name)) != getattr(nothing, f.name)}
 

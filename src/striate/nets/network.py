@@ -3,7 +3,6 @@
 from torch import nn
 
 from striate.errors import UsageError, unknown
-from striate.nets.build import build
 from striate.nets.catalog.catalog import CATALOG
 from striate.nets.own_code import is_kept, make_kept
 from striate.spec import build as build_spec
@@ -32,3 +31,16 @@ def make_network(net: str, *, input: tuple[int, ...], num_classes: int | None = 
     if is_spec(net):
         return build_spec(net, input=input, num_classes=num_classes)
     return build(net, num_classes=num_classes, in_channels=input[0])
+
+
+def build(name: str, *, num_classes: int | None = None, in_channels: int | None = None) -> nn.Module:
+    """Make a network of the catalogue with fresh weights; classes and channels default to the paper's.
+
+    Raises UsageError for a name that is not in the catalogue.
+    """
+    if name not in CATALOG:
+        raise unknown("network", name, CATALOG)
+    entry = CATALOG[name]
+    classes = entry.num_classes if num_classes is None else num_classes
+    channels = entry.input[0] if in_channels is None else in_channels
+    return entry.make(classes, in_channels=channels, **entry.settings)

@@ -15,12 +15,26 @@ from striate.pictures.quiet import quiet
 
 
 class Header(NamedTuple):
-    """Size as stored, the values of a pixel beside transparency, and their depth; 0 bands are a palette."""
+    """Size as stored, the values of a pixel beside transparency, and their depth in bits."""
 
     height: int
     width: int
     bands: int
     depth: Depth
+
+
+# What is asked of a picture whose header says nothing, so that decoding it tells why.
+UNREADABLE = Header(0, 0, 3, 8)
+
+
+def header_of(picture: Encoded | Image.Image) -> Header | None:
+    """Return what the header of a picture says, or None where it cannot be read."""
+    try:
+        with quiet():
+            header = _header(picture)
+            return header if header.bands else header._replace(bands=_palette_bands(picture))
+    except Exception:  # as in decode
+        return None
 
 
 def size_of(picture: Encoded | Image.Image) -> tuple[int, int] | None:
@@ -37,9 +51,7 @@ def is_grey(picture: Encoded | Image.Image) -> bool:
 def bands_of(picture: Encoded | Image.Image) -> int | None:
     """Return 1 for grey, 3 for colour, or how many values a pixel has beside transparency; None where unreadable."""
     header = header_of(picture)
-    if header is None or header.bands:
-        return None if header is None else header.bands
-    return _palette_bands(picture)
+    return None if header is None else header.bands
 
 
 def depth_of(picture: Encoded | Image.Image) -> Depth:
@@ -61,16 +73,8 @@ def is_animated(picture: Encoded) -> bool:
         return False
 
 
-def header_of(picture: Encoded | Image.Image) -> Header | None:
-    """Return what the header of a picture says, or None where it cannot be read."""
-    try:
-        with quiet():
-            return _header(picture)
-    except Exception:  # as in decode
-        return None
-
-
 def _header(picture: Encoded | Image.Image) -> Header:
+    """Return the header, with 0 bands for a palette."""
     if isinstance(picture, Image.Image):
         return _of_pillow(picture)
     if isinstance(picture, np.ndarray) or picture.startswith(MAGIC):
@@ -91,16 +95,12 @@ def _of_pillow(image: Image.Image) -> Header:
     return Header(image.height, image.width, image_bands(image), 16 if is_deep(image) else 8)
 
 
-def _palette_bands(picture: Encoded | Image.Image) -> int | None:
-    """Return 1 for a palette of greys, 3 for any other, None where the picture is damaged."""
-    try:
-        with quiet():
-            image = open_picture(picture) if isinstance(picture, bytes) else picture
-            assert isinstance(image, Image.Image)
-            image.load()  # the palette is in one known form only once the picture is decoded
-            colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
-    except Exception:  # as in decode
-        return None
+def _palette_bands(picture: Encoded | Image.Image) -> int:
+    """Return 1 for a palette of greys, 3 for any other; the picture is decoded for it."""
+    image = open_picture(picture) if isinstance(picture, bytes) else picture
+    assert isinstance(image, Image.Image)
+    image.load()  # the palette is in one known form only once the picture is decoded
+    colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     return 1 if (colours == colours[:, :1]).all() else 3
 
 

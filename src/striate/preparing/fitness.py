@@ -16,7 +16,14 @@ from striate.training.ranks.ranks import Ranks
 from striate.training.step import fewest_at_once
 
 
-def refuse_other_outputs(model: nn.Module, blueprint: Blueprint) -> None:
+def refuse_unfit(model: nn.Module, blueprint: Blueprint, recipe: Recipe, loader: Loader) -> None:
+    """Raise UsageError where a network, just made, cannot be trained as the recipe says on the batches of a loader."""
+    _refuse_other_outputs(model, blueprint)
+    _refuse_too_small_batches(model, recipe, loader)
+    _refuse_fixed_side(model, recipe)
+
+
+def _refuse_other_outputs(model: nn.Module, blueprint: Blueprint) -> None:
     """Raise UsageError where a network of the user's own cannot be trained, stored or asked.
 
     It must have weights that learn, all of them made in its __init__, and outputs of the shape its blueprint says.
@@ -48,7 +55,7 @@ def refuse_other_outputs(model: nn.Module, blueprint: Blueprint) -> None:
         )
 
 
-def refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -> None:
+def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -> None:
     """Raise UsageError where the smallest batch of an epoch is too small for the network, as 1 is for batch norms."""
     smallest = min(2, len(loader.store) - (loader.steps - 1) * loader.batch)
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
@@ -62,7 +69,7 @@ def refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -
         ) from error
 
 
-def refuse_fixed_side(model: nn.Module, recipe: Recipe) -> None:
+def _refuse_fixed_side(model: nn.Module, recipe: Recipe) -> None:
     """Raise UsageError where the network does not take a side that the pictures pass as they grow (`progressive`)."""
     full = min(recipe.preprocess.size)
     for side in sides(full, recipe.train.progressive):

@@ -23,14 +23,13 @@ from striate.nets.weights.pretrained import start_from
 from striate.nets.weights.published import PUBLISHED, published
 from striate.pictures.preprocess import Preprocess
 from striate.preparing.choice import DEFAULT_NET, Chosen, Facts, choose_plan, refuse_unused
-from striate.preparing.fitness import refuse_fixed_side, refuse_other_outputs, refuse_too_small_batches
+from striate.preparing.fitness import refuse_unfit
 from striate.preparing.prepared import Prepared
 from striate.preparing.reading import (
     choose_input,
     read_splits,
     refuse_unwritable_names,
     split_source,
-    tell_unscored,
 )
 from striate.preparing.settings import Settings
 from striate.progress import Progress
@@ -40,7 +39,7 @@ from striate.runs.run import THREADS, Run
 from striate.sources.opening import open_source, place_of
 from striate.sources.source import Source
 from striate.sources.targets.kind import refuse_other_task
-from striate.tasks.catalog import make_task, scale_for
+from striate.tasks.catalog import TASKS, make_task
 from striate.tasks.task import Scale
 from striate.tracing.summary import summary
 
@@ -60,7 +59,6 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     refuse_unwritable_names(source)
     splits = split_source(source, settings, progress)
-    tell_unscored(splits, source, progress)
     shape, depth = choose_input(splits["train"], net, settings, progress)
     # Traced by shapes alone, so that a network that does not fit is refused before any picture is decoded.
     blueprint = Blueprint(net, shape, *make_task(source.task, source.classes, scale=Scale()).head)
@@ -149,11 +147,9 @@ def _recipe(
         preprocess=preprocess,
         train=plan,
         task=source.task,
-        targets=scale_for(source.task, store.labels),
+        targets=TASKS[source.task].scale_of(store.labels),
     )
-    refuse_other_outputs(model, blueprint)
-    refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
-    refuse_fixed_side(model, recipe)
+    refuse_unfit(model, blueprint, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
     return recipe, facts
 
 

@@ -14,7 +14,7 @@ from striate.data.store.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.extras import missing_extras
 from striate.nets.catalog.catalog import CATALOG
-from striate.pictures.header import bands_of, depth_of, size_of
+from striate.pictures.header import header_of
 from striate.pictures.pixels import Depth
 from striate.pictures.preprocess import Preprocess, choose_side
 from striate.preparing.choice import DEFAULT_NET, resolve_augment
@@ -59,7 +59,7 @@ def refuse_unwritable_names(source: Source) -> None:
 
 
 def split_source(source: Source, settings: Settings, progress: Progress) -> Mapping[str, Pictures]:
-    """Return the splits of a data set; one that has none is split by the seed.
+    """Return the splits of a data set, one that has none split by the seed, and say what will not be scored.
 
     Where a validation split is needed and missing, a tenth of the training pictures becomes one. Raises UsageError
     where there are too few for it, DataError where there are no training pictures.
@@ -83,10 +83,11 @@ def split_source(source: Source, settings: Settings, progress: Progress) -> Mapp
         raise UsageError("--patience needs pictures held out for val, and these are too few. Leave it out.")
     if not len(splits.get("train", ())):
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
+    _tell_unscored(splits, source, progress)
     return splits
 
 
-def tell_unscored(splits: Mapping[str, Pictures], source: Source, progress: Progress) -> None:
+def _tell_unscored(splits: Mapping[str, Pictures], source: Source, progress: Progress) -> None:
     """Say which classes or labels have no held-out picture to score, as a class of one or two pictures has none."""
     held_out = [split for split in ("val", "test") if split in splits and len(splits[split])]
     if not held_out:
@@ -125,8 +126,9 @@ def _look(pictures: Pictures) -> list[HeaderFacts]:
             encoded = pictures.read(int(index))
         except OSError:
             continue
-        if (size := size_of(encoded)) is not None and (bands := bands_of(encoded)) is not None:
-            looks.append(HeaderFacts(pictures.name(int(index)), min(size), bands, depth_of(encoded)))
+        if (header := header_of(encoded)) is not None:
+            side = min(header.height, header.width)
+            looks.append(HeaderFacts(pictures.name(int(index)), side, header.bands, header.depth))
     return looks
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor
-
 from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, TaskName
 from striate.tasks.classification import Classification
 from striate.tasks.multi_label import MultiLabel
@@ -27,8 +25,3 @@ def make_task(
 ) -> AnyTask:
     """Return the task of a data set; what it has no use for, such as a `scale` of classes, is left aside."""
     return TASKS[name].of(classes, scale=scale, label_smoothing=label_smoothing, weights=weights)
-
-
-def scale_for(name: TaskName, labels: Tensor) -> Scale:
-    """Return what the numbers of training labels are measured in; empty for a task without numbers."""
-    return TASKS[name].scale_of(labels)

@@ -23,7 +23,7 @@ from striate.runs.folder.checkpoint import has_checkpoint
 from striate.runs.folder.lock import only_writer
 from striate.runs.folder.record import EVENTS, load_events
 from striate.runs.folder.result import has_result, save_result
-from striate.runs.run import Run, open_run
+from striate.runs.run import Run, fresh_model, open_run
 from striate.sources.source import Source
 from striate.training.job import Job
 from striate.training.loop import fit
@@ -167,7 +167,7 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) 
         head=prepared.blueprint.head_parameters,
     )
     try:
-        model = run.fresh_model()
+        model = fresh_model(recipe, prepared.classes)
         if ranks.first and recipe.weights and not has_checkpoint(folder / "checkpoints"):
             progress.say(str(start_from(model, recipe.net, recipe.weights)))
         set_dropout(model, recipe.train.dropout, name=recipe.net)

@@ -12,7 +12,7 @@ from striate.data.audit.clean import MENDED_BY_TABLE, can_be_listed, kept_of
 from striate.data.audit.duplicates import Group, Kind
 from striate.data.audit.findings import SEVERITIES, Finding
 from striate.data.audit.inventory import Gathered
-from striate.data.audit.rules import RULES
+from striate.data.audit.rules import findings_of
 from striate.data.store.ledger import Ledger
 from striate.errors import command
 from striate.host.extras import installs, missing_extras
@@ -168,7 +168,7 @@ def audit_gathered(data: Gathered) -> Audit:
     source = data.source
     facts = data.facts[data.readable]
     heights, widths = facts["height"].astype(np.int64), facts["width"].astype(np.int64)
-    findings = [_with_names(data, finding) for rule in RULES for finding in rule(data)]
+    findings = [_with_names(data, finding) for finding in findings_of(data)]
     gravest = sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
     return Audit(
         root=shown_place(source),

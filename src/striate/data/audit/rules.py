@@ -156,6 +156,11 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def findings_of(data: Gathered) -> list[Finding]:
+    """Return what every rule finds in a data set, in the order of the rules."""
+    return [finding for rule in RULES for finding in rule(data)]
+
+
 def _members(groups: Iterator[Group]) -> list[int]:
     """Return the members of groups, each once, in order."""
     return sorted({position for group in groups for position in group.members})

@@ -27,6 +27,7 @@ from striate.preparing.fitness import refuse_unfit
 from striate.preparing.prepared import Prepared
 from striate.preparing.reading import (
     choose_input,
+    mean_colour,
     read_splits,
     refuse_unwritable_names,
     split_source,
@@ -37,7 +38,7 @@ from striate.runs.folder.manifest import listed_pictures, manifest_of, refuse_ch
 from striate.runs.folder.recipe import Recipe
 from striate.runs.run import THREADS, Run
 from striate.sources.opening import open_source, place_of
-from striate.sources.source import Source
+from striate.sources.source import Pictures, Source
 from striate.sources.targets.kind import refuse_other_task
 from striate.tasks.catalog import TASKS, make_task
 from striate.tasks.task import Scale
@@ -65,6 +66,8 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     summary(blueprint.make, shape, name=net)
     # Without mean and deviation, which are known once the training pictures are read.
     unscaled = Preprocess(size=shape[1:], channels=shape[0], mean=(), std=(), fit=settings.fit, depth=depth)
+    if settings.fit == "pad":
+        unscaled = _filled(unscaled, net, splits["train"], settings, progress)
     reader = Reader(
         data=place_of(data), root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
     )
@@ -119,7 +122,7 @@ def _recipe(
 ) -> tuple[Recipe, Facts]:
     """Return the recipe with every setting chosen, and the facts the choices rest on; says every choice."""
     net = blueprint.net
-    mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
+    mean, std = _normalisation(net, settings.weights, unscaled, store)
     preprocess = replace(unscaled, mean=mean, std=std)
     model = blueprint.make()
     # Read here too, so that weights that do not fit are refused before a run folder is made.
@@ -179,14 +182,40 @@ def _facts(
     )
 
 
+def _filled(
+    unscaled: Preprocess, net: str, pictures: Pictures, settings: Settings, progress: Progress
+) -> Preprocess:
+    """Return how pictures are padded: with a mean that has to be known before the first of them is stored."""
+    if (stated := _stated(net, settings.weights, unscaled.channels)) is not None:
+        mean, reason = stated[0], "the mean that network or weights are used to"
+    else:
+        mean, reason = mean_colour(pictures, unscaled), "the mean of some of the pictures"
+    filled = replace(unscaled, mean=mean)
+    progress.say(f"fill {' '.join(map(str, filled.fill))}: {reason}")
+    return filled
+
+
 def _normalisation(
-    net: str, weights: str | None, channels: int, store: Store
+    net: str, weights: str | None, unscaled: Preprocess, store: Store
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation of each channel, by which pictures are normalised.
 
-    They are 0 and 1 for a network that takes pixels in 0..1; else those the given weights were trained with, where they
-    are known (of published weights, and of a file with a config.json beside it, as every run's model/ has); else those
-    of the training pictures.
+    They are those the network or its weights were trained with where these are known, else those of the training
+    pictures. A mean that pictures are padded with already stays as it is.
+    """
+    if (stated := _stated(net, weights, unscaled.channels)) is not None:
+        return stated
+    mean, std = mean_and_std(store)
+    return unscaled.mean or mean, std
+
+
+def _stated(
+    net: str, weights: str | None, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return the mean and deviation that the network or the given weights were trained with, or None.
+
+    They are 0 and 1 for a network that takes pixels in 0..1; else those of the given weights, which are known of
+    published ones and of a file with a config.json beside it, as every run's model/ has.
     """
     if net in CATALOG and CATALOG[net].unit_pixels:
         return (0.0,) * channels, (1.0,) * channels
@@ -195,7 +224,7 @@ def _normalisation(
         return _of_channels(beside[0], channels), _of_channels(beside[1], channels)
     if weights and net in PUBLISHED:
         return _of_channels(PUBLISHED[net].mean, channels), _of_channels(PUBLISHED[net].std, channels)
-    return mean_and_std(store)
+    return None
 
 
 def _stated_beside(weights: Path) -> tuple[list[float], list[float]] | None:

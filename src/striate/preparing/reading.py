@@ -1,6 +1,7 @@
 """Reading a data set before a run: its splits, the input size its pictures call for, their pixels, their audit."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from striate.errors import DataError, UsageError, command
 from striate.host.extras import missing_extras
 from striate.nets.catalog.catalog import CATALOG
 from striate.pictures.header import header_of
-from striate.pictures.pixels import Depth
+from striate.pictures.pixels import TOP, BadPicture, Depth
 from striate.pictures.preprocess import Preprocess, choose_side
 from striate.preparing.choice import DEFAULT_NET, resolve_augment
 from striate.preparing.settings import Settings
@@ -26,8 +27,9 @@ from striate.sources.targets.kind import TARGET_KINDS
 
 Shape = tuple[int, int, int]  # channels, height, width
 
-# Pictures whose headers are read to choose the input, and the share of unreadable ones a run goes on with.
+# Pictures whose headers are read to choose the input, and of which the colour is taken that pads all of them.
 LOOKED_AT = 256
+# The share of unreadable pictures a run goes on with.
 BAD_SHARE = 0.01
 SHOWN = 10
 
@@ -121,15 +123,31 @@ def choose_input(pictures: Pictures, net: str, settings: Settings, progress: Pro
 def _look(pictures: Pictures) -> list[HeaderFacts]:
     """Return the header facts of up to LOOKED_AT pictures spread evenly over the set."""
     looks = []
-    for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
+    for index in _spread(pictures):
         try:
-            encoded = pictures.read(int(index))
+            encoded = pictures.read(index)
         except OSError:
             continue
         if (header := header_of(encoded)) is not None:
             side = min(header.height, header.width)
-            looks.append(HeaderFacts(pictures.name(int(index)), side, header.bands, header.depth))
+            looks.append(HeaderFacts(pictures.name(index), side, header.bands, header.depth))
     return looks
+
+
+def mean_colour(pictures: Pictures, preprocess: Preprocess) -> tuple[float, ...]:
+    """Return each channel's mean in 0..1 over some pictures spread over the set, or 0.5 where none can be read."""
+    whole = replace(preprocess, fit="squash", rough=True)
+    colours = []
+    for index in _spread(pictures):
+        with suppress(OSError, BadPicture):
+            colours.append(whole.row(pictures.read(index)).mean((0, 1)) / TOP[whole.depth])
+    means = np.mean(colours, axis=0) if colours else np.full(whole.channels, 0.5)
+    return tuple(round(float(mean), 4) for mean in means)
+
+
+def _spread(pictures: Pictures) -> list[int]:
+    """Return the places of at most LOOKED_AT pictures spread over the set."""
+    return np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)).tolist()
 
 
 def _channels(looks: Sequence[HeaderFacts]) -> int:

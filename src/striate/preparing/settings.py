@@ -8,8 +8,8 @@ from striate.data.augment.mix import Mix
 from striate.errors import UsageError, unknown
 from striate.learning.dropout import OWN_DROPOUT
 from striate.learning.finetune import FREEZES
+from striate.pictures.fit import Fit
 from striate.pictures.pixels import Depth
-from striate.pictures.preprocess import Fit
 from striate.runs.folder.recipe import refuse_bad_values
 
 

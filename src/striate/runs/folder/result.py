@@ -18,6 +18,8 @@ from striate.tasks.calibration import Calibration
 
 MODEL = "model"
 FILES = ("model.safetensors", "config.json")
+# How a picture becomes square -> what timm calls it; 'border' too fills with the rounded mean.
+CROP_MODES = {"crop": "center", "squash": "squash", "pad": "border"}
 
 
 def save_result(
@@ -83,7 +85,7 @@ def config_of(recipe: Recipe, classes: tuple[str, ...], calibration: Calibration
             "input_size": [preprocess.channels, *preprocess.size],
             "interpolation": "bilinear",
             "crop_pct": 1.0,
-            "crop_mode": {"crop": "center", "squash": "squash"}[preprocess.fit],
+            "crop_mode": CROP_MODES[preprocess.fit],
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
         },

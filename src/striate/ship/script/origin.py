@@ -58,6 +58,8 @@ def origin_of(prepared: Prepared) -> Origin:
         or TARGET_KINDS[recipe.task].names_a_picture != "one"
     ):
         return Origin("striate", "they are not 8-bit grey or colour pictures of one class each")
+    if recipe.preprocess.fit == "pad":
+        return Origin("striate", "they are padded with their mean colour")
     if any(store.bad for store in prepared.stores.values()):
         return Origin("striate", "some of them cannot be decoded and are left out")
     if prepared.source.format == "IDX":

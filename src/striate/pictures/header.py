@@ -1,4 +1,4 @@
-"""What a picture's header says before its pixels are decoded: size, bands, depth, frames."""
+"""Reading a picture's header without decoding its pixels: size, bands, depth, and whether it is animated."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from striate.pictures.quiet import quiet
 
 
 class Header(NamedTuple):
-    """Size as stored, the values of a pixel beside transparency, and their depth; 0 bands are a palette."""
+    """Size as stored, number of bands without alpha (0 for a palette), and depth in bits."""
 
     height: int
     width: int
@@ -30,12 +30,12 @@ def size_of(picture: Encoded | Image.Image) -> tuple[int, int] | None:
 
 
 def is_grey(picture: Encoded | Image.Image) -> bool:
-    """Say whether a picture is stored without colour; one that cannot be read is."""
+    """Say whether a picture is stored without colour, which is taken for true of one that cannot be read."""
     return bands_of(picture) in (1, None)
 
 
 def bands_of(picture: Encoded | Image.Image) -> int | None:
-    """Return 1 for grey, 3 for colour, or how many values a pixel has beside transparency; None where unreadable."""
+    """Return the number of bands without alpha, such as 1 for grey and 3 for colour; None if unreadable."""
     header = header_of(picture)
     if header is None or header.bands:
         return None if header is None else header.bands
@@ -43,7 +43,7 @@ def bands_of(picture: Encoded | Image.Image) -> int | None:
 
 
 def depth_of(picture: Encoded | Image.Image) -> Depth:
-    """Return 16 for a picture of more than 8 bits a value, floats among them, and 8 for any other."""
+    """Return 16 for a picture of more than 8 bits per value, floats among them, and 8 for any other."""
     header = header_of(picture)
     return 8 if header is None else header.depth
 
@@ -62,7 +62,7 @@ def is_animated(picture: Encoded) -> bool:
 
 
 def header_of(picture: Encoded | Image.Image) -> Header | None:
-    """Return what the header of a picture says, or None where it cannot be read."""
+    """Return the header of a picture, or None where it cannot be read."""
     try:
         with quiet():
             return _header(picture)
@@ -92,12 +92,12 @@ def _of_pillow(image: Image.Image) -> Header:
 
 
 def _palette_bands(picture: Encoded | Image.Image) -> int | None:
-    """Return 1 for a palette of greys, 3 for any other, None where the picture is damaged."""
+    """Return 1 for a palette of greys alone, 3 for any other, None where the picture cannot be decoded."""
     try:
         with quiet():
             image = open_picture(picture) if isinstance(picture, bytes) else picture
             assert isinstance(image, Image.Image)
-            image.load()  # the palette is in one known form only once the picture is decoded
+            image.load()  # only a decoded picture has its palette in a known form
             colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     except Exception:  # as in decode
         return None
@@ -105,6 +105,6 @@ def _palette_bands(picture: Encoded | Image.Image) -> int | None:
 
 
 def _may_move(data: bytes) -> bool:
-    """Say from its first bytes whether a file may be an animation, so that most need not be opened to know."""
+    """Say from its first bytes whether a file may be animated, so that most files need not be opened."""
     marked = data.startswith((b"GIF8", b"RIFF")) or data[4:8] == b"ftyp"
     return marked or is_tiff(data) or is_dicom(data) or b"acTL" in data[:4096]

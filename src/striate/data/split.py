@@ -1,4 +1,4 @@
-"""Splitting one set of pictures into train, val and test, each class, label or range of numbers in proportion."""
+"""Stratified splitting of one set of pictures into train, val and test, by class, label or range of targets."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from striate.data.draw import Ids, order
 from striate.sources.source import Pictures
 
-# The share of a flat folder held out for each of val and test.
+# The share of a class that is held out for each of val and test.
 HELD_OUT = 0.1
-# The most ranges of equally many pictures that numbers are cut into, and the pictures a range should have.
+# The most ranges of equally many pictures that regression targets are cut into, and the least pictures in a range.
 RANGES = 10
 PICTURES_A_RANGE = 10
 TRAIN, VAL, TEST = range(3)
@@ -18,13 +18,13 @@ Places = NDArray[np.int64]
 
 
 def stratified_split(pictures: Pictures, ids: Ids, *, seed: int, test: bool = True) -> dict[str, Pictures]:
-    """Hold out a tenth of each class for val and a tenth for test, at least one each where the class has three.
+    """Hold out a tenth of each class for val and a tenth for test, at least one picture each if the class has three.
 
-    Without `test` only val is held out: what would be in test, being in a folder of its own, is trained on.
-    Labels of which a picture may have several each get their tenth too, from the rarest on, and keep one picture to
-    train on where they can (a light form of Sechidis, Tsoumakas, Vlahavas 2011). Numbers are held out range by range.
-    Which pictures, their names and the seed decide: adding a picture does not move the others by more than the
-    share's rounding.
+    With `test=False`, for data with a test split of its own, only val is held out, and the rest is train. For several
+    labels a picture, a tenth of each label is held out, from the rarest label on, and one picture stays in train where
+    possible (a simplified form of Sechidis, Tsoumakas, Vlahavas 2011). Regression targets are stratified by range.
+    The choice depends on the ids, hashes of the pictures' names, and the seed, so that a picture that is added moves
+    others to another split only as far as rounding a tenth does.
     """
     shuffled = order("split", ids, seed=seed)
     labels = pictures.labels
@@ -40,12 +40,12 @@ def stratified_split(pictures: Pictures, ids: Ids, *, seed: int, test: bool = Tr
 
 
 def _wanted(count: int) -> int:
-    """Return how many of a class of `count` pictures are held out for each of val and test."""
+    """Return how many pictures of a class of `count` are held out for each of val and test."""
     return max(1, round(count * HELD_OUT)) if count >= 3 else 0
 
 
 def _hold_out_classes(classes: NDArray[Any], shuffled: Places, part: Places) -> None:
-    """Write VAL and TEST into the parts of the first pictures of each class."""
+    """Set `part` to VAL, then TEST, for the first pictures of each class in shuffled order."""
     for label in np.unique(classes):
         mine = shuffled[classes[shuffled] == label]
         held = _wanted(len(mine))
@@ -54,10 +54,10 @@ def _hold_out_classes(classes: NDArray[Any], shuffled: Places, part: Places) -> 
 
 
 def _hold_out_labels(there: NDArray[np.bool_], shuffled: Places, part: Places) -> None:
-    """Write VAL and TEST into the parts of pictures until each label has its tenth, the rarest label first.
+    """Set `part` to VAL and TEST until a tenth of each label is held out, the rarest label first.
 
-    `there` is (N, K). A picture whose part is settled by a rarer label counts for the others it has. Pictures
-    without a label are held out last, as one more.
+    `there` (N, K) says which labels a picture has. A picture that was assigned for a rarer label counts for its other
+    labels too. The pictures without a label are treated as those of one more label.
     """
     columns = np.concatenate([there, ~there.any(1, keepdims=True)], 1)
     counts = columns.sum(0)
@@ -66,7 +66,7 @@ def _hold_out_labels(there: NDArray[np.bool_], shuffled: Places, part: Places) -
         has = columns[:, label]
         mine = shuffled[(has & ~settled)[shuffled]]
         if not (has & settled & (part == TRAIN)).any():
-            mine = mine[: max(0, len(mine) - 1)]  # the last stays to train on
+            mine = mine[: max(0, len(mine) - 1)]  # the last stays in train
         for which in (VAL, TEST):
             lacking = max(0, _wanted(counts[label]) - int((part[has] == which).sum()))
             part[mine[:lacking]] = which
@@ -75,9 +75,10 @@ def _hold_out_labels(there: NDArray[np.bool_], shuffled: Places, part: Places) -
 
 
 def _ranges(numbers: NDArray[Any]) -> Places:
-    """Return for each row of numbers (N, T) which cell of a grid it is in, cut by quantiles along each target.
+    """Return for each row of targets (N, T) its cell in a grid that is cut by quantiles along each target.
 
-    A grid of the first three targets at most has no more cells than RANGES, and about PICTURES_A_RANGE in each.
+    The grid is over the first three targets, and has at most RANGES cells, of PICTURES_A_RANGE pictures or more on
+    average.
     """
     targets = numbers.T[:3]
     cells = min(RANGES, max(1, len(numbers) // PICTURES_A_RANGE))

@@ -28,6 +28,7 @@ golden: .venv/installed-dev
 	$(BIN)/python tools/write_cli_page.py
 	$(BIN)/python tools/write_golden.py
 	$(BIN)/python tools/write_golden_curves.py
+	$(BIN)/python tools/write_golden_pixels.py
 
 bench: .venv/installed
 	$(BIN)/python bench/startup.py

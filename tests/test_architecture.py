@@ -1,11 +1,14 @@
 """Our promise about the shape of the code: who may import whom, and how large things may grow."""
 
 import ast
+import re
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
+from striate.tasks.catalog import TASKS
 
 SRC = Path(__file__).parent.parent / "src" / "striate"
 FILES = sorted(SRC.rglob("*.py"))
@@ -38,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources/shards": {"sources/archives", "sources/targets", "pictures", "host"},
     "nets": {"spec", "layers", "learning", "host"},
     "nets/papers": {"layers", "learning"},
+    "nets/heads": set(),
     "nets/catalog": {"nets/papers", "learning"},
     "nets/weights": {"nets/catalog", "host"},
     "tracing": {"arithmetic", "host"},
@@ -71,6 +75,17 @@ MAY_IMPORT: dict[str, set[str]] = {
 # A package never has the name of a public function: `striate.train` is one, `striate.training` the other.
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py"}
 PICKLERS = {"pickle", "dill", "cloudpickle", "shelve", "marshal"}
+# Where a task's name may stand: what is learned from, what its answers mean, and how a network for it ends. Panels draw
+# the scores of a task, and `striate` exports them.
+KNOW_TASKS = (
+    "sources/targets",
+    "tasks",
+    "nets/heads",
+    "report/panels.py",
+    "report/mistakes.py",
+    "__init__.py",
+    "moved.py",
+)
 # The one file that may open .pth files, as tensors only.
 READS_PTH = "nets/weights/files.py"
 LONGEST_FILE = 400
@@ -217,3 +232,17 @@ def test_nothing_can_unpickle_or_evaluate() -> None:
                 if ast.unparse(node.func) == "torch.load":
                     assert path.relative_to(SRC).as_posix() == READS_PTH, f"{path}:{node.lineno}"
                     assert "weights_only=True" in ast.unparse(node), f"{path}:{node.lineno}"
+
+
+def test_a_task_is_known_by_name_in_its_own_rooms_alone() -> None:
+    modules = {task.__module__ for task in TASKS.values()}
+    for path in FILES:
+        place = path.relative_to(SRC).as_posix()
+        if place.startswith(KNOW_TASKS):
+            continue
+        named = [n.value for n in ast.walk(tree(path)) if isinstance(n, ast.Constant) and n.value in TASKS]
+        assert not named, f"{place} names {named}"
+        assert not modules & imported_modules(path), place
+    for page in SRC.rglob("templates/*"):
+        text = page.read_text(encoding="utf-8")
+        assert not [name for name in TASKS if re.search(rf"[\"']{name}[\"']", text)], page

@@ -1,8 +1,9 @@
 """The pixels a network is trained on, evaluated on and asked about are the same bits, whatever the file."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 import striate
 from striate.data.store.store import digest_of
+from striate.pictures.fit import Fit
 
 COUNT = 300
 SPEC = "conv3-8 relu gap fc-classes"
@@ -83,8 +85,8 @@ class Trained:
     inputs: set[bytes]
 
 
-def trained(place: Path, kinds: Sequence[Kind]) -> Trained:
-    settings = striate.Settings(net=SPEC, size=32, epochs=1, batch=30, augment="none", threads=3)
+def trained(place: Path, kinds: Sequence[Kind], *, fit: Fit = "crop") -> Trained:
+    settings = striate.Settings(net=SPEC, size=32, fit=fit, epochs=1, batch=30, augment="none", threads=3)
     root = write(place / "photos", kinds)
     with watched() as seen:
         run = striate.train(root, settings=settings, out=place / "run")
@@ -106,6 +108,12 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="module")
+def padded(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A network of three channels that sees each picture whole, with its mean colour around it."""
+    return trained(tmp_path_factory.mktemp("padded"), KINDS, fit="pad")
+
+
+@pytest.fixture(scope="module")
 def grey(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A network of one channel."""
     return trained(tmp_path_factory.mktemp("grey"), [k for k in KINDS if k[1] in ("L", "LA", "I;16")])
@@ -116,7 +124,11 @@ def inputs(run: striate.Run, pixels: Tensor) -> list[bytes]:
     return [row.numpy().tobytes() for row in run.preprocess.normalise(pixels)]
 
 
-def test_a_mixed_folder_has_the_same_pixels_in_training_evaluation_and_prediction(mixed: Trained) -> None:
+@pytest.mark.parametrize("kind", ["mixed", "padded"])
+def test_a_mixed_folder_has_the_same_pixels_in_training_evaluation_and_prediction(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    mixed: Trained = request.getfixturevalue(kind)
     root, run = mixed.root, mixed.run
     assert (run.preprocess.channels, run.classes) == (3, ("cold", "따뜻함"))
     pixels = {
@@ -133,6 +145,20 @@ def test_a_mixed_folder_has_the_same_pixels_in_training_evaluation_and_predictio
         with watched() as predicted:
             run.predict(root / name)
         assert predicted == set(inputs(run, image[None])), name
+
+
+def test_pictures_are_padded_with_the_mean_that_the_recipe_tells(padded: Trained) -> None:
+    preprocess = striate.open_run(padded.run.folder).preprocess
+    assert preprocess.fill == tuple(round(255 * mean) for mean in preprocess.mean)
+    config = json.loads((padded.run.folder / "model" / "config.json").read_text(encoding="utf-8"))
+    assert config["pretrained_cfg"]["crop_mode"] == "border"
+    for height, width in ((8, 32), (32, 9)):
+        pixels = preprocess.pixels(np.zeros((height, width, 3), np.uint8))
+        around = pixels[:, 0] if height < width else pixels[:, :, 0]
+        assert (around == np.array(preprocess.fill)[:, None]).all()
+    squashing = replace(preprocess, fit="squash")
+    colours = [squashing.row(path.read_bytes()).mean((0, 1)) for path in padded.root.rglob("*.*")]
+    assert np.abs(np.mean(colours, 0) - preprocess.fill).max() < 4
 
 
 def forms(path: Path, *, mode: str) -> list[Image.Image | NDArray[np.uint8]]:

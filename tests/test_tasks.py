@@ -18,7 +18,7 @@ import striate as library
 from striate.data.augment.augment import PRESETS
 from striate.errors import DataError, Interrupted, UsageError
 from striate.progress import Silent
-from striate.report.held_out import MISTAKES_SHOWN
+from striate.report.panels import MISTAKES_SHOWN
 from striate.report.report import write_report
 from striate.sources.arrays.arrays import ArrayPictures
 from striate.sources.source import Source

@@ -9,8 +9,9 @@ from striate.data.relabel import relabel
 from striate.data.store.store import Store
 from striate.errors import DataError
 from striate.sources.arrays.arrays import ArrayPictures
-from striate.sources.source import Source, TaskName
-from striate.sources.targets.kind import label_counts, refuse_other_task
+from striate.sources.source import Source
+from striate.sources.targets.kind import TARGET_KINDS, refuse_other_task
+from striate.sources.targets.task_name import TaskName
 
 ROOT = Path("/사진")
 
@@ -31,10 +32,10 @@ NUMBERS = told("regression", ("x", "y", "z"), np.array([[1, 2, 3], [4, 5, 6]], n
 
 
 def test_counts_are_of_pictures_by_class_label_or_target() -> None:
-    assert label_counts(np.array([0, 2, 2]), 4) == [1, 0, 2, 0]
-    assert label_counts(np.array([[1, 0], [1, 1], [1, 0]], np.uint8), 2) == [3, 1]
-    assert label_counts(np.array([[1, 0], [2, 7]], np.float32), 2) == [2, 2]
-    assert label_counts(np.ones((300, 1), np.uint8), 1) == [300]
+    assert TARGET_KINDS["classification"].counts(np.array([0, 2, 2]), 4) == [1, 0, 2, 0]
+    assert TARGET_KINDS["multi-label"].counts(np.array([[1, 0], [1, 1], [1, 0]], np.uint8), 2) == [3, 1]
+    assert TARGET_KINDS["regression"].counts(np.array([[1, 0], [2, 7]], np.float32), 2) == [2, 2]
+    assert TARGET_KINDS["multi-label"].counts(np.ones((300, 1), np.uint8), 1) == [300]
 
 
 def test_the_networks_own_names_change_nothing() -> None:

@@ -8,6 +8,7 @@ from striate.data.split import stratified_split
 from striate.data.store.store import ids_of
 from striate.sources.folders.files import FilePictures, file_pictures
 from striate.sources.source import Pictures
+from striate.sources.targets.task_name import TaskName
 
 
 def pictures(*counts: int) -> FilePictures:
@@ -19,9 +20,9 @@ def names_of(some: Pictures) -> set[str]:
     return {some.name(i) for i in range(len(some))}
 
 
-def split(given: Pictures, *, seed: int = 0) -> dict[str, set[str]]:
+def split(given: Pictures, *, seed: int = 0, task: TaskName = "classification") -> dict[str, set[str]]:
     ids = ids_of(tuple(given.name(i) for i in range(len(given))))
-    return {name: names_of(part) for name, part in stratified_split(given, ids, seed=seed).items()}
+    return {name: names_of(part) for name, part in stratified_split(given, ids, task=task, seed=seed).items()}
 
 
 def per_class(names: set[str]) -> dict[str, int]:
@@ -74,7 +75,7 @@ def test_a_picture_added_moves_no_more_than_the_rounding_does() -> None:
 def test_labels_follow_their_pictures_and_the_order_is_that_of_the_listing() -> None:
     given = pictures(30, 20, 10)
     ids = ids_of(tuple(given.names))
-    parts: Any = stratified_split(given, ids, seed=1)
+    parts: Any = stratified_split(given, ids, task="classification", seed=1)
     for part in parts.values():
         assert [int(name.split("/")[0]) for name in part.names] == part.labels.tolist()
         places = [given.names.index(name) for name in part.names]
@@ -90,7 +91,9 @@ def split_labels(labels: Any, *, seed: int = 0) -> dict[str, Any]:
     """Return the labels of each split."""
     given = labelled(labels)
     ids = ids_of(tuple(given.name(i) for i in range(len(given))))
-    return {name: part.labels for name, part in stratified_split(given, ids, seed=seed).items()}
+    task: TaskName = "regression" if labels.dtype.kind == "f" else "multi-label"
+    parts = stratified_split(given, ids, task=task, seed=seed)
+    return {name: part.labels for name, part in parts.items()}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -124,7 +127,8 @@ def test_a_label_of_two_pictures_is_not_held_out_for_itself() -> None:
 def test_labels_do_not_depend_on_the_order_of_listing() -> None:
     labels = (np.random.default_rng(0).random((90, 3)) < 0.4).astype(np.uint8)
     given = labelled(labels)
-    assert split(given) == split(given.subset(np.random.default_rng(1).permutation(90)))
+    again = given.subset(np.random.default_rng(1).permutation(90))
+    assert split(given, task="multi-label") == split(again, task="multi-label")
 
 
 def test_numbers_are_held_out_from_every_range() -> None:

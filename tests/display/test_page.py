@@ -1,19 +1,18 @@
 """Every page is the shell with something of its own in it."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from jinja2 import UndefinedError
 
 from striate.display.page import in_both, page_template
-from striate.sources.source import TaskName
+from striate.report.panels import PANELS
 
 SRC = Path(__file__).parents[2] / "src" / "striate"
 SHELL = SRC / "display" / "templates" / "page.html"
 TEMPLATES = sorted(set(SRC.rglob("*.html")) - {SHELL})
 # What the report has of each kind of task is put into it.
-PARTS = {f"{task}.html" for task in get_args(TaskName)}
+PARTS = {panel.template for panel in PANELS.values()}
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

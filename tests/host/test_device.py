@@ -11,7 +11,7 @@ from stores import store_of
 
 import striate as library
 from striate.data.augment.augment import PRESETS, Augment
-from striate.data.augment.mirror import moved, shifted
+from striate.data.augment.mirror import draw_shift, moved, shifted
 from striate.data.augment.mix import Mix
 from striate.data.draw import Draws
 from striate.data.loader import Loader
@@ -120,7 +120,7 @@ def test_only_moving_whole_pixels_is_left_to_the_device(augment: Augment) -> Non
 def test_pictures_are_shifted_on_a_device_as_on_the_processor() -> None:
     images = loader().store.images
     draws = Draws(loader().store.ids, 3, 5)
-    expected = shifted(images, draws, share=0.3)
+    expected = shifted(images, draw_shift(draws, share=0.3, size=(10, 10)))
     down, right = (torch.from_numpy(draws.whole(f"shift-{axis}", 7)) - 3 for axis in "yx")
     assert torch.equal(moved(images, down, right), expected)
 

@@ -5,7 +5,7 @@ from torch import nn
 from striate.errors import UsageError
 from striate.learning.finetune import FineTuning
 from striate.learning.optim import OPTIMIZERS, Hyper, make_optimizer
-from striate.nets.blueprint import head_of, make_network
+from striate.nets.blueprint import Blueprint
 from striate.preparing.choice import Facts, choose_plan
 from striate.preparing.settings import Settings
 
@@ -100,14 +100,14 @@ def test_rates_are_lower_below_the_head_and_decay_stays_as_it_was(name: str) -> 
 @pytest.mark.parametrize("net", ["efficientnet_lite0", "squeezenet1_1", "vgg11", "densenet121"])
 def test_the_head_is_what_goes_by_the_number_of_classes(net: str) -> None:
     layer = {"squeezenet1_1": "classifier.1", "vgg11": "classifier.6"}.get(net, "classifier")
-    assert head_of(net, input=(3, 224, 224), num_classes=7) == {f"{layer}.weight", f"{layer}.bias"}
+    assert Blueprint(net, (3, 224, 224), "vector", 7).head_parameters == {f"{layer}.weight", f"{layer}.bias"}
 
 
 def test_auxiliary_heads_are_heads_too() -> None:
-    head = head_of("googlenet", input=(3, 224, 224), num_classes=5)
+    head = Blueprint("googlenet", (3, 224, 224), "vector", 5).head_parameters
     outputs = {
         n
-        for n, p in make_network("googlenet", input=(3, 224, 224), num_classes=5).named_parameters()
+        for n, p in Blueprint("googlenet", (3, 224, 224), "vector", 5).make().named_parameters()
         if len(p) == 5
     }
     assert head == outputs
@@ -116,7 +116,7 @@ def test_auxiliary_heads_are_heads_too() -> None:
 
 @pytest.mark.parametrize("spec", ["conv3-4 bn relu gap fc-classes", "conv3-4 bn relu gap fc-3"])
 def test_the_head_of_a_spec_is_its_last_layer(spec: str) -> None:
-    assert head_of(spec, input=(3, 8, 8), num_classes=3) == {"5.weight", "5.bias"}
+    assert Blueprint(spec, (3, 8, 8), "vector", 3).head_parameters == {"5.weight", "5.bias"}
 
 
 def test_a_new_head_on_given_weights_learns_first_and_faster() -> None:

@@ -184,7 +184,7 @@ def test_the_side_is_as_asked_or_the_networks_own_or_the_pictures(
     [
         ("size", 0, "size is 0; it must be at least 1."),
         ("threads", 0, "threads is 0; it must be at least 1."),
-        ("fit", "stretch", "Unknown fit 'stretch'. Known: crop, squash."),
+        ("fit", "stretch", "Unknown fit 'stretch'. Known: crop, pad, squash."),
         ("augment", "photo", "Unknown augmentation 'photo'. Did you mean 'photos'?"),
         ("erasing", 1.5, "erasing is 1.5; it must be at least 0 and at most 1."),
         ("mixup", -0.2, "mixup is -0.2; it must be at least 0 and at most 100."),

@@ -49,8 +49,8 @@ def command(
         except DataError as error:
             unread.append(str(error))
             continue
-        doubted = opened.recipe.task == "classification" and not guesses[0].passes
-        none = {"none_of_these": doubted} if opened.recipe.task == "classification" else {}
+        doubted = opened.task.none_of_these(guesses)
+        none = {} if doubted is None else {"none_of_these": doubted}
         answers.append({"image": image, **none, "predictions": [guess.to_dict() for guess in guesses]})
         if not as_json:
             doubt = [f"none of these (best guess {guesses[0].words})"] if doubted else []

@@ -51,10 +51,10 @@ from striate.errors import UsageError
 )
 @click.option(
     "--fit",
-    type=OneOf(["crop", "squash"]),
+    type=OneOf(["crop", "squash", "pad"]),
     default="crop",
     show_default=True,
-    help="How a picture becomes square.",
+    help="How a picture becomes square: by its middle, by squashing it, or by filling up with the mean colour.",
 )
 @click.option(
     "--depth",

@@ -7,17 +7,18 @@ from numpy.typing import NDArray
 
 from striate.data.draw import Ids, order
 from striate.sources.source import Pictures
+from striate.sources.targets.kind import TARGET_KINDS
+from striate.sources.targets.task_name import TaskName
 
 # The share of a class that is held out for each of val and test.
 HELD_OUT = 0.1
-# The most ranges of equally many pictures that regression targets are cut into, and the least pictures in a range.
-RANGES = 10
-PICTURES_A_RANGE = 10
 TRAIN, VAL, TEST = range(3)
 Places = NDArray[np.int64]
 
 
-def stratified_split(pictures: Pictures, ids: Ids, *, seed: int, test: bool = True) -> dict[str, Pictures]:
+def stratified_split(
+    pictures: Pictures, ids: Ids, *, task: TaskName, seed: int, test: bool = True
+) -> dict[str, Pictures]:
     """Hold out a tenth of each class for val and a tenth for test, at least one picture each if the class has three.
 
     With `test=False`, for data with a test split of its own, only val is held out, and the rest is train. For several
@@ -27,12 +28,10 @@ def stratified_split(pictures: Pictures, ids: Ids, *, seed: int, test: bool = Tr
     others to another split only as far as rounding a tenth does.
     """
     shuffled = order("split", ids, seed=seed)
-    labels = pictures.labels
+    strata = TARGET_KINDS[task].strata(pictures.labels)
     part = np.full(len(pictures), TRAIN)
-    if labels.ndim == 2 and labels.dtype.kind != "f":
-        _hold_out_labels(labels != 0, shuffled, part)
-    else:
-        _hold_out_classes(labels if labels.ndim == 1 else _ranges(labels), shuffled, part)
+    hold_out = _hold_out_labels if strata.ndim == 2 else _hold_out_classes
+    hold_out(strata, shuffled, part)
     names = {"train": TRAIN, "val": VAL, "test": TEST}
     if not test:
         part[part == names.pop("test")] = TRAIN
@@ -72,19 +71,3 @@ def _hold_out_labels(there: NDArray[np.bool_], shuffled: Places, part: Places) -
             part[mine[:lacking]] = which
             mine = mine[lacking:]
         settled |= has
-
-
-def _ranges(numbers: NDArray[Any]) -> Places:
-    """Return for each row of targets (N, T) its cell in a grid that is cut by quantiles along each target.
-
-    The grid is over the first three targets, and has at most RANGES cells, of PICTURES_A_RANGE pictures or more on
-    average.
-    """
-    targets = numbers.T[:3]
-    cells = min(RANGES, max(1, len(numbers) // PICTURES_A_RANGE))
-    each = int(cells ** (1 / len(targets)) + 1e-9)
-    cell = np.zeros(len(numbers), np.int64)
-    for target in targets:
-        edges = np.quantile(target, np.arange(1, each) / each)
-        cell = cell * each + np.searchsorted(edges, target, side="right")
-    return cell

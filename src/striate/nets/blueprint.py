@@ -1,61 +1,63 @@
-"""From what a recipe calls its network, a name of the catalogue, a spec or code that was kept, to a module."""
+"""A network that is yet to be made: its name, the pictures it takes and the head it ends in."""
 
-import torch
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
 from torch import nn
 
-from striate.errors import UsageError, unknown
-from striate.nets.build import build
-from striate.nets.catalog.catalog import CATALOG
-from striate.nets.own_code import is_kept, make_kept
-from striate.spec import build as build_spec
-from striate.spec import is_spec
+from striate.nets.heads.vector import Input, Vector
 
 
-def check_name(net: str) -> None:
-    """Raise UsageError for what is neither a name of the catalogue nor of kept code, nor looks like a spec."""
-    if ".py" in net and not is_kept(net):
-        raise UsageError(
-            f"'{net}' names no class in a file. Write it as net.py:Net, where Net is a class or function."
-        )
-    if net not in CATALOG and not is_kept(net) and not is_spec(net):
-        raise unknown("network", net, CATALOG)
+class Head(Protocol):
+    """How a network ends."""
+
+    @property
+    def wanted(self) -> str:
+        """What the numbers of the shape are, for an error."""
+
+    def make(self, net: str, *, input: Input, width: int) -> nn.Module:
+        """Return a network with fresh weights for pictures of `input` (C, H, W)."""
+
+    def outputs(self, batch: int, *, input: Input, width: int) -> tuple[int, ...]:
+        """Return the shape of what the network returns for a batch."""
+
+    def parameters(self, net: str, *, input: Input, width: int) -> frozenset[str]:
+        """Return the names of the parameters of the head alone."""
 
 
-def make_network(net: str, *, input: tuple[int, ...], num_classes: int | None = None) -> nn.Module:
-    """Return a network with fresh weights for pictures of `input` (C, H, W).
-
-    Without `num_classes` it has as many as its paper, or as the spec says. Raises UsageError for a name that is
-    not in the catalogue, a spec that cannot be read or does not fit, and code that makes no network, DataError for code
-    that is not trusted here.
-    """
-    if is_kept(net):
-        return make_kept(net, num_classes=num_classes, in_channels=input[0])
-    if is_spec(net):
-        return build_spec(net, input=input, num_classes=num_classes)
-    return build(net, num_classes=num_classes, in_channels=input[0])
+# The name by which a task asks for a head -> the head.
+HEADS: Mapping[str, Head] = {"vector": Vector()}
 
 
-def head_of(net: str, *, input: tuple[int, ...], num_classes: int) -> frozenset[str]:
-    """Return the names of the parameters that a network has for its classes: those that one more class would widen.
+@dataclass(frozen=True)
+class Blueprint:
+    """What a recipe calls its network, the shape (C, H, W) of a picture, the name of the head, and its width."""
 
-    A spec that says its width in numbers cannot have one more, nor can code that does not ask for the number of
-    classes; their head is the last layer with parameters.
-    """
-    own = _shapes(net, input=input, num_classes=num_classes)
-    try:
-        wider = _shapes(net, input=input, num_classes=num_classes + 1)
-    except UsageError:
-        wider = own
-    head = frozenset(name for name, shape in own.items() if shape != wider[name])
-    last = list(own)[-1].rpartition(".")[0] if own else ""
-    return head or frozenset(name for name in own if name.rpartition(".")[0] == last)
+    net: str
+    input: Input
+    head: str
+    width: int
 
+    def make(self) -> nn.Module:
+        """Return the network with fresh weights.
 
-def _shapes(net: str, *, input: tuple[int, ...], num_classes: int) -> dict[str, torch.Size]:
-    """Return the shapes of a network's parameters, without memory for them where its code does not look at values."""
-    try:
-        with torch.device("meta"):
-            model = make_network(net, input=input, num_classes=num_classes)
-    except (RuntimeError, NotImplementedError):
-        model = make_network(net, input=input, num_classes=num_classes)
-    return {name: p.shape for name, p in model.named_parameters()}
+        Raises UsageError for a name that is not in the catalogue, a spec that cannot be read or does not fit, and
+        code that makes no network, DataError for code that is not trusted here.
+        """
+        return HEADS[self.head].make(self.net, input=self.input, width=self.width)
+
+    def outputs(self, batch: int) -> tuple[int, ...]:
+        """Return the shape of what the network returns for a batch."""
+        return HEADS[self.head].outputs(batch, input=self.input, width=self.width)
+
+    @property
+    def wanted(self) -> str:
+        """What its outputs are, for an error."""
+        return HEADS[self.head].wanted
+
+    @cached_property
+    def head_parameters(self) -> frozenset[str]:
+        """The names of the parameters of the head alone, by which fine-tuning begins."""
+        return HEADS[self.head].parameters(self.net, input=self.input, width=self.width)

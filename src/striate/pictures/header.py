@@ -1,4 +1,4 @@
-"""Reading a picture's header without decoding its pixels: size, bands, depth, and whether it is animated."""
+"""Reading a picture's header: size, bands, depth, and whether it is animated; only a palette takes decoding pixels."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from striate.pictures.quiet import quiet
 
 
 class Header(NamedTuple):
-    """Size as stored, number of bands without alpha (0 for a palette), and depth in bits."""
+    """Size as stored, number of bands without alpha, and depth in bits."""
 
     height: int
     width: int
@@ -23,8 +23,22 @@ class Header(NamedTuple):
     depth: Depth
 
 
+# Stands in for a header that cannot be read, so that decoding the picture raises the reason.
+UNREADABLE = Header(0, 0, 3, 8)
+
+
+def header_of(picture: Encoded | Image.Image) -> Header | None:
+    """Return what the header of a picture says, or None where it cannot be read."""
+    try:
+        with quiet():
+            header = _header(picture)
+            return header if header.bands else header._replace(bands=_palette_bands(picture))
+    except Exception:  # as in decode
+        return None
+
+
 def size_of(picture: Encoded | Image.Image) -> tuple[int, int] | None:
-    """Return (height, width) as stored, from the header alone, or None where it cannot be read."""
+    """Return (height, width) as stored, or None where the header cannot be read."""
     header = header_of(picture)
     return None if header is None else (header.height, header.width)
 
@@ -37,9 +51,7 @@ def is_grey(picture: Encoded | Image.Image) -> bool:
 def bands_of(picture: Encoded | Image.Image) -> int | None:
     """Return the number of bands without alpha, such as 1 for grey and 3 for colour; None if unreadable."""
     header = header_of(picture)
-    if header is None or header.bands:
-        return None if header is None else header.bands
-    return _palette_bands(picture)
+    return None if header is None else header.bands
 
 
 def depth_of(picture: Encoded | Image.Image) -> Depth:
@@ -61,16 +73,8 @@ def is_animated(picture: Encoded) -> bool:
         return False
 
 
-def header_of(picture: Encoded | Image.Image) -> Header | None:
-    """Return the header of a picture, or None where it cannot be read."""
-    try:
-        with quiet():
-            return _header(picture)
-    except Exception:  # as in decode
-        return None
-
-
 def _header(picture: Encoded | Image.Image) -> Header:
+    """Return the header, with 0 bands for a palette."""
     if isinstance(picture, Image.Image):
         return _of_pillow(picture)
     if isinstance(picture, np.ndarray) or picture.startswith(MAGIC):
@@ -91,16 +95,12 @@ def _of_pillow(image: Image.Image) -> Header:
     return Header(image.height, image.width, image_bands(image), 16 if is_deep(image) else 8)
 
 
-def _palette_bands(picture: Encoded | Image.Image) -> int | None:
-    """Return 1 for a palette of greys alone, 3 for any other, None where the picture cannot be decoded."""
-    try:
-        with quiet():
-            image = open_picture(picture) if isinstance(picture, bytes) else picture
-            assert isinstance(image, Image.Image)
-            image.load()  # only a decoded picture has its palette in a known form
-            colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
-    except Exception:  # as in decode
-        return None
+def _palette_bands(picture: Encoded | Image.Image) -> int:
+    """Decode a picture with a palette, and return 1 if the palette is of greys alone, else 3."""
+    image = open_picture(picture) if isinstance(picture, bytes) else picture
+    assert isinstance(image, Image.Image)
+    image.load()  # only a decoded picture has its palette in a known form
+    colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     return 1 if (colours == colours[:, :1]).all() else 3
 
 

@@ -1,7 +1,6 @@
 """The one way from a picture to a tensor, the same in train, eval, predict and every export."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import PIL
@@ -14,13 +13,15 @@ from torch.nn.functional import interpolate
 from striate.errors import UsageError
 from striate.pictures.decode import decode
 from striate.pictures.encoded import Encoded
+from striate.pictures.fit import Fit, Matrix, Place, Size, place, shrinking
 from striate.pictures.pixels import STEP, TOP, Depth, Pixels
 
-Fit = Literal["crop", "squash"]
 # Raised when decoding or resizing changes, so that older packs are not taken for new.
 FORM = 1
 # Values normalised at a time: a megabyte.
 AT_ONCE = 1 << 18
+# The level around padded pictures whose mean is not known.
+GREY = 128
 
 SMALLEST_SIDE, LARGEST_SIDE = 24, 96
 
@@ -29,13 +30,14 @@ SMALLEST_SIDE, LARGEST_SIDE = 24, 96
 class Preprocess:
     """Decode, resize to `size` (height, width) and normalise.
 
-    `fit="crop"` scales the shorter side and cuts the middle, `"squash"` scales both sides. Resizing is bilinear and
-    antialiased. `mean` and `std` are per channel, of values in 0..1. `depth` is the bits a value is kept in.
+    `fit="crop"` scales the shorter side and cuts the middle, `"squash"` scales both sides, `"pad"` scales the longer
+    side and puts the picture in the middle of `fill`. Resizing is bilinear and antialiased. `mean` and `std` are per
+    channel, of values in 0..1. `depth` is the bits a value is kept in.
     `rough` lets JPEGs be decoded and resized more quickly, a few levels off: for what random crops are cut from, never
     for what a network is asked about.
     """
 
-    size: tuple[int, int]
+    size: Size
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -66,11 +68,17 @@ class Preprocess:
         return int(np.prod(self.shape)) * self.depth // 8
 
     @property
+    def fill(self) -> tuple[int, ...]:
+        """What stands around a padded picture: the mean, rounded to a level of 8 bits; grey where it is not known."""
+        return tuple(min(max(round(mean * 255), 0), 255) for mean in self.mean) or (GREY,) * self.channels
+
+    @property
     def how(self) -> str:
         """Everything but shape and type that decides the values of a row, by which packs are told apart."""
         versions = f"Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
         filter_by = f"rough torch {torch.__version__}" if self.rough else "exact"
-        return f"{FORM} {self.fit} {filter_by} {versions}"
+        fit = f"pad {' '.join(map(str, self.fill))}" if self.fit == "pad" else self.fit
+        return f"{FORM} {fit} {filter_by} {versions}"
 
     def enlarged(self, margin: float) -> "Preprocess":
         """Return how pictures are stored that crops are cut from, `margin` times as large along each side."""
@@ -90,10 +98,31 @@ class Preprocess:
 
     def fitted(self, decoded: Pixels) -> Pixels:
         """Return decoded pixels resized to (H, W, C)."""
-        if self.rough and decoded.dtype == np.uint8 and decoded.shape[:2] != self.size:
-            return _resized_roughly(decoded, self.size, self.fit)
-        pixels = resize(decoded, size=self.size, fit=self.fit)
-        return pixels[:, :, None] if pixels.ndim == 2 else pixels
+        where = self._place((decoded.shape[0], decoded.shape[1]))
+        if self._rough_resize and decoded.shape[:2] != where.size:
+            pixels = _resized_roughly(decoded, where)
+        else:
+            pixels = _resized(decoded, where)
+        pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+        return pixels if where.size == self.size else self._padded(pixels, where)
+
+    def placement(self, size: Size, *, decoded: Size | None = None) -> Matrix:
+        """Return the matrix (2, 3) from a file's own upright pixels, of `size` (height, width), to the network's.
+
+        A point is (x, y), x to the right and y down, from the upper left corner: pixel i covers i to i + 1. `decoded`
+        is the size that `decoded` gave where that is another: of a JPEG decoded roughly, for which the matrix holds to
+        half a pixel, and for all else exactly.
+        """
+        decoded = decoded or size
+        matrix = self._place(decoded).matrix
+        first = shrinking(size, decoded)
+        return np.column_stack([matrix[:, :2] @ first[:, :2], matrix @ [*first[:, 2], 1.0]])
+
+    def way_back(self, size: Size, *, decoded: Size | None = None) -> Matrix:
+        """Return the inverse of `placement`: the matrix from the network's pixels to the file's own."""
+        matrix = self.placement(size, decoded=decoded)
+        back = np.diag(1 / matrix[:, :2].diagonal())
+        return np.column_stack([back, -(back @ matrix[:, 2])])
 
     def pixels(self, picture: Encoded | Image.Image) -> Pixels:
         """Return the resized pixels (C, H, W), the caller's own; raises BadPicture."""
@@ -118,52 +147,61 @@ class Preprocess:
             some.copy_(given).sub_(mean).mul_(scale)
         return values
 
+    @property
+    def _rough_resize(self) -> bool:
+        return self.rough and self.depth == 8
+
+    def _place(self, decoded: Size) -> Place:
+        return place(decoded, self.size, self.fit, whole=self._rough_resize)
+
+    def _padded(self, pixels: Pixels, where: Place) -> Pixels:
+        """Return pixels (h, w, C) in their place of a row (H, W, C), the rest filled."""
+        row = np.empty(self.shape, self.dtype)
+        row[:] = np.array(self.fill, self.dtype) * (1 if self.depth == 8 else STEP)
+        row[where.top : where.top + where.size[0], where.left : where.left + where.size[1]] = pixels
+        return row
+
 
 def shallow(batch: Tensor) -> Tensor:
     """Return 16-bit pixels as float32 in 0..255, the fractions kept; any other batch as it is."""
     return batch.float().div_(STEP) if batch.dtype == torch.uint16 else batch
 
 
-def resize(pixels: Pixels, *, size: tuple[int, int], fit: Fit) -> Pixels:
-    """Return pixels (H, W[, C]) at another size, by Pillow's antialiased bilinear filter."""
-    if pixels.shape[:2] == size:
+def resize(pixels: Pixels, *, size: Size, fit: Fit) -> Pixels:
+    """Return pixels (H, W[, C]) at another size, by Pillow's antialiased bilinear filter.
+
+    To be padded, they come at the largest size within `size`.
+    """
+    return _resized(pixels, place((pixels.shape[0], pixels.shape[1]), size, fit))
+
+
+def _resized(pixels: Pixels, where: Place) -> Pixels:
+    """Return the part of pixels (H, W[, C]) that is taken at its size, by Pillow's filter."""
+    if pixels.shape[:2] == where.size:
         return pixels
-    box = _middle(pixels.shape[:2], size) if fit == "crop" else None
     if pixels.ndim == 2 or (pixels.shape[2] == 3 and pixels.dtype == np.uint8):
-        return _resized(pixels, size, box)
-    return np.stack([_resized(band, size, box) for band in np.moveaxis(pixels, 2, 0)], axis=2)
+        return _resized_at_once(pixels, where)
+    return np.stack([_resized_at_once(band, where) for band in np.moveaxis(pixels, 2, 0)], axis=2)
 
 
-def _resized(pixels: Pixels, size: tuple[int, int], box: tuple[float, float, float, float] | None) -> Pixels:
-    """Return uint8 (H, W), uint16 (H, W) or uint8 (H, W, 3) at another size."""
+def _resized_at_once(pixels: Pixels, where: Place) -> Pixels:
+    """Return a part of uint8 (H, W), uint16 (H, W) or uint8 (H, W, 3) at another size."""
     # 16 bits through floats: Pillow's own 16-bit filter rounds between the two directions, and is a step off.
     deep = pixels.dtype == np.uint16
     image = Image.fromarray(pixels.astype(np.float32) if deep else np.ascontiguousarray(pixels))
-    resized = np.asarray(image.resize((size[1], size[0]), Image.Resampling.BILINEAR, box=box))
+    size = where.size[1], where.size[0]
+    resized = np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=where.box))
     return np.rint(resized).clip(0, TOP[16]).astype(np.uint16) if deep else resized
 
 
-def _resized_roughly(pixels: Pixels, size: tuple[int, int], fit: Fit) -> Pixels:
-    """Return uint8 pixels (H, W[, C]) as (*size, C), cut at whole pixels, by torch's filter, which uses vectors."""
-    if fit == "crop":
-        left, top, right, bottom = map(round, _middle(pixels.shape[:2], size))
-        pixels = pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
+def _resized_roughly(pixels: Pixels, where: Place) -> Pixels:
+    """Return the part of uint8 pixels (H, W[, C]), cut at whole ones, as (h, w, C), by torch's filter of vectors."""
+    left, top, right, bottom = map(int, where.box)
+    pixels = pixels[top:bottom, left:right]
     # A batch of one whose channels come last, whole in memory, is what torch's filter is quickest with.
     batch = np.require(pixels.reshape(1, *pixels.shape[:2], -1), requirements=["C", "W"])
     images = torch.from_numpy(batch).permute(0, 3, 1, 2)
-    return interpolate(images, size=size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
-
-
-def _middle(have: tuple[int, ...], want: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return the largest centred box (left, top, right, bottom) with the proportions of `want`."""
-    # The side that is kept whole is taken as it is: its ratio, multiplied out again, may pass the edge by a bit.
-    height, width = float(have[0]), float(have[1])
-    if have[0] * want[1] > have[1] * want[0]:
-        height = want[0] * width / want[1]
-    else:
-        width = want[1] * height / want[0]
-    top, left = (have[0] - height) / 2, (have[1] - width) / 2
-    return left, top, left + width, top + height
+    return interpolate(images, size=where.size, mode="bilinear", antialias=True)[0].permute(1, 2, 0).numpy()
 
 
 def choose_side(*, size: int | None, median: int, own: int | None) -> tuple[int, str]:

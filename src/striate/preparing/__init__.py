@@ -1,1 +1,1 @@
-"""Everything before the first step: settings, data read, choices made, fitness proved, engine and time measured."""
+"""Everything before the first step: settings, reading the data, choosing the rest, checks, engine and time measured."""

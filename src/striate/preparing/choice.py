@@ -11,7 +11,9 @@ from striate.learning.optim import OPTIMIZERS
 from striate.learning.schedule import WARM_UP
 from striate.preparing.settings import Settings
 from striate.runs.folder.recipe import Plan
-from striate.sources.source import TaskName
+from striate.sources.targets.kind import TARGET_KINDS
+from striate.sources.targets.task_name import ONE_CLASS, TaskName
+from striate.tasks.catalog import TASKS
 
 # The network of a run for which none was named; docs/log.md has the measurement behind it.
 DEFAULT_NET = "resnet9"
@@ -25,9 +27,10 @@ BATCHES = (16, 32, 64, 128)
 # Network -> its usual memory order, quicker on every processor tried; docs/log.md has the numbers.
 LAYOUT = {DEFAULT_NET: "channels_last"}
 # The kinds of network for which an optimizer has its own rate.
-KINDS = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
-# By what the usual rate is divided for a network that somebody has trained; and, where the layers below its head learn
-# more slowly, or not, for the head, whose inputs are hundreds of trained features: by the power of the method.
+NORMING = {"norms": "norms", "few": "no norms, few layers", "many": "no norms, many layers"}
+# Divisors of the usual peak learning rate for a network with given weights: FINE_TUNING where all layers learn at that
+# rate; HEAD, by the optimizer's `power`, where it is the head's and the layers below learn more slowly or not at all.
+# Even there SGD's is divided, since the inputs of the head are hundreds of trained features.
 FINE_TUNING = 10
 HEAD = {1: 5, 0.5: 1}
 # Convolutions and linear layers from which a network without norms is called deep: AlexNet's eight.
@@ -35,9 +38,8 @@ DEEP = 8
 # Epochs the plateau schedule waits for a better loss.
 PATIENCE = 3
 USUAL = {"class_weights": "none", "sampling": "natural"}
-# Smoothing keeps one class from taking all of the probability, which labels do not share.
-LABEL_SMOOTHING: dict[TaskName, float] = {"classification": 0.1, "multi-label": 0.0, "regression": 0.0}
-# Settings that a network or a task may have no use for, and those values of them that ask for nothing.
+# Settings that only back-propagation uses; values of settings that ask for nothing; settings that numbers to learn have
+# no use for.
 OF_BACK_PROPAGATION = (
     "optimizer", "momentum", "weight_decay", "label_smoothing", "class_weights", "accumulate", "clip_norm",
     "freeze", "body_lr", "precision", "compile",
@@ -55,12 +57,18 @@ OF_CLASSES = ("label_smoothing", "class_weights", "sampling")
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the choices rest on: training pictures, whether they are grey, the network and the side of its input.
+    """What the choices rest on.
 
-    `normed` says whether it has normalisation layers, `layers` counts its convolutions and linear layers;
-    `own_rate` is the rate of its own learning rule, None where it learns by back-propagation;
-    `pretrained` says whether it starts from weights that somebody trained, `new_head` whether these lack the last
-    layer; `task` is what the data ask of a picture.
+    `pictures`: the number of training pictures.
+    `grey`: whether they have one channel.
+    `side`: the shorter side of the network's input, in pixels.
+    `net`: the network's name in the recipe.
+    `normed`: whether it has normalisation layers.
+    `layers`: the number of its convolutions and linear layers.
+    `own_rate`: the usual learning rate of its own learning rule; None where it learns by back-propagation.
+    `pretrained`: whether it starts from given weights.
+    `new_head`: whether these are for other classes, so that the head starts fresh.
+    `task`: what is predicted.
     """
 
     pictures: int
@@ -72,7 +80,7 @@ class Facts:
     own_rate: float | None = None
     pretrained: bool = False
     new_head: bool = False
-    task: TaskName = "classification"
+    task: TaskName = ONE_CLASS
 
 
 @dataclass(frozen=True)
@@ -89,14 +97,17 @@ class Chosen:
 
 
 def resolve_augment(settings: Settings, *, grey: bool, side: int, task: TaskName) -> Augment:
-    """Return what is done to training pictures, as asked or by what the network sees; raises UsageError."""
+    """Return the augmentation that `settings` ask for, or the one chosen by channels, side and task."""
     chosen = settings.augment or str(_augment(grey=grey, side=side, task=task).value)
     augment = PRESETS[chosen] if isinstance(chosen, str) else chosen
     return augment if settings.erasing is None else replace(augment, erasing=settings.erasing)
 
 
 def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
-    """Return how to train, as asked or chosen, and the choices made for the user."""
+    """Return the plan of a run, each setting as asked or chosen, and the choices made for the user.
+
+    Raises UsageError for settings that do not go with the network, the weights or the optimizer.
+    """
     if facts.own_rate is not None and (settings.mixup or settings.cutmix):
         raise UsageError(
             f"{facts.net} learns by its own rule, which takes one label a picture. Leave mixup and cutmix at 0."
@@ -129,7 +140,7 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
         "layout": LAYOUT.get(facts.net, "contiguous"),
         "precision": "fp32",
         "compile": False,
-        "label_smoothing": LABEL_SMOOTHING[facts.task],
+        "label_smoothing": TASKS[facts.task].usual_smoothing,
         "momentum": OPTIMIZERS[optimizer].momentum or 0.0,
         "warmup": WARM_UP.get(settings.schedule, 0.0),
         "plateau_patience": PATIENCE,
@@ -144,19 +155,20 @@ def choose_plan(settings: Settings, facts: Facts) -> tuple[Plan, list[Chosen]]:
 
 def refuse_unused(settings: Settings, *, net: str, own_rule: bool, task: TaskName) -> None:
     """Raise UsageError for a setting that would do nothing, and for data a network's own rule cannot learn from."""
-    if own_rule and task != "classification":
+    names = TARGET_KINDS[task].names_a_picture
+    if own_rule and names != "one":
         raise UsageError(
             f"{net} learns by its own rule, which knows one class a picture; these data are for {task}. "
             "Give another --net."
         )
     if own_rule and (given := _given(settings, OF_BACK_PROPAGATION)):
         raise UsageError(f"{net} learns by its own rule, which has no {given}. Leave it out.")
-    if task == "regression" and (given := _given(settings, OF_CLASSES)):
+    if names == "none" and (given := _given(settings, OF_CLASSES)):
         raise UsageError(f"{given} is for classes, and these data have numbers. Leave it out.")
 
 
 def _given(settings: Settings, names: tuple[str, ...]) -> str:
-    """Return the first flag of some settings that asks for anything, or nothing."""
+    """Return the flag of the first of some settings that asks for anything, empty where none does."""
     given = (name for name in names if getattr(settings, name) not in (None, OFF.get(name)))
     flag = next(given, "")
     return flag and "--" + flag.replace("_", "-")
@@ -173,8 +185,8 @@ def _epochs(pictures: int) -> Chosen:
 
 
 def _augment(*, grey: bool, side: int, task: TaskName) -> Chosen:
-    """Return how pictures are changed: not at all where that could change what their numbers should be."""
-    if task == "regression":
+    """Return the preset of augmentation: none where it could change what the targets should be."""
+    if not TARGET_KINDS[task].kept_by_motion:
         return Chosen("augment", "none", "a shift or a mirror may change the numbers")
     if grey:
         return Chosen("augment", "digits", "grey pictures")
@@ -184,12 +196,12 @@ def _augment(*, grey: bool, side: int, task: TaskName) -> Chosen:
 
 
 def _batch(pictures: int) -> int:
-    """Return the largest usual batch that still leaves STEPS_PER_EPOCH."""
+    """Return the largest of BATCHES that still leaves STEPS_PER_EPOCH, or the smallest of them."""
     return max(b for b in BATCHES if b == BATCHES[0] or b * STEPS_PER_EPOCH <= pictures)
 
 
 def _refuse_tuning_nothing(settings: Settings, facts: Facts) -> None:
-    """Raise UsageError where layers shall be frozen, or learn more slowly, that know nothing yet."""
+    """Raise UsageError where layers are to be frozen, or to learn more slowly, that start from fresh weights."""
     if facts.pretrained:
         return
     if settings.freeze == "body":
@@ -203,7 +215,7 @@ def _refuse_tuning_nothing(settings: Settings, facts: Facts) -> None:
 
 
 def _fine_tuning(settings: Settings, facts: Facts) -> tuple[dict[str, Any], list[Chosen]]:
-    """Return how the layers below the head learn, and what of that was chosen for the user."""
+    """Return the plan's `frozen` and `body_lr`, and which of them were chosen for the user."""
     new_head = facts.new_head and facts.own_rate is None
     frozen = freeze_share(settings.freeze, new_head=new_head)
     below = BODY_LR if new_head else 1.0
@@ -217,9 +229,10 @@ def _fine_tuning(settings: Settings, facts: Facts) -> tuple[dict[str, Any], list
 
 
 def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
-    """Return the peak rate: the optimizer's usual one, by the kind of network and the batch.
+    """Return the peak learning rate: the optimizer's usual one, by the kind of network and the batch.
 
-    From given weights it is lower, the more so where the layers below the head have no lower one (`lowered`).
+    From given weights it is lower, and lowest where all layers learn at it. `lowered` says that the layers below the
+    head learn at a lower rate, or never.
     """
     if facts.own_rate is not None:
         return Chosen("lr", facts.own_rate, "usual for the network's own learning rule")
@@ -231,5 +244,5 @@ def _rate(optimizer: str, batch: int, facts: Facts, *, lowered: bool) -> Chosen:
         return Chosen("lr", peak * scale, f"{reason}, from given weights")
     kind = "norms" if facts.normed else "few" if facts.layers < DEEP else "many"
     if len(set(method.rates)) > 1:
-        reason += f", a network with {KINDS[kind]}"
+        reason += f", a network with {NORMING[kind]}"
     return Chosen("lr", getattr(method.rates, kind) * scale, reason)

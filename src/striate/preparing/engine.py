@@ -1,4 +1,4 @@
-"""How the steps of a run are computed here: the quickest of several ways, measured once for a network and a batch."""
+"""The engine of a run: memory order, precision and compilation, chosen by the step time measured on this machine."""
 
 import json
 import math
@@ -17,7 +17,6 @@ from striate.host.cache import Measurements
 from striate.host.device import PROCESSOR
 from striate.host.memory import NoRoomError, no_room_errors, release
 from striate.learning.finetune import FineTuning
-from striate.nets.blueprint import make_network
 from striate.preparing.choice import Chosen
 from striate.preparing.prepare import prepare
 from striate.preparing.prepared import Prepared
@@ -28,15 +27,15 @@ from striate.runs.folder.recipe import LAYOUTS
 from striate.sources.source import Source
 from striate.training.step import back_propagation
 
-# By what share an engine must be quicker than the usual one, which two measurements of one thing differ by; and one in
-# fewer bits, since it rounds.
+# The share by which an engine must be quicker than the usual one to be chosen. In float32 it is the noise floor: two
+# measurements of one engine differ by as much. In lower precision it is more, since that rounds.
 CLEARLY, CLEARLY_IN_FEWER_BITS = 0.03, 0.1
-# Turns, so that what else is done here slows all engines alike, and the seconds of one, which is two steps at least:
-# the first, which fetches code and memory, is not timed.
+# Rounds of measuring, in each of which every engine has a turn, so that other load slows all alike; and the seconds of
+# a turn. A turn has two steps at least, of which the first is warm-up and not timed.
 TURNS, TURN_SECONDS = 3, 0.1
-# An engine that takes so many times the quickest one's time gets no further turn.
+# An engine over so many times slower than the quickest gets no further turn.
 HOPELESS = 3
-# The fewest steps of a run that is worth measuring for, and the seconds of one worth compiling for: it takes a minute.
+# The fewest steps of a run for which measuring pays, and the fewest seconds for which compiling, about a minute, does.
 WORTH_MEASURING, WORTH_COMPILING = 400, 1200.0
 KNOWN = Measurements("engines.json")
 
@@ -54,7 +53,7 @@ class Engine:
 
     @property
     def clearly(self) -> float:
-        """By what share it must be quicker than the usual one to be chosen."""
+        """The share by which it must be quicker than the usual one to be chosen."""
         return CLEARLY if self.precision == "fp32" else CLEARLY_IN_FEWER_BITS
 
 
@@ -69,10 +68,10 @@ def prepare_measured(
     device: torch.device = PROCESSOR,
     lasts: bool = False,
 ) -> Prepared:
-    """Return what `prepare` does, by the engine that is quickest here in what `settings` leave open.
+    """Prepare a run as `prepare` does, and choose the quickest engine on this machine where `settings` leave it open.
 
-    `lasts` says that the run will be long, whatever its epochs. A short one is not measured for, but takes what was
-    measured for another.
+    Engines are measured for a run of WORTH_MEASURING steps or more, or where `lasts` says that it will be long whatever
+    its epochs; a shorter one uses the measurements of an earlier run, if there are any.
     """
     prepared = prepare(data, settings, progress)
     usual = engine_of(prepared)
@@ -107,7 +106,10 @@ def prepare_measured(
 
 
 def engines(settings: Settings, usual: Engine, *, device: torch.device) -> list[Engine]:
-    """Return the ways there are in what is left open, the usual one first; compiled ones only where asked for."""
+    """Return the engines to choose from in what `settings` leave open, the usual one first.
+
+    They are compiled only where `settings` ask for that.
+    """
     fewer_bits = "bf16" if device.type != "cuda" or torch.cuda.is_bf16_supported() else "fp16"
     precisions = [settings.precision] if settings.precision else ["fp32", fewer_bits]
     layouts = [settings.layout] if settings.layout else sorted(LAYOUTS, key=lambda name: name != usual.layout)
@@ -118,21 +120,19 @@ def engines(settings: Settings, usual: Engine, *, device: torch.device) -> list[
 
 
 def quickest(seconds: Seconds, *, usual: Engine) -> Engine:
-    """Return the engine that is clearly the quickest, or else the usual one: never one that was measured slower."""
+    """Return the quickest of the engines that beat the usual one by their share `clearly`, or else the usual one."""
     better = [e for e in seconds if seconds[e] < seconds[usual] * (1 - e.clearly)]
     return min(better, key=lambda engine: seconds[engine], default=usual)
 
 
 def measured(prepared: Prepared, among: Sequence[Engine], *, device: torch.device = PROCESSOR) -> Seconds:
-    """Return the seconds of a step by each engine, by steps that are thrown away; infinite for one that fails.
+    """Return the seconds of a step by each engine, measured on a network that is thrown away.
 
-    Not every operation is there in every precision, and torch.compile needs a compiler. Of an engine that there was
-    not enough memory for nothing is returned, since there may be another time.
+    They are infinite for an engine that fails: not every operation exists in every precision, and torch.compile needs a
+    compiler. An engine that only lacked memory is left out of the result, so that a later run tries it again.
     """
-    recipe = prepared.recipe
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    # One network for all, since four of them with their optimizers may be more than the memory holds.
-    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape).to(device)
+    # One network for all engines, since four of them with their optimizers may not fit in memory.
+    model = prepared.blueprint.make().to(device)
     seconds, hopeful, cramped = dict.fromkeys(among, math.inf), list(among), set[Engine]()
     for _ in range(TURNS):
         for engine in hopeful:
@@ -159,7 +159,7 @@ def with_engine(prepared: Prepared, engine: Engine) -> Prepared:
 
 
 def _tried(model: nn.Module, prepared: Prepared, device: torch.device) -> float | None:
-    """Return what `_turn` does, infinity where it fails, and nothing where there is not enough memory for it."""
+    """Return the seconds of `_turn`, infinity where it fails, None where it runs out of memory."""
     try:
         with no_room_errors():
             return _turn(model, prepared, device)
@@ -167,15 +167,15 @@ def _tried(model: nn.Module, prepared: Prepared, device: torch.device) -> float 
         pass
     except (RuntimeError, ArithmeticError):
         return math.inf
-    release()  # what it held, for the engines after it
+    release()  # so that the engines after it have the memory
     return None
 
 
 def _turn(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
-    """Return the seconds of the quickest of a few steps on one batch, at a rate of 0."""
+    """Return the seconds of the quickest of a few steps on one batch, at a learning rate of 0."""
     plan = prepared.recipe.train
     model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs lack it
-    tuning = FineTuning(model.train(), head=prepared.head, frozen=0.0, body_lr=1.0)
+    tuning = FineTuning(model.train(), head=prepared.blueprint.head_parameters, frozen=0.0, body_lr=1.0)
     learner = back_propagation(model, prepared.task, plan, tuning=tuning)
     batch = next(replace(prepared.loader("train"), device=device).training(0, augment=plan.augment))
 
@@ -190,7 +190,7 @@ def _turn(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
 
 
 def _remember(key: str, seconds: Seconds) -> None:
-    """Keep what was measured; JSON has no infinity, so its place is taken by nothing."""
+    """Keep the measured seconds in the cache folder; infinity, which JSON lacks, becomes null."""
     rows = [
         {**asdict(engine), "seconds": None if math.isinf(value) else value}
         for engine, value in seconds.items()
@@ -199,7 +199,7 @@ def _remember(key: str, seconds: Seconds) -> None:
 
 
 def _recalled(key: str) -> dict[Engine, float]:
-    """Return what was measured before."""
+    """Return the seconds that an earlier run measured, none where there are none or they cannot be read."""
     try:
         rows: list[dict[str, Any]] = [dict(row) for row in KNOWN.find(key) or ()]
         return {
@@ -213,7 +213,10 @@ def _recalled(key: str) -> dict[Engine, float]:
 
 
 def _key(prepared: Prepared, device: torch.device) -> str:
-    """Return what decides how long a step takes: machine, versions, threads, network, input, batch, optimizer."""
+    """Return the key of the measurements, which names all that decides the time of a step.
+
+    That is machine, versions, threads, network, input, classes, batch, micro-batches and optimizer.
+    """
     recipe = prepared.recipe
     shape = (recipe.preprocess.channels, *recipe.preprocess.size)
     facts = (

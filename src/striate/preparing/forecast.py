@@ -1,4 +1,4 @@
-"""What a run will take, by a few of its own steps: its time, its memory, and the epochs that fit in a given time."""
+"""The time and memory that a run will take, by a few of its own steps, and the epochs that fit in a given time."""
 
 import re
 import time
@@ -10,7 +10,6 @@ import torch
 
 from striate.errors import UsageError
 from striate.host.device import PROCESSOR
-from striate.nets.blueprint import make_network
 from striate.preparing.choice import Chosen
 from striate.preparing.engine import prepare_measured
 from striate.preparing.pace import Pace, measured_pace
@@ -22,12 +21,12 @@ from striate.tracing.summary import summary
 from striate.training.ranks.ranks import joined
 from striate.units import clock
 
-# The share of a given time that is kept back for what is slower later, and the seconds of the report.
+# The share of a given time that is kept in reserve for slower steps later, and the seconds set aside for the report.
 KEPT_BACK = 0.1
 REPORT_SECONDS = 3.0
 # More epochs than these are not chosen, however much time is given.
 MOST_EPOCHS = 300
-# Seconds of a run that is worth measuring engines for.
+# The least given time, in seconds, for which measuring engines pays.
 LASTING = 30
 UNITS = {"s": 1, "m": 60, "h": 3600}
 FLOAT_BYTES = 4
@@ -35,7 +34,11 @@ FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run is expected to take, reading the pictures left out: it is done by then."""
+    """What a run is expected to take, from its first step to its end.
+
+    `seconds` is the whole time, without reading the pictures and writing the report. `epoch_seconds` includes scoring
+    and the checkpoint of an epoch.
+    """
 
     net: str
     input: tuple[int, int, int]
@@ -70,7 +73,7 @@ class Forecast:
 def dry_run(
     data: str | Path | Source, *, settings: Settings | None = None, progress: Progress | None = None
 ) -> Forecast:
-    """Return what `train` would take here. The pictures are read and a few steps made; no run folder is left.
+    """Return what `train` would take on this machine: the pictures are read and a few steps made, and no run is left.
 
     Decoded pictures stay in the cache folder, as after any reading. Raises what `train` raises before its first step.
     """
@@ -83,7 +86,7 @@ def dry_run(
 def prepare_in_time(
     data: str | Path | Source, settings: Settings, progress: Progress, *, device: torch.device = PROCESSOR
 ) -> Prepared:
-    """Return what `prepare` does, with as many epochs as fit where `settings` give a time and no epochs.
+    """Prepare a run as `prepare_measured` does, with as many epochs as fit where `settings` give a time.
 
     Raises UsageError where not even one epoch fits.
     """
@@ -91,7 +94,7 @@ def prepare_in_time(
         return prepare_measured(data, settings, progress, device=device)
     started = time.monotonic()
     limit = seconds_of(settings.time)
-    # Something must stand there until the pictures have been read.
+    # One epoch is a placeholder, until reading and measuring are done.
     prepared = prepare_measured(
         data, replace(settings, time=None, epochs=1), progress, device=device, lasts=limit >= LASTING
     )
@@ -113,7 +116,7 @@ def prepare_in_time(
 
 
 def epochs_within(left: float, one: Forecast) -> int:
-    """Return how many epochs fit in the seconds left, some kept back; `one` is the forecast for one epoch."""
+    """Return how many epochs fit in the seconds left, a reserve kept; `one` is the forecast for one epoch."""
     beside = one.seconds - one.epoch_seconds + REPORT_SECONDS
     fit_in = int((left * (1 - KEPT_BACK) - beside) / one.epoch_seconds)
     return max(0, min(MOST_EPOCHS, fit_in))
@@ -153,13 +156,13 @@ def seconds_of(text: str) -> float:
 
 
 def _memory(prepared: Prepared, shape: tuple[int, int, int], pace: Pace) -> int:
-    """Return the bytes of weights, gradients and activations as traced, and of the optimizer as it is."""
+    """Return the bytes of weights, gradients and activations as traced, and of the optimizer's state as measured."""
     recipe = prepared.recipe
     traced = summary(
-        lambda: make_network(recipe.net, num_classes=len(prepared.classes), input=shape),
+        prepared.blueprint.make,
         shape,
         batch=recipe.train.batch,
         name=recipe.net,
     ).total
-    # The trace counts one number a trained weight for the optimizer.
+    # The trace assumes one float of optimizer state for each trainable weight.
     return traced.training_bytes - FLOAT_BYTES * traced.trainable + pace.optimizer_bytes

@@ -1,4 +1,4 @@
-"""How fast a run is on this machine, by a few of its own steps."""
+"""The pace of a run on this machine, measured by a few of its own steps."""
 
 import tempfile
 import time
@@ -11,7 +11,6 @@ from torch import nn
 
 from striate.errors import Interrupted
 from striate.host.device import PROCESSOR
-from striate.nets.blueprint import make_network
 from striate.nets.catalog.catalog import CATALOG
 from striate.preparing.prepared import Prepared
 from striate.progress import Silent
@@ -21,7 +20,7 @@ from striate.training.job import Job
 from striate.training.loop import fit
 from striate.training.ranks.ranks import Ranks
 
-# Steps that are not timed, since the first ones fetch code and memory; seconds that the timed ones take, and how many.
+# Warm-up steps, from which the number of timed ones is worked out; the seconds these are to take; the fewest and most.
 WARM_UP = 2
 MEASURED_SECONDS = 2.0
 MEASURED_STEPS = (4, 40)
@@ -30,7 +29,13 @@ EVALUATED = 512
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a step with its batch, of a look at a held-out picture, of a checkpoint; bytes of the optimizer."""
+    """How long the parts of a run take, and how large the optimizer's state is.
+
+    `step`: seconds of a step, making its batch included.
+    `evaluation`: seconds of scoring one held-out picture.
+    `checkpoint`: seconds of a run of one epoch outside that epoch, which are mostly its checkpoints.
+    `optimizer_bytes`: bytes of the optimizer's state in a checkpoint.
+    """
 
     step: float
     evaluation: float
@@ -39,7 +44,7 @@ class Pace:
 
 
 def measured_pace(prepared: Prepared, *, device: torch.device = PROCESSOR) -> Pace:
-    """Train a copy of the network for a few steps with all that belongs to them, and throw it away."""
+    """Return the pace of a few steps of a copy of the network, which is thrown away."""
     batch = prepared.recipe.train.batch
     warm = timed(prepared, WARM_UP * batch, device=device)
     few, many = MEASURED_STEPS
@@ -48,10 +53,10 @@ def measured_pace(prepared: Prepared, *, device: torch.device = PROCESSOR) -> Pa
 
 
 def timed(prepared: Prepared, pictures: int, *, device: torch.device = PROCESSOR) -> Pace:
-    """Make an epoch of some of the training pictures, with a rate of 0, and say what it took."""
+    """Return the pace of one epoch on so many of the training pictures, at a learning rate of 0."""
     recipe, store = prepared.recipe, prepared.stores["train"]
-    # The rate changes no step's time, and at 0 the weights cannot diverge. They are timed as the longest ones are:
-    # with all layers learning, at full size.
+    # A step takes as long at any learning rate, and at 0 the weights cannot diverge. Steps are timed at their slowest:
+    # with all layers learning, on pictures of full size.
     plan = replace(
         recipe.train,
         epochs=1,
@@ -65,8 +70,7 @@ def timed(prepared: Prepared, pictures: int, *, device: torch.device = PROCESSOR
     spread = np.unique(np.linspace(0, len(store) - 1, min(pictures, len(store))).astype(np.int64))
     some = replace(prepared, stores={**prepared.stores, "train": store.subset(spread)})
     loader = replace(some.loader("train"), device=device)
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    model = make_network(recipe.net, num_classes=len(prepared.classes), input=shape)
+    model = prepared.blueprint.make()
     with tempfile.TemporaryDirectory(prefix="striate-") as name:
         folder = Path(name)
         job = Job(
@@ -99,7 +103,7 @@ def timed(prepared: Prepared, pictures: int, *, device: torch.device = PROCESSOR
 
 
 def _evaluation(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
-    """Return the seconds of looking at one held-out picture."""
+    """Return the seconds of scoring one held-out picture, or a training picture where none is held out."""
     split = next((split for split in ("val", "test") if len(prepared.stores.get(split, ()))), "train")
     store = prepared.stores[split]
     some = store.subset(np.arange(min(EVALUATED, len(store))))

@@ -1,4 +1,4 @@
-"""What comes before the first step of a run: its pictures read, and everything left open chosen."""
+"""Preparing a run: its pictures are read, and every setting left open is chosen."""
 
 import json
 from collections.abc import Sequence
@@ -15,21 +15,22 @@ from striate.errors import DataError, UsageError
 from striate.host.memory import memory
 from striate.learning.dropout import set_dropout
 from striate.learning.optim import refuse_without_filters
-from striate.nets.blueprint import check_name, make_network
+from striate.nets.blueprint import Blueprint
 from striate.nets.catalog.catalog import CATALOG
+from striate.nets.network import check_name
 from striate.nets.own_code import is_in_file, keep
 from striate.nets.weights.pretrained import start_from
 from striate.nets.weights.published import PUBLISHED, published
 from striate.pictures.preprocess import Preprocess
 from striate.preparing.choice import DEFAULT_NET, Chosen, Facts, choose_plan, refuse_unused
-from striate.preparing.fitness import refuse_fixed_side, refuse_other_outputs, refuse_too_small_batches
+from striate.preparing.fitness import refuse_unfit
 from striate.preparing.prepared import Prepared
 from striate.preparing.reading import (
     choose_input,
+    mean_colour,
     read_splits,
     refuse_unwritable_names,
     split_source,
-    tell_unscored,
 )
 from striate.preparing.settings import Settings
 from striate.progress import Progress
@@ -37,16 +38,17 @@ from striate.runs.folder.manifest import listed_pictures, manifest_of, refuse_ch
 from striate.runs.folder.recipe import Recipe
 from striate.runs.run import THREADS, Run
 from striate.sources.opening import open_source, place_of
-from striate.sources.source import Source
+from striate.sources.source import Pictures, Source
 from striate.sources.targets.kind import refuse_other_task
-from striate.tasks.regression import Scale, scale_of
+from striate.tasks.catalog import TASKS, make_task
+from striate.tasks.task import Scale
 from striate.tracing.summary import summary
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
 
 
 def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -> Prepared:
-    """Read a data set and choose what `settings` leave open, telling every choice.
+    """Read a data set and choose what `settings` leave open, saying every choice to `progress`.
 
     Raises UsageError for a network that is unknown or cannot be trained on these pictures, DataError for pictures
     that cannot be, StorageError where they do not fit in memory.
@@ -58,17 +60,19 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     refuse_unused(settings, net=net, own_rule=own_rule, task=source.task)
     refuse_unwritable_names(source)
     splits = split_source(source, settings, progress)
-    tell_unscored(splits, source.classes, progress)
     shape, depth = choose_input(splits["train"], net, settings, progress)
-    # On shapes alone, so that a network that does not fit is refused before anything is read.
-    summary(lambda: make_network(net, num_classes=len(source.classes), input=shape), shape, name=net)
-    # Before the training pictures are read, nobody knows their mean.
+    # Traced by shapes alone, so that a network that does not fit is refused before any picture is decoded.
+    blueprint = Blueprint(net, shape, *make_task(source.task, source.classes, scale=Scale()).head)
+    summary(blueprint.make, shape, name=net)
+    # Without mean and deviation, which are known once the training pictures are read.
     unscaled = Preprocess(size=shape[1:], channels=shape[0], mean=(), std=(), fit=settings.fit, depth=depth)
+    if settings.fit == "pad":
+        unscaled = _filled(unscaled, net, splits["train"], settings, progress)
     reader = Reader(
         data=place_of(data), root=source.root, threads=settings.threads, progress=progress, pack=settings.pack
     )
     reading = read_splits(splits, source, unscaled, settings, reader)
-    recipe, facts = _recipe(net, source, unscaled, reading.stores["train"], settings, reader)
+    recipe, facts = _recipe(blueprint, source, unscaled, reading.stores["train"], settings, reader)
     manifest = manifest_of(source, reading.stores, reading.audit)
     return Prepared(recipe, source.classes, source, manifest, reading.stores, facts)
 
@@ -96,7 +100,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
 
 
 def _network_asked(settings: Settings, progress: Progress) -> str:
-    """Return what the recipe will call the network; code of the user's own is kept as it is now."""
+    """Return the recipe's name for the network; the user's own code is copied to the cache folder as it is now."""
     if settings.net is None:
         progress.say(f"net {DEFAULT_NET}: no --net was given")
         return DEFAULT_NET
@@ -109,29 +113,23 @@ def _network_asked(settings: Settings, progress: Progress) -> str:
 
 
 def _recipe(
-    net: str, source: Source, unscaled: Preprocess, store: Store, settings: Settings, reader: Reader
+    blueprint: Blueprint,
+    source: Source,
+    unscaled: Preprocess,
+    store: Store,
+    settings: Settings,
+    reader: Reader,
 ) -> tuple[Recipe, Facts]:
-    """Return the recipe, every open setting chosen and every choice told, and what the choices rest on."""
-    channels, (height, width) = unscaled.channels, unscaled.size
-    entry = CATALOG.get(net)
-    mean, std = _normalisation(net, settings.weights, unscaled.channels, store)
+    """Return the recipe with every setting chosen, and the facts the choices rest on; says every choice."""
+    net = blueprint.net
+    mean, std = _normalisation(net, settings.weights, unscaled, store)
     preprocess = replace(unscaled, mean=mean, std=std)
-    model = make_network(net, num_classes=len(source.classes), input=(channels, height, width))
+    model = blueprint.make()
     # Read here too, so that weights that do not fit are refused before a run folder is made.
     given = start_from(model, net, settings.weights) if settings.weights else None
     set_dropout(model, settings.dropout, name=net)
-    facts = Facts(
-        pictures=len(store),
-        grey=channels == 1,
-        side=min(height, width),
-        net=net,
-        normed=any(isinstance(module, NORMS) for module in model.modules()),
-        layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
-        own_rate=None if entry is None else entry.rate,
-        pretrained=settings.weights is not None,
-        new_head=given is not None and given.head is not None,
-        task=source.task,
-    )
+    new_head = given is not None and given.head is not None
+    facts = _facts(model, blueprint, source, len(store), settings, new_head=new_head)
     plan, choices = choose_plan(settings, facts)
     refuse_without_filters(plan.optimizer, model, net=net)
     if len(store) * preprocess.row_bytes > MEMORY_SHARE * memory():
@@ -152,20 +150,72 @@ def _recipe(
         preprocess=preprocess,
         train=plan,
         task=source.task,
-        targets=scale_of(store.labels) if source.task == "regression" else Scale(),
+        targets=TASKS[source.task].scale_of(store.labels),
     )
-    refuse_other_outputs(model, recipe, len(source.classes))
-    refuse_too_small_batches(model, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
-    refuse_fixed_side(model, recipe)
+    refuse_unfit(model, blueprint, recipe, Loader(store=store, preprocess=preprocess, batch=plan.batch))
     return recipe, facts
 
 
-def _normalisation(
-    net: str, weights: str | None, channels: int, store: Store
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation: those the given weights were trained with where they are known, else the pictures'.
+def _facts(
+    model: nn.Module,
+    blueprint: Blueprint,
+    source: Source,
+    pictures: int,
+    settings: Settings,
+    *,
+    new_head: bool,
+) -> Facts:
+    """Return what the choices rest on."""
+    channels, height, width = blueprint.input
+    entry = CATALOG.get(blueprint.net)
+    return Facts(
+        pictures=pictures,
+        grey=channels == 1,
+        side=min(height, width),
+        net=blueprint.net,
+        normed=any(isinstance(module, NORMS) for module in model.modules()),
+        layers=sum(isinstance(module, nn.Conv2d | nn.Linear) for module in model.modules()),
+        own_rate=None if entry is None else entry.rate,
+        pretrained=settings.weights is not None,
+        new_head=new_head,
+        task=source.task,
+    )
 
-    They are known of the published weights, and of a file with a config.json beside it, as every run's model/ has.
+
+def _filled(
+    unscaled: Preprocess, net: str, pictures: Pictures, settings: Settings, progress: Progress
+) -> Preprocess:
+    """Return how pictures are padded: with a mean that has to be known before the first of them is stored."""
+    if (stated := _stated(net, settings.weights, unscaled.channels)) is not None:
+        mean, reason = stated[0], "the mean that network or weights are used to"
+    else:
+        mean, reason = mean_colour(pictures, unscaled), "the mean of some of the pictures"
+    filled = replace(unscaled, mean=mean)
+    progress.say(f"fill {' '.join(map(str, filled.fill))}: {reason}")
+    return filled
+
+
+def _normalisation(
+    net: str, weights: str | None, unscaled: Preprocess, store: Store
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and standard deviation of each channel, by which pictures are normalised.
+
+    They are those the network or its weights were trained with where these are known, else those of the training
+    pictures. A mean that pictures are padded with already stays as it is.
+    """
+    if (stated := _stated(net, weights, unscaled.channels)) is not None:
+        return stated
+    mean, std = mean_and_std(store)
+    return unscaled.mean or mean, std
+
+
+def _stated(
+    net: str, weights: str | None, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    """Return the mean and deviation that the network or the given weights were trained with, or None.
+
+    They are 0 and 1 for a network that takes pixels in 0..1; else those of the given weights, which are known of
+    published ones and of a file with a config.json beside it, as every run's model/ has.
     """
     if net in CATALOG and CATALOG[net].unit_pixels:
         return (0.0,) * channels, (1.0,) * channels
@@ -174,7 +224,7 @@ def _normalisation(
         return _of_channels(beside[0], channels), _of_channels(beside[1], channels)
     if weights and net in PUBLISHED:
         return _of_channels(PUBLISHED[net].mean, channels), _of_channels(PUBLISHED[net].std, channels)
-    return mean_and_std(store)
+    return None
 
 
 def _stated_beside(weights: Path) -> tuple[list[float], list[float]] | None:

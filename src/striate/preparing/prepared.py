@@ -1,21 +1,22 @@
-"""A training about to start: its recipe, data, network's shape and task."""
+"""A run about to start or to go on: its recipe, its data, its task."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from striate.data.loader import Loader
 from striate.data.store.store import Store
-from striate.nets.blueprint import head_of
+from striate.nets.blueprint import Blueprint
 from striate.preparing.choice import Facts
 from striate.runs.folder.manifest import Manifest
 from striate.runs.folder.recipe import LAYOUTS, Recipe
-from striate.runs.run import EVALUATED_AT_ONCE
+from striate.runs.run import EVALUATED_AT_ONCE, blueprint_of
 from striate.sources.source import Source
 from striate.tasks.catalog import make_task
 from striate.tasks.task import AnyTask
 from striate.tasks.weights import class_weights
 
-# Threads that make large batches ahead of the step they are for.
+# Threads that make large batches ahead of their steps.
 AHEAD = 2
 
 
@@ -23,7 +24,7 @@ AHEAD = 2
 class Prepared:
     """A run about to start or to go on: its recipe, its classes, what it read, and the decoded pictures by split.
 
-    `facts` are what the choices of one about to start rest on.
+    `facts` are what its choices rest on; None where it goes on and nothing is chosen.
     """
 
     recipe: Recipe
@@ -33,9 +34,9 @@ class Prepared:
     stores: Mapping[str, Store]
     facts: Facts | None = None
 
-    @property
+    @cached_property
     def task(self) -> AnyTask:
-        """What is learned, classes weighed by the training pictures as the recipe says."""
+        """The task with its loss, classes weighted by their training pictures where the recipe asks for that."""
         recipe, labels = self.recipe, self.stores["train"].labels
         return make_task(
             recipe.task,
@@ -45,15 +46,13 @@ class Prepared:
             weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
         )
 
-    @property
-    def head(self) -> frozenset[str]:
-        """The names of the network's parameters that answer, by which fine-tuning begins."""
-        preprocess = self.recipe.preprocess
-        shape = (preprocess.channels, *preprocess.size)
-        return head_of(self.recipe.net, input=shape, num_classes=len(self.classes))
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """The network, yet to be made."""
+        return blueprint_of(self.recipe, self.classes)
 
     def loader(self, split: str) -> Loader:
-        """Return the batches of a split."""
+        """Return the batches of a split: the recipe's for 'train', of EVALUATED_AT_ONCE pictures for others."""
         recipe = self.recipe
         return Loader(
             store=self.stores[split],

@@ -1,6 +1,7 @@
-"""What is read of a data set before a run: its splits, the input its pictures call for, their pixels, their audit."""
+"""Reading a data set before a run: its splits, the input size its pictures call for, their pixels, their audit."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,20 +15,21 @@ from striate.data.store.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.extras import missing_extras
 from striate.nets.catalog.catalog import CATALOG
-from striate.pictures.header import bands_of, depth_of, size_of
-from striate.pictures.pixels import Depth
+from striate.pictures.header import header_of
+from striate.pictures.pixels import TOP, BadPicture, Depth
 from striate.pictures.preprocess import Preprocess, choose_side
 from striate.preparing.choice import DEFAULT_NET, resolve_augment
 from striate.preparing.settings import Settings
 from striate.progress import Progress
 from striate.sources.place import absolute
 from striate.sources.source import Pictures, Source, names_of
-from striate.sources.targets.kind import label_counts
+from striate.sources.targets.kind import TARGET_KINDS
 
 Shape = tuple[int, int, int]  # channels, height, width
 
-# Pictures whose headers are read to choose the input, and the share of unreadable ones a run goes on with.
+# Pictures whose headers are read to choose the input, and of which the colour is taken that pads all of them.
 LOOKED_AT = 256
+# The share of unreadable pictures a run goes on with.
 BAD_SHARE = 0.01
 SHOWN = 10
 
@@ -59,15 +61,16 @@ def refuse_unwritable_names(source: Source) -> None:
 
 
 def split_source(source: Source, settings: Settings, progress: Progress) -> Mapping[str, Pictures]:
-    """Return the splits of a data set; one that has none is split by the seed.
+    """Return the splits of a data set, one that has none split by the seed, and say what will not be scored.
 
-    Raises UsageError where a patience has no pictures to watch.
+    Where a validation split is needed and missing, a tenth of the training pictures becomes one. Raises UsageError
+    where there are too few for it, DataError where there are no training pictures.
     """
     splits, seed = source.splits, settings.seed
     if splits.keys() in ({"all"}, {"train"}):
         (pictures,) = splits.values()
         ids = ids_of(names_of(pictures))
-        splits = stratified_split(pictures, ids, seed=seed)
+        splits = stratified_split(pictures, ids, task=source.task, seed=seed)
     elif (
         len(splits.get("train", ()))
         and not len(splits.get("val", ()))
@@ -75,30 +78,32 @@ def split_source(source: Source, settings: Settings, progress: Progress) -> Mapp
     ):
         # What is chosen by the test pictures cannot be scored by them.
         ids = ids_of(names_of(splits["train"]))
-        splits = {**splits, **stratified_split(splits["train"], ids, seed=seed, test=False)}
+        divided = stratified_split(splits["train"], ids, task=source.task, seed=seed, test=False)
+        splits = {**splits, **divided}
         progress.say(f"val {len(splits['val']):,} pictures: a tenth of those to train on, there being none")
     if settings.patience and not len(splits.get("val", ())):
         raise UsageError("--patience needs pictures held out for val, and these are too few. Leave it out.")
     if not len(splits.get("train", ())):
         raise DataError(f"{source.root}: no pictures to train on; those of train/ are missing.")
+    _tell_unscored(splits, source, progress)
     return splits
 
 
-def tell_unscored(splits: Mapping[str, Pictures], classes: tuple[str, ...], progress: Progress) -> None:
-    """Say which classes or labels no held-out picture will score, as a class of one or two pictures has none."""
+def _tell_unscored(splits: Mapping[str, Pictures], source: Source, progress: Progress) -> None:
+    """Say which classes or labels have no held-out picture to score, as a class of one or two pictures has none."""
     held_out = [split for split in ("val", "test") if split in splits and len(splits[split])]
     if not held_out:
         progress.say("note: no picture is held out, so the network will not be scored")
         return
-    counts = label_counts(splits[held_out[-1]].labels, len(classes))
-    thin = [name for name, count in zip(classes, counts, strict=True) if count == 0]
+    counts = TARGET_KINDS[source.task].counts(splits[held_out[-1]].labels, len(source.classes))
+    thin = [name for name, count in zip(source.classes, counts, strict=True) if count == 0]
     if thin:
         more = f" and {len(thin) - SHOWN} more" if len(thin) > SHOWN else ""
         progress.say(f"note: no {held_out[-1]} picture of {', '.join(thin[:SHOWN])}{more}, so not scored")
 
 
 def choose_input(pictures: Pictures, net: str, settings: Settings, progress: Progress) -> tuple[Shape, Depth]:
-    """Return the network's input and the bits it is kept in, chosen from the headers of some pictures."""
+    """Return the network's input shape and the bits a value, chosen by the headers of some pictures."""
     looks = _look(pictures)
     channels = _channels(looks)
     own = CATALOG[net].input[1] if net in CATALOG and net != DEFAULT_NET else None
@@ -116,16 +121,33 @@ def choose_input(pictures: Pictures, net: str, settings: Settings, progress: Pro
 
 
 def _look(pictures: Pictures) -> list[HeaderFacts]:
-    """Return what the headers of some pictures spread over the set say."""
+    """Return the header facts of up to LOOKED_AT pictures spread evenly over the set."""
     looks = []
-    for index in np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)):
+    for index in _spread(pictures):
         try:
-            encoded = pictures.read(int(index))
+            encoded = pictures.read(index)
         except OSError:
             continue
-        if (size := size_of(encoded)) is not None and (bands := bands_of(encoded)) is not None:
-            looks.append(HeaderFacts(pictures.name(int(index)), min(size), bands, depth_of(encoded)))
+        if (header := header_of(encoded)) is not None:
+            side = min(header.height, header.width)
+            looks.append(HeaderFacts(pictures.name(index), side, header.bands, header.depth))
     return looks
+
+
+def mean_colour(pictures: Pictures, preprocess: Preprocess) -> tuple[float, ...]:
+    """Return each channel's mean in 0..1 over some pictures spread over the set, or 0.5 where none can be read."""
+    whole = replace(preprocess, fit="squash", rough=True)
+    colours = []
+    for index in _spread(pictures):
+        with suppress(OSError, BadPicture):
+            colours.append(whole.row(pictures.read(index)).mean((0, 1)) / TOP[whole.depth])
+    means = np.mean(colours, axis=0) if colours else np.full(whole.channels, 0.5)
+    return tuple(round(float(mean), 4) for mean in means)
+
+
+def _spread(pictures: Pictures) -> list[int]:
+    """Return the places of at most LOOKED_AT pictures spread over the set."""
+    return np.unique(np.linspace(0, len(pictures) - 1, LOOKED_AT).astype(int)).tolist()
 
 
 def _channels(looks: Sequence[HeaderFacts]) -> int:

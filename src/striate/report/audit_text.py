@@ -77,16 +77,15 @@ def audit_text(audit: Audit, *, width: int = 80) -> str:
 
 
 def _summary(audit: Audit) -> str:
-    kinds = {"classification": "classes", "multi-label": "labels", "regression": "numbers a picture"}
     splits = ", ".join(
         f"{count:,}" if split == "all" else f"{split} {count:,}" for split, count in audit.pictures.items()
     )
-    return f"{audit.total:,} pictures ({splits}), {audit.classes:,} {kinds[audit.task]}"
+    return f"{audit.total:,} pictures ({splits}), {audit.classes:,} {audit.kind.counted[0]}"
 
 
 def _class_table(audit: Audit) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
-    table.add_column("class" if audit.task == "classification" else "label", overflow="fold")
+    table.add_column(audit.kind.name, overflow="fold")
     for split in audit.counts:
         table.add_column("pictures" if split == "all" else split, justify="right")
     for name in shown_classes(audit):

@@ -13,8 +13,9 @@ from striate.errors import StorageError, command
 from striate.progress import Progress, Silent
 from striate.report import curves
 from striate.report.held_out import Scored, held_out
+from striate.report.panels import PANELS
 from striate.runs.run import Run
-from striate.tasks.words import CURVE, HEADLINES
+from striate.tasks.words import WORDS
 from striate.tracing.summary import Summary, summary
 
 
@@ -45,15 +46,16 @@ def write_report(run: Run, *, known: Scored | None = None, progress: Progress | 
 
 def render(run: Run, *, known: Scored | None = None, progress: Progress) -> str:
     """Return the page."""
-    task, result = run.recipe.task, run.summary()["result"]
-    shown = number if task == "regression" else percent
+    result, words = run.summary()["result"], WORDS[run.recipe.task]
+    shown = percent if run.task.metric.share else number
     network = summary(run.fresh_model, (run.preprocess.channels, *run.preprocess.size), name=run.recipe.net)
     template = page_template("striate.report", "report.html", filters={"percent": percent, "number": number})
     return template.render(
         run=run,
         result=result,
-        headline=[(en, ko, shown(result[name])) for name, en, ko in HEADLINES[task]] if result else [],
-        score=CURVE[task],
+        headline=[(*both, shown(result[name])) for name, both in words.headlines] if result else [],
+        words=words,
+        panel=PANELS[run.task.panel].template,
         curves=_curves(run),
         colours=CURVE_COLOURS,
         held_out=held_out(run, known, progress=progress),

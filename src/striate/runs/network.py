@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from striate.errors import unknown
-from striate.nets.blueprint import make_network
 from striate.nets.catalog.catalog import CATALOG
+from striate.nets.network import make_network
 from striate.nets.own_code import in_file, is_in_file, is_kept, made, short_name
 from striate.runs.run import open_run
 from striate.spec import is_spec
@@ -38,9 +38,9 @@ def load_module(text: str, *, input: Shape | None = None) -> nn.Module:
 def find_network(text: str, *, input: Shape | None = None) -> Target:
     """Return the network that `text` names: `resnet9`, `"conv3-8 relu gap fc-10"`, `net.py:Net` or a run's folder.
 
-    `input` is the shape of one picture; None: the network's own, 3x32x32 for a spec, 3x224x224 for a class.
-    Naming a class in a file runs that file; where it asks for `num_classes`
-    and `in_channels`, it is told 1000 and the channels of `input`. Raises UsageError for what is none of these.
+    `input` is the shape (C, H, W) of one picture; None: the network's own, (3, 32, 32) for a spec, (3, 224, 224) for a
+    class. Naming a class in a file runs that file; where it asks for `num_classes` and `in_channels`, it is told 1000
+    and the channels of `input`. Raises UsageError for what is none of these.
     """
     if text in CATALOG:
         shape = input or CATALOG[text].input

@@ -19,7 +19,7 @@ from striate.data.store.store import Store
 from striate.errors import DataError, UsageError, command
 from striate.host.device import PROCESSOR, device_of
 from striate.host.launch import place
-from striate.nets.blueprint import make_network
+from striate.nets.blueprint import Blueprint
 from striate.nets.own_code import FOLDER as CODE
 from striate.nets.own_code import Files, is_kept, is_trusted
 from striate.nets.own_code import trust as trust_code
@@ -35,22 +35,22 @@ from striate.runs.folder.result import has_result, load_calibration, load_result
 from striate.sources.opening import BUNDLED, open_source, place_of
 from striate.sources.place import is_there
 from striate.sources.source import Source
-from striate.sources.targets.kind import refuse_other_task
+from striate.sources.targets.kind import TARGET_KINDS, TargetKind, refuse_other_task
 from striate.tasks.calibration import Calibration
 from striate.tasks.catalog import make_task
 from striate.tasks.scoring import Flipped, evaluate
 from striate.tasks.task import Answer, AnyTask, Scores
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
-# Pictures evaluated at a time, and the threads that decode them.
+# Pictures in a batch of evaluation, and the threads that decode them.
 EVALUATED_AT_ONCE = 256
 THREADS = 4
 
 
 class Run:
-    """A run, finished or not. Everything is read from its folder when first asked for; nothing is ever written there.
+    """A run folder, of a run finished or not. Only the recipe is read at once, and nothing is ever written there.
 
-    `data` is its data set where that is open already, as one made in Python is; `device` is what it computes on.
+    `data` is the run's data set where that is open already, as one made in Python is; `device` is what it computes on.
     """
 
     def __init__(self, folder: Path, data: Source | None = None, *, device: torch.device = PROCESSOR) -> None:
@@ -74,14 +74,19 @@ class Run:
 
     @cached_property
     def task(self) -> AnyTask:
-        """What the network's outputs mean."""
+        """What the network's outputs mean, with the run's calibration."""
         return make_task(self.recipe.task, self.classes, scale=self.recipe.targets).calibrated(
             self.calibration
         )
 
+    @property
+    def kind(self) -> TargetKind:
+        """The kind of target the network was trained on."""
+        return TARGET_KINDS[self.recipe.task]
+
     @cached_property
     def calibration(self) -> Calibration:
-        """The temperature and the thresholds found on the validation pictures."""
+        """The temperature and the thresholds fitted to the validation pictures."""
         return load_calibration(self.folder)
 
     @cached_property
@@ -134,19 +139,19 @@ class Run:
 
     @cached_property
     def stopped_after(self) -> int | None:
-        """The step after which a run that has not finished has its weights; None where it has finished."""
+        """The step of the checkpoint that an unfinished run has its weights from; None where there is a result."""
         return self._checkpoint.state["step"] if self._checkpoint else None
 
     @property
     def unfinished(self) -> str:
-        """A sentence that says whose weights are used where the run has not finished, or nothing."""
+        """A sentence that says which weights are used where the run has not finished; empty where it has."""
         if self.stopped_after is None:
             return ""
         return f"the run has not finished: these are its weights after step {self.stopped_after}"
 
     @cached_property
     def _checkpoint(self) -> Checkpoint | None:
-        """The newest whole checkpoint of a run that has no model/."""
+        """The newest whole checkpoint that is not stale, of a run that has no model/; None where there is none."""
         if has_result(self.folder):
             return None
         counts = load_recovery(self.folder).counts
@@ -178,15 +183,16 @@ class Run:
     def predict(
         self, picture: Picture, *, top: int | None = None, threshold: float | None = None, flip: bool = False
     ) -> Sequence[Answer]:
-        """Return what the network says of a path, a Pillow image or a uint8 array (H, W[, C]).
+        """Return the network's answers for a path, a Pillow image or a uint8 array (H, W[, C]).
 
-        Of classes the `top` likeliest, or five; of labels those it gives, or the `top` likeliest; the likeliest
-        first, each a Guess of label and probability. Of targets all, each an Estimate of label and value.
+        Classification: the `top` likeliest classes, or five, each a Guess, the likeliest first.
+        Several labels: those that pass their threshold, or the `top` likeliest, each a Guess, the likeliest first.
+        Regression: every target, each an Estimate.
 
-        `threshold` takes the place of those found on the validation pictures: a Guess under it does not pass, and
-        where the likeliest class does not, the picture may show none of them. With `flip` the mirror image answers
-        too, and the mean probability counts. Raises DataError where the picture cannot be read, UsageError for a
-        `threshold` that is no probability, and for `top` or `threshold` of targets.
+        `threshold` replaces those fitted to the validation pictures: a Guess under it does not pass, and where the
+        likeliest class does not, the picture may show none of the classes. With `flip` the mirror image is answered
+        too, and probabilities are the mean of both. Raises DataError where the picture cannot be read, UsageError for
+        a `threshold` that is no probability, and for `top` or `threshold` in regression.
         """
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"threshold is {threshold:g}; it must be from 0 to 1.")
@@ -242,7 +248,7 @@ class Run:
                 f"If it has moved, say where: {command('resume', self.folder, '--data')} DATA, "
                 f"or {command('eval', self.folder)} DATA"
             )
-        # A name of a bundled set is that set, whatever folder of the same name stands here now.
+        # The name of a bundled set means that set, even where a folder of the same name stands here now.
         return open_source(BUNDLED.get(place, place), progress=progress)
 
     def load(
@@ -281,8 +287,13 @@ def _network(model: nn.Module, task: AnyTask, *, flip: bool) -> nn.Module:
 def fresh_model(recipe: Recipe, classes: tuple[str, ...]) -> nn.Module:
     """Return the network of a recipe with new weights drawn from its seed."""
     torch.manual_seed(recipe.seed)
-    shape = (recipe.preprocess.channels, *recipe.preprocess.size)
-    return make_network(recipe.net, num_classes=len(classes), input=shape)
+    return blueprint_of(recipe, classes).make()
+
+
+def blueprint_of(recipe: Recipe, classes: tuple[str, ...]) -> Blueprint:
+    """Return the network of a recipe, yet to be made, with the head that its task wants."""
+    head = make_task(recipe.task, classes, scale=recipe.targets).head
+    return Blueprint(recipe.net, (recipe.preprocess.channels, *recipe.preprocess.size), *head)
 
 
 def trust(path: str | Path) -> Files:

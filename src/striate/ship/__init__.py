@@ -1,1 +1,1 @@
-"""How a network leaves the house."""
+"""Taking a training out of striate, to be run without it."""

@@ -3,16 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from striate.pictures.encoded import Encoded
 from striate.sources.names import Names
-
-# What is predicted of a picture: one class, any number of labels, or numbers.
-TaskName = Literal["classification", "multi-label", "regression"]
+from striate.sources.targets.task_name import ONE_CLASS, TaskName
 
 
 class Pictures(Protocol):
@@ -58,7 +56,7 @@ class Source:
     classes: tuple[str, ...]
     splits: Mapping[str, Pictures]
     notes: Sequence[str] = ()
-    task: TaskName = "classification"
+    task: TaskName = ONE_CLASS
     evidence: str = ""
 
 
@@ -91,3 +89,8 @@ def stamps_of(pictures: Pictures) -> NDArray[np.uint64]:
 def stamp_of(*facts: int) -> int:
     """Return a 64-bit hash of integers that describe a file, such as its size and modification time."""
     return hash(facts) & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def learned_pictures(splits: Mapping[str, Pictures]) -> Pictures:
+    """Return the pictures to learn from, any where it is not said which."""
+    return splits["train"] if "train" in splits else next(iter(splits.values()))

@@ -10,7 +10,18 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from striate.tasks.calibration import Calibration, calibration_error, class_calibration
-from striate.tasks.task import Guess, Metric, Outputs, main_head, or_none, over_heads, percent
+from striate.tasks.task import (
+    Answer,
+    Guess,
+    Head,
+    Metric,
+    Outputs,
+    Scale,
+    main_head,
+    or_none,
+    over_heads,
+    percent,
+)
 
 # The classes named of a picture where nobody says how many.
 NAMED = 5
@@ -116,12 +127,32 @@ class Classification:
     """
 
     metric: ClassVar[Metric] = Metric("accuracy", "accuracy")
+    panel: ClassVar[str] = "confusions"
+    # Smoothing keeps one class from taking all of the probability.
+    usual_smoothing: ClassVar[float] = 0.1
 
     classes: tuple[str, ...]
     label_smoothing: float = 0.0
     weights: tuple[float, ...] = ()
     temperature: float = 1.0
     threshold: float = 0.0
+
+    @classmethod
+    def of(
+        cls, classes: tuple[str, ...], *, scale: Scale, label_smoothing: float, weights: tuple[float, ...]
+    ) -> "Classification":
+        """Return the task of naming one of `classes`."""
+        return cls(classes, label_smoothing, weights)
+
+    @staticmethod
+    def scale_of(labels: Tensor) -> Scale:
+        """Return no scale: classes are not measured."""
+        return Scale()
+
+    @property
+    def head(self) -> Head:
+        """A logit for each class."""
+        return Head("vector", len(self.classes))
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the mean cross-entropy of logits (B, K) and labels (B,), or shares (B, K) of mixed pictures.
@@ -177,6 +208,21 @@ class Classification:
                 for p, i in zip(probabilities, indices, strict=True)
             ]
             for probabilities, indices in rows
+        ]
+
+    def none_of_these(self, guesses: Sequence[Answer]) -> bool:
+        """Say whether the likeliest class is under the threshold."""
+        return not all(guess.passes for guess in guesses[:1] if isinstance(guess, Guess))
+
+    def loss_lines(self) -> list[str]:
+        """Return lines of plain PyTorch that return the mean cross-entropy of `logits` and `labels`."""
+        smoothing = self.label_smoothing
+        if not self.weights:
+            return [f"return F.cross_entropy(logits, labels, label_smoothing={smoothing})"]
+        return [
+            f"weights = torch.tensor({list(self.weights)})",
+            f'losses = F.cross_entropy(logits, labels, weights, label_smoothing={smoothing}, reduction="none")',
+            "return losses.mean()",
         ]
 
     def _probabilities(self, logits: Tensor) -> Tensor:

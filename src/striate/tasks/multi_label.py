@@ -10,7 +10,18 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
 from striate.tasks.calibration import EVEN, Calibration, label_calibration
-from striate.tasks.task import Guess, Metric, Outputs, main_head, or_none, over_heads, percent
+from striate.tasks.task import (
+    Answer,
+    Guess,
+    Head,
+    Metric,
+    Outputs,
+    Scale,
+    main_head,
+    or_none,
+    over_heads,
+    percent,
+)
 
 
 @dataclass(frozen=True)
@@ -136,12 +147,32 @@ class MultiLabel:
     """
 
     metric: ClassVar[Metric] = Metric("exact_match", "exact match")
+    panel: ClassVar[str] = "labels"
+    # Labels do not share one probability, of which smoothing would keep some for the others.
+    usual_smoothing: ClassVar[float] = 0.0
 
     classes: tuple[str, ...]
     label_smoothing: float = 0.0
     weights: tuple[float, ...] = ()
     temperature: float = 1.0
     thresholds: tuple[float, ...] = ()
+
+    @classmethod
+    def of(
+        cls, classes: tuple[str, ...], *, scale: Scale, label_smoothing: float, weights: tuple[float, ...]
+    ) -> "MultiLabel":
+        """Return the task of saying of each of `classes` whether it is in the picture."""
+        return cls(classes, label_smoothing, weights)
+
+    @staticmethod
+    def scale_of(labels: Tensor) -> Scale:
+        """Return no scale: labels are not measured."""
+        return Scale()
+
+    @property
+    def head(self) -> Head:
+        """A logit for each label."""
+        return Head("vector", len(self.classes))
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the binary cross-entropy of logits and labels, both (B, K), summed over labels, mean over pictures.
@@ -201,6 +232,19 @@ class MultiLabel:
                 if top is not None or there
             ]
             for row in rows
+        ]
+
+    def none_of_these(self, guesses: Sequence[Answer]) -> None:
+        """Return None: a picture may have none of the labels, and that is an answer."""
+
+    def loss_lines(self) -> list[str]:
+        """Return lines of plain PyTorch that return the binary cross-entropy of `logits` and `labels`."""
+        smoothing = self.label_smoothing
+        told = f", pos_weight=torch.tensor({list(self.weights)})" if self.weights else ""
+        return [
+            f"targets = labels.float() * (1 - {smoothing}) + {smoothing} / 2",
+            f'losses = F.binary_cross_entropy_with_logits(logits, targets{told}, reduction="none")',
+            "return losses.sum(1).mean()",
         ]
 
     def _probabilities(self, logits: Tensor) -> Tensor:

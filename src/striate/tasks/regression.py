@@ -10,15 +10,7 @@ from torch.nn.functional import huber_loss
 
 from striate.errors import UsageError
 from striate.tasks.calibration import Calibration
-from striate.tasks.task import Estimate, Metric, Outputs, main_head, or_none, over_heads
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The mean and the standard deviation of each target over the training pictures, in the user's units."""
-
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
+from striate.tasks.task import Answer, Estimate, Head, Metric, Outputs, Scale, main_head, or_none, over_heads
 
 
 @dataclass(frozen=True)
@@ -116,9 +108,28 @@ class Regression:
     """
 
     metric: ClassVar[Metric] = Metric("r2", "R2", share=False)
+    panel: ClassVar[str] = "numbers"
+    usual_smoothing: ClassVar[float] = 0.0
 
     classes: tuple[str, ...]
     scale: Scale
+
+    @classmethod
+    def of(
+        cls, classes: tuple[str, ...], *, scale: Scale, label_smoothing: float, weights: tuple[float, ...]
+    ) -> "Regression":
+        """Return the task of giving each of `classes` a number in the units of `scale`."""
+        return cls(classes, scale)
+
+    @staticmethod
+    def scale_of(labels: Tensor) -> Scale:
+        """Return the mean and deviation of training labels (N, T)."""
+        return scale_of(labels)
+
+    @property
+    def head(self) -> Head:
+        """A number for each target, in standard units."""
+        return Head("vector", len(self.classes))
 
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the mean Huber loss (Huber 1964) of outputs (B, T) and labels (B, T) in the user's units.
@@ -186,6 +197,17 @@ class Regression:
             torch.tensor(v, dtype=torch.double, device=device) for v in (self.scale.mean, self.scale.std)
         )
         return mean, std
+
+    def none_of_these(self, guesses: Sequence[Answer]) -> None:
+        """Return None: a number is none of no classes."""
+
+    def loss_lines(self) -> list[str]:
+        """Return lines of plain PyTorch that return Huber's loss of `logits` and `labels` in standard units."""
+        mean, std = list(self.scale.mean), list(self.scale.std)
+        return [
+            f"mean, std = torch.tensor({mean}, dtype=torch.double), torch.tensor({std}, dtype=torch.double)",
+            "return F.huber_loss(logits, ((labels.double() - mean) / std).float())",
+        ]
 
 
 def scale_of(labels: Tensor) -> Scale:

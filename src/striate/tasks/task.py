@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,21 @@ from striate.tasks.calibration import Calibration
 Outputs = Tensor | Sequence[Tensor]
 # The weight of each auxiliary head's loss (Szegedy et al. 2014, section 5).
 AUXILIARY_WEIGHT = 0.3
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The mean and the standard deviation of each target over the training pictures, in the user's units."""
+
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+
+class Head(NamedTuple):
+    """How a network must end: a name among the heads that `nets` can make, and how many outputs it has."""
+
+    name: str
+    width: int
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,14 @@ class Task(Protocol[S_co, A_co]):
     def metric(self) -> Metric:
         """The number training is watched by."""
 
+    @property
+    def head(self) -> Head:
+        """How a network that answers it ends."""
+
+    @property
+    def panel(self) -> str:
+        """Which panel of a report draws its answers and mistakes."""
+
     def loss(self, outputs: Outputs, labels: Tensor) -> Tensor:
         """Return the scalar to descend, auxiliary heads weighed in."""
 
@@ -158,6 +181,28 @@ class Task(Protocol[S_co, A_co]):
 
     def guesses(self, outputs: Tensor, *, top: int | None) -> Sequence[Sequence[A_co]]:
         """Return the answers for each row of outputs (B, K), or only its `top` likeliest; None: as suits the task."""
+
+    def none_of_these(self, guesses: Sequence[Answer]) -> bool | None:
+        """Say whether a picture's guesses are too doubtful to be any of the classes; None where that is not asked."""
+
+    def loss_lines(self) -> list[str]:
+        """Return lines of plain PyTorch that return the loss of `logits` and `labels`, for an ejected script."""
+
+
+class MakesTask(Protocol):
+    """A class of tasks, by which one is made for a data set."""
+
+    @property
+    def usual_smoothing(self) -> float:
+        """The label smoothing where none is asked for."""
+
+    def of(
+        self, classes: tuple[str, ...], *, scale: Scale, label_smoothing: float, weights: tuple[float, ...]
+    ) -> "AnyTask":
+        """Return the task of naming, labelling or measuring by `classes`; what it has no use for is left aside."""
+
+    def scale_of(self, labels: Tensor) -> Scale:
+        """Return what the numbers of training labels are measured in; empty for a task without numbers."""
 
 
 # A task of whichever kind: what a data set asks is only known when it is opened.

@@ -1,1 +1,1 @@
-"""The training loop and all that makes a run trustworthy: recipe, optimizer, schedule, checkpoints, record."""
+"""The training loop: from a recipe and batches to trained weights, resumable at any step, on one rank or several."""

@@ -1,16 +1,20 @@
-"""A run whose numbers are no longer finite: what became so, and what the user is told."""
+"""Divergence: numbers of a run that are not finite, and the errors a user gets for them."""
 
 from pathlib import Path
 
 from striate.errors import DivergedError, command
 from striate.runs.folder.recovery import Recovery
 
-# A peak rate above which none is ever chosen: whoever gave one does better to give none.
+# The highest usual peak learning rate of any optimizer at batch 128. Where the rate is above it even after the
+# rollbacks, the advice is to leave --lr out.
 HIGHEST = 1.0
 
 
 class Divergence(Exception):
-    """A number of the step numbered `step` is not finite, as `reason` says; a lower rate may help where `by_rate`."""
+    """Step `step` gave a number that is not finite, as `reason` says.
+
+    `by_rate` says whether a lower learning rate may help; it cannot where the batch itself is not finite.
+    """
 
     def __init__(self, reason: str, *, step: int, steps: int, by_rate: bool = True) -> None:
         super().__init__(f"{reason} at step {step} of {steps}")
@@ -20,7 +24,7 @@ class Divergence(Exception):
 
 
 def bad_input(folder: Path, divergence: Divergence) -> DivergedError:
-    """Return the error for pictures or labels that are not finite, whatever the rate."""
+    """Return the error for a batch with pictures or labels that are not finite, for which no rollback is tried."""
     return DivergedError(
         f"{divergence}; nothing of it was saved. No rate helps against that: mend the data, then go on with: "
         f"{command('resume', folder)}"
@@ -28,7 +32,7 @@ def bad_input(folder: Path, divergence: Divergence) -> DivergedError:
 
 
 def stopped(folder: Path, divergence: Divergence, recovery: Recovery, *, lr: float) -> DivergedError:
-    """Return the error for a run that stops, as asked, before it goes back to where `recovery` says."""
+    """Return the error for a run that stops with its last rollback still to be made, which a resume will make."""
     return DivergedError(
         f"{divergence}; nothing of it was saved. Go on from step {recovery.rollbacks[-1].to} with a peak rate of "
         f"{lr * recovery.rate:g}: {command('resume', folder)}"
@@ -36,7 +40,7 @@ def stopped(folder: Path, divergence: Divergence, recovery: Recovery, *, lr: flo
 
 
 def given_up(folder: Path, recovery: Recovery, *, lr: float) -> DivergedError:
-    """Return the error for a run that has diverged too often."""
+    """Return the error for a run that diverged again after the most rollbacks allowed."""
     low = lr * recovery.rate
     advice = "leave --lr out, so that one is chosen" if low > HIGHEST else f"such as --lr {low / 10:.1g}"
     return DivergedError(

@@ -1,6 +1,6 @@
-"""What the first rank hands over to the others: what it found out before the first step, and where training goes on.
+"""Broadcasts from rank 0 to the other ranks: the restored checkpoint, the best weights, a file of the run folder.
 
-So nobody but the first rank chooses, reads a checkpoint or writes, and other machines need not see the run folder.
+Only rank 0 reads and writes the run folder, so machines of the other ranks need not see it.
 """
 
 import json
@@ -18,7 +18,7 @@ from striate.training.trainee import Trainee
 
 
 def hand_over(trainee: Trainee, state: Mapping[str, Any], ranks: Ranks) -> Mapping[str, Any]:
-    """Give every rank what the first one's trainee holds, and return the loop's numbers of the first."""
+    """Broadcast rank 0's network, learner and average to every rank's trainee; return rank 0's loop state."""
     if ranks.size == 1:
         return state
     mine = trainee.checkpoint(state)
@@ -42,14 +42,14 @@ def hand_over(trainee: Trainee, state: Mapping[str, Any], ranks: Ranks) -> Mappi
 
 
 def hand_over_best(folder: Path, step: int, ranks: Ranks) -> Mapping[str, Tensor]:
-    """Return, in every rank, the best weights in the run folder of the first; raises DataError where they are gone."""
+    """Broadcast the best weights in rank 0's run folder and return them; raises DataError where they cannot be read."""
     if ranks.size == 1:
         return load_best(folder, step)
     return tensors_from_bytes(ranks.tell(tensor_bytes(load_best(folder, step)) if ranks.first else b""))
 
 
 def hand_over_file(path: Path, ranks: Ranks) -> None:
-    """Give every rank's folder a file as it is in the first one's, or none where it has none."""
+    """Copy a file of rank 0's run folder into the folder of every other rank, if rank 0 has it."""
     content = path.read_bytes() if ranks.first and path.exists() else b""
     content = ranks.tell(content)
     if not ranks.first and content:

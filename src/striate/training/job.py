@@ -1,4 +1,4 @@
-"""What a run is: the work to be done."""
+"""What the training loop is given: recipe, task, batches and run folder."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +18,15 @@ from striate.training.ranks.ranks import ALONE, Ranks
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is trained on what, and the run folder it is written to.
+    """One training to be done, and the run folder it is written to.
 
-    `watched` is the split looked at after each epoch, `final` the one scored at the end. Nothing is chosen by either,
-    but the best epoch by `watched` where the recipe has a patience; probabilities are fitted to it where it is 'val'.
-    `rule` makes the network's own way to learn; None: back-propagation with the recipe's optimizer. `ranks` are the
-    processes that train it; only the first has the run folder, the others have one of their own to throw away.
-    `head` names the parameters by which fine-tuning begins.
+    `train`: the training batches.
+    `watched`: the split scored after each epoch, by name. With a patience it chooses the best epoch; where it is 'val',
+    it also drives the schedule 'plateau', and the calibration is fitted to it.
+    `final`: the split scored at the end, by name; nothing is chosen by it.
+    `folder`: the run folder on rank 0, a temporary folder on every other rank.
+    `rule`: makes the network's own learning rule; None: back-propagation with the recipe's optimizer.
+    `head`: the names of the parameters in the network's head, which fine-tuning trains first.
     """
 
     recipe: Recipe
@@ -40,14 +42,14 @@ class Job:
 
     @property
     def steps(self) -> int:
-        """The steps of the whole run."""
+        """The steps of the whole run, over all epochs."""
         return self.recipe.train.epochs * self.train.steps
 
     def is_way_back(self, state: Mapping[str, Any]) -> bool:
-        """Say whether a run that diverges can go back to a checkpoint: one that was due, not one between them."""
+        """Say whether a checkpoint of this state is a rollback target: one that was due, its loss not astray."""
         return self.is_due(state["step"]) and not Position.of(state).is_astray
 
     def is_due(self, step: int) -> bool:
-        """Say whether a checkpoint is due after `step` steps."""
+        """Say whether a checkpoint is due after `step` steps: at an epoch's end, or by `checkpoint_every`."""
         every = self.recipe.train.checkpoint_every
         return step % self.train.steps == 0 or (every > 0 and step % every == 0)

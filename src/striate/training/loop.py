@@ -1,6 +1,7 @@
-"""The training loop: plain, resumable at any step, and never on with numbers that are not finite.
+"""The training loop: resumable at any step, and stopped at once by a number that is not finite.
 
-A rollback is a resume: where to go back to is written down, and the run is taken up from its folder as after a kill.
+A rollback is a resume: its target is written to recovery.json, then training restarts from the run folder as it would
+after a kill.
 """
 
 import math
@@ -52,11 +53,11 @@ from striate.training.step import ByRule, Learner, NotFiniteError, Outcome, back
 from striate.training.stop import StopSignal
 from striate.training.trainee import Trainee
 
-LOGGED_STEPS = 20  # lines of metrics.jsonl an epoch, besides the epoch's own
+LOGGED_STEPS = 20  # step lines an epoch in metrics.jsonl: from so many to twice as many, if it has the steps
 
 
 class Ended(NamedTuple):
-    """What the validation pictures say of a network's probabilities, and its scores on the final split, if any."""
+    """The end of a training: the calibration fitted to the validation split, and the scores on the final split."""
 
     calibration: Calibration
     scores: Scores | None
@@ -65,8 +66,8 @@ class Ended(NamedTuple):
 def fit(model: nn.Module, job: Job) -> Ended:
     """Train a model in place to the end of its recipe, from the newest checkpoint of the run folder if there is one.
 
-    Raises Interrupted after a checkpoint on Ctrl-C, DivergedError where a number is not finite and going back is not
-    asked for or does not help, StorageError where there is no room on disk or in memory.
+    Raises Interrupted after Ctrl-C or SIGTERM, once a checkpoint is written; DivergedError where a number is not finite
+    and a rollback is not asked for, not possible or no help; StorageError where disk or memory is full.
     """
     model.to(memory_format=LAYOUTS[job.recipe.train.layout])  # type: ignore[call-overload]  # torch's stubs lack it
     model.to(job.ranks.device)
@@ -81,11 +82,11 @@ def fit(model: nn.Module, job: Job) -> Ended:
                 return ended
             if job.ranks.first:
                 _roll_back(job, ended)
-            del ended  # whose traceback holds what was trained
+            del ended  # its traceback keeps network and optimizer alive
 
 
 def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> Ended | Divergence:
-    """Train from where the run folder stands to the end, or return where numbers were not finite."""
+    """Train from the newest checkpoint to the end; return the Divergence where a number is not finite."""
     hand_over_file(job.folder / RECOVERY, job.ranks)
     recovery = load_recovery(job.folder)
     if recovery.given_up:
@@ -106,7 +107,7 @@ def _train(model: nn.Module, tuning: FineTuning, job: Job, stop: StopSignal) -> 
 
 
 def _roll_back(job: Job, divergence: Divergence) -> None:
-    """Write down where the run goes back to; raises DivergedError where it shall not, or has too often."""
+    """Write the next rollback to recovery.json; raises DivergedError where the run ends instead of making it."""
     if not divergence.by_rate:
         raise bad_input(job.folder, divergence)
     recovery, plan = load_recovery(job.folder), job.recipe.train
@@ -119,25 +120,28 @@ def _roll_back(job: Job, divergence: Divergence) -> None:
     back = Rollback(divergence.step, recovery.target(steps), divergence.reason)
     recovery = recovery.going_back(back)
     recovery.save(job.folder)
-    # Without a checkpoint the way back is to fresh weights, which whoever resumes the run makes.
+    # Without a checkpoint the target is step 0: fresh weights, which a resume makes and this loop cannot.
     if plan.on_divergence == "stop" or not steps:
         raise stopped(job.folder, divergence, recovery, lr=plan.lr)
 
 
 class LastScores(NamedTuple):
-    """What the pictures of a split said of the network after a step."""
+    """The scores of the watched split, and the step after which they were taken."""
 
     split: str
     step: int
     scores: Scores
 
     def at(self, split: str, step: int) -> Scores | None:
-        """Return the scores, if they are those of a split after a step."""
+        """Return the scores if they are of this split and step, else None."""
         return self.scores if (self.split, self.step) == (split, step) else None
 
 
 class _Trainer:
-    """The loop's working parts, gathered so that each method is of one breath."""
+    """One pass of the loop, from a checkpoint to the end of the run or to a divergence.
+
+    `at_once` is the size of a micro-batch, which shrinks where memory runs out.
+    """
 
     def __init__(
         self,
@@ -160,7 +164,7 @@ class _Trainer:
         self.last_look: LastScores | None = None
 
     def begin(self, position: Position) -> Position:
-        """Record the rollbacks since a position was saved, and save the first one to have a place to go back to."""
+        """Record the rollbacks made since `position` was saved; in a new run, save a first target for rollbacks."""
         new = self.recovery.rollbacks[position.rollbacks :]
         for number, back in enumerate(new, position.rollbacks + 1):
             rate = self.plan.lr * LOWER**number
@@ -176,7 +180,7 @@ class _Trainer:
         return position
 
     def epoch(self, position: Position) -> Position:
-        """Train from `position` to the end of its epoch, look at the watched split, and save."""
+        """Train from `position` to the end of its epoch, score the watched split, and save a checkpoint."""
         job, steps = self.job, self.job.train.steps
         epoch, done = divmod(position.step, steps)
         job.progress.begin(
@@ -199,7 +203,7 @@ class _Trainer:
         return position
 
     def finish(self, position: Position) -> Ended:
-        """Calibrate, score the final split and record it; what is left in the network is the result."""
+        """Calibrate, score the final split and record the result; leaves the result's weights in the network."""
         best: dict[str, Any] = {}
         if self.plan.patience:
             epochs, best["epoch"] = (
@@ -210,7 +214,7 @@ class _Trainer:
         calibration, scores = self._calibration(), None
         if self.job.final is not None:
             split, loader = self.job.final
-            # The last epoch may have looked at the same pictures, with the same weights, but knew of no calibration.
+            # The last epoch's scores can stand where split and weights are the same and nothing was calibrated.
             looked = None if best or calibration != Calibration() else self.last_look
             scores = looked.at(split, position.step) if looked else None
             if scores is None:
@@ -222,7 +226,7 @@ class _Trainer:
         return Ended(calibration, scores)
 
     def _calibration(self) -> Calibration:
-        """Fit the probabilities to the validation pictures; where there are none, they stay."""
+        """Return the calibration fitted to the validation split; without one, the calibration that changes nothing."""
         if not self.plan.calibrate or self.job.watched is None or self.job.watched[0] != "val":
             return Calibration()
         outputs, labels = self.scorer.judged(self.job.watched[1], lambda outputs, labels: (outputs, labels))
@@ -246,7 +250,10 @@ class _Trainer:
         return position
 
     def _learn(self, batch: Batch, step: int, rate: float) -> Outcome:
-        """Take the step after `step` steps, on fewer pictures at a time where they do not fit in memory."""
+        """Make the step that follows `step` steps, halving the micro-batch until it fits in memory.
+
+        Raises Divergence where a number is not finite, StorageError where no smaller micro-batch is possible.
+        """
         count = self.job.train.count(step)
         while True:
             seed_draws(key(self.job.ranks.purpose("step"), seed=self.job.recipe.seed, step=step))
@@ -266,7 +273,7 @@ class _Trainer:
             self._split(step + 1, math.ceil(count / self.team.size), said)
 
     def _follow_splits(self, step: int) -> None:
-        """Take as many pictures at a time as recovery.json says of a step, and record where that changes."""
+        """Use the micro-batch size that recovery.json gives for a step, and record it where it changes."""
         at_once = self.recovery.at_once(step, most=self.at_once)
         if at_once == self.at_once:
             return
@@ -277,7 +284,10 @@ class _Trainer:
         )
 
     def _split(self, step: int, count: int, said: str) -> None:
-        """Halve the pictures at a time from a step of `count` on; raises StorageError where no fewer will do."""
+        """Halve the micro-batch from `step` on, in which a rank has `count` pictures.
+
+        Raises StorageError where it cannot be smaller.
+        """
         release()
         now, fewest = min(self.at_once, count), self.trainee.learner.fewest
         fewer = max(fewest, math.ceil(now / 2))
@@ -287,7 +297,7 @@ class _Trainer:
         self.recovery.save(self.job.folder)
 
     def _end_epoch(self, epoch: int, position: Position, seconds: float) -> Position:
-        """Look at the watched split and record the epoch; return where the next begins, the best weights kept."""
+        """Score the watched split, record the epoch and keep its weights if the best; return the next one's start."""
         metric = self.job.task.metric
         loss, score = position.loss / position.seen, position.right / position.seen
         values: dict[str, Any] = {
@@ -316,7 +326,7 @@ class _Trainer:
         return position.after_epoch(best, plateau)
 
     def _waited(self, plateau: Plateau, loss: float) -> Plateau:
-        """Return the state of the plateau after an epoch, and say when the rate falls."""
+        """Return the state of the plateau schedule after an epoch, and say when the learning rate falls."""
         if self.plan.schedule != "plateau":
             return plateau
         patience = self.plan.plateau_patience
@@ -333,7 +343,7 @@ class _Trainer:
         return scores
 
     def _save(self, position: Position) -> None:
-        """Write a checkpoint of this position, unless a number in it is not finite."""
+        """Write a checkpoint of this position; raises Divergence where a number in it is not finite."""
         self.record.sync()
         checkpoint = self.trainee.checkpoint({**position.to_dict(), "record_length": self.record.length})
         if not checkpoint.is_finite:
@@ -360,7 +370,10 @@ def _learner(model: nn.Module, tuning: FineTuning, job: Job, team: Team) -> Lear
 
 
 def _restored(trainee: Trainee, job: Job, recovery: Recovery) -> Position:
-    """Put the newest whole checkpoint that counts into the trainee and return its position, or that of a fresh run."""
+    """Load the newest whole checkpoint that is not stale and return its position, or that of a new run.
+
+    Raises DataError where it does not fit the recipe.
+    """
     folder = job.folder / "checkpoints"
     found = load_checkpoint(folder, counts=recovery.counts)
     for problem in found.damaged:

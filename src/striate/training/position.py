@@ -1,4 +1,4 @@
-"""Where in a run the loop stands: what a checkpoint's state.json holds."""
+"""The loop state, as state.json of a checkpoint holds it: the step, and what was summed up so far."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -8,18 +8,22 @@ from striate.learning.schedule import Plateau
 from striate.runs.folder.best import Best
 from striate.training.step import Outcome
 
-# A loss this many times the first one, or 1, has left all sense behind.
+# A loss over this many times the first one, or over this where the first was under 1, is astray.
 ASTRAY = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """Where in a run the loop stands, and this epoch's sums so far. `step` counts from the start of the run.
+    """The loop state between two steps.
 
-    `right` is the sum of the pictures' scores: 1 for each answered rightly. `record_length` is the size of
-    metrics.jsonl when the position was saved, `rollbacks` how often the run had gone back by then; `first` and `last`
-    are the losses of the run's first step and of the last one;
-    `best` is kept where the recipe has a patience, `plateau` where its schedule is that.
+    `step`: the steps done since the start of the run.
+    `loss`, `right`, `seen`: sums over the epoch so far: of the pictures' losses, of their scores (1 for each answered
+    rightly), and of the pictures themselves.
+    `record_length`: the size of metrics.jsonl when the state was saved, in bytes.
+    `rollbacks`: the rollbacks made before it was saved.
+    `first`, `last`: the losses of the run's first step and of the last one.
+    `best`: early stopping's state, kept where the recipe has a patience.
+    `plateau`: the state of the schedule 'plateau', kept where that is the schedule.
     """
 
     step: int = 0
@@ -57,9 +61,9 @@ class Position:
 
     @property
     def is_astray(self) -> bool:
-        """Whether the loss has grown so much that the weights are not worth going back to, though still finite."""
+        """Whether the loss, though finite, has grown so much that the weights are no rollback target."""
         return self.last > ASTRAY * max(self.first, 1.0)
 
     def after_epoch(self, best: Best, plateau: Plateau) -> "Position":
-        """Return the same place with no sums, and what the watched loss has been: the start of the next epoch."""
+        """Return the start of the next epoch: the same step, the sums at 0, `best` and `plateau` replaced."""
         return replace(self, loss=0.0, right=0, seen=0, best=best, plateau=plateau)

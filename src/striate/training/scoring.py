@@ -1,4 +1,4 @@
-"""Looking at a whole split: each rank at its share, on as many pictures at a time as there is memory for."""
+"""Scoring a whole split: each rank its share, in batches halved until they fit in memory."""
 
 import math
 
@@ -13,7 +13,7 @@ from striate.training.trainee import Trainee
 
 
 class Scorer:
-    """Looks at splits with the network by which a run is judged; what did not fit once is not tried again."""
+    """Scores splits with the weights a run is judged by; a batch size that did not fit is not tried again."""
 
     def __init__(self, trainee: Trainee, job: Job) -> None:
         self._trainee = trainee
@@ -21,12 +21,15 @@ class Scorer:
         self._at_once: int | None = None
 
     def judged(self, loader: Loader, judge: Judge) -> list[Tensor]:
-        """Return what `judge` keeps of every picture of a split; raises StorageError where not even one fits."""
+        """Return what `judge` keeps of every picture of a split, on every rank.
+
+        Raises StorageError where not even one picture at a time fits in memory.
+        """
         kept = self._share(loader, judge)
         return [self._job.ranks.gather(part)[: len(loader.store)] for part in kept]
 
     def _share(self, loader: Loader, judge: Judge) -> list[Tensor]:
-        """Return what is kept of this rank's share, found on fewer pictures at a time where they do not fit."""
+        """Return what `judge` keeps of this rank's share, halving the batch until it fits."""
         while True:
             at_once = self._at_once or loader.batch
             batches = (

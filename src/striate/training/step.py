@@ -21,15 +21,15 @@ from striate.tasks.task import AnyTask, Outputs
 from striate.training.ranks.team import Team
 
 Tensors = Mapping[str, Tensor]
-# Under which name the state holds what a loss is multiplied by.
+# The prefix of the gradient scaler's entries in a learner's state.
 SCALER = "scaler"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a batch looked like before the step: its mean loss, and the sum of its pictures' scores.
+    """The mean loss of a batch and the sum of its pictures' scores, both from before the weights change.
 
-    `right` counts the pictures answered rightly; for numbers it is the sum of what each adds to R2.
+    `right` counts the pictures answered rightly; for regression it is the sum of what each adds to R2.
     """
 
     loss: float
@@ -37,7 +37,7 @@ class Outcome:
 
 
 class NotFiniteError(ArithmeticError):
-    """A number of the step is infinite or not a number; its text says which."""
+    """The loss, the gradient or a weight is infinite or NaN after a step; the text says which."""
 
 
 class Learner(Protocol):
@@ -45,28 +45,28 @@ class Learner(Protocol):
 
     @property
     def fewest(self) -> int:
-        """The least `at_once` of a step; 0 where a batch cannot be taken in parts."""
+        """The smallest micro-batch; 0 where a smaller one than asked for must not be tried."""
 
     def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
-        """Change the network by one batch, taken `at_once` pictures at a time; `progress` is the share of the run done.
+        """Make one step by a batch, in micro-batches of `at_once` pictures.
 
-        `of` is the number of pictures of the step where the batch is this rank's share of it, else 0.
-        Raises NotFiniteError, after which network and state are of no use, and NoRoomError, after which they are as
-        they were, unless a batch cannot be taken in parts.
+        `progress` is the share of the run that is done, from 0 to 1. `of` is the number of pictures of the whole step
+        where the batch is one rank's share of it, else 0. Raises NotFiniteError, after which network and state are of
+        no use, and NoRoomError, after which both are as before, unless `fewest` is 0.
         """
 
     def tensors(self) -> Tensors:
-        """Return the state, apart from the network's own."""
+        """Return the state beside the network's own, such as the optimizer's."""
 
     def restore(self, tensors: Tensors) -> None:
         """Take over a state that `tensors` returned."""
 
 
 class Forward:
-    """A network's outputs, in float32, its convolutions and products computed in a precision of PRECISIONS.
+    """A network's forward pass, by autocast in a precision of PRECISIONS; the outputs are float32.
 
-    Weights, gradients of weights and the optimizer stay in float32 (Micikevicius et al. 2018, arXiv:1710.03740).
-    Compiled code is made anew for each shape of a batch, so that a step does not depend on those before it.
+    Weights, their gradients and the optimizer stay in float32 (Micikevicius et al. 2018, arXiv:1710.03740).
+    torch.compile compiles once for each batch shape, so that a step does not depend on the shapes before it.
     """
 
     def __init__(self, model: nn.Module, precision: str = "fp32", *, compiled: bool = False) -> None:
@@ -86,10 +86,10 @@ class Forward:
 
 
 class BackPropagation:
-    """Learning by the gradient of the task's loss; one longer than `clip_norm` is shortened to it, 0 meaning never.
+    """Learning by back-propagation and an optimizer; the gradient's norm is clipped to `clip_norm`, 0 meaning never.
 
-    In fp16 the loss is multiplied before it is traced back, and the gradient divided (Micikevicius et al. 2018): a step
-    whose gradient passes the range is left out and the next one multiplied by half, as torch.amp.GradScaler does.
+    In fp16 the loss is scaled and the gradient unscaled (Micikevicius et al. 2018): a step whose gradient overflows is
+    skipped and the scale halved, as torch.amp.GradScaler does; below a scale of 1 an overflow is a NotFiniteError.
     """
 
     def __init__(
@@ -116,12 +116,12 @@ class BackPropagation:
 
     @property
     def fewest(self) -> int:
-        """The least `at_once`: 2 for a network with batch norms, else 1."""
+        """The smallest micro-batch: 2 with batch norms, else 1; 0 where batch norms span ranks, so none can retry."""
         return 0 if self._team.in_step else self._fewest
 
     def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
         """Make one step of the optimizer by the gradient of the whole batch's mean loss."""
-        # The statistics of norms, which a part may move.
+        # The running statistics of norms, which a micro-batch may move before a later one runs out of memory.
         before = [buffer.clone() for buffer in self._buffers]
         try:
             with self._team.computing(), no_room_errors():
@@ -142,12 +142,12 @@ class BackPropagation:
             group["lr"] = lr * group.get("share", 1.0)
         self._scaler.step(self._optimizer)
         self._scaler.update()
-        # Read once the step is made, since each reading waits for the device.
+        # Read after the step is queued, since reading a value waits for the device.
         left_out = self._forward.scales_loss and self._scaler.get_scale() >= 1 and not length.isfinite()
         return Outcome(_finite(loss, self._numbers, gradient=loss if left_out else length), float(scored))
 
     def tensors(self) -> Tensors:
-        """Return the optimizer's state as tensors named '<parameter index>.<key>', and that of the loss's factor."""
+        """Return the optimizer's state as '<parameter index>.<key>', and the gradient scaler's as 'scaler.<key>'."""
         state: Mapping[int, Mapping[str, Tensor | None]] = self._optimizer.state_dict()["state"]
         return {
             f"{index}.{name}": value
@@ -157,7 +157,7 @@ class BackPropagation:
         } | {f"{SCALER}.{name}": torch.tensor(value) for name, value in self._scaler.state_dict().items()}
 
     def restore(self, tensors: Tensors) -> None:
-        """Give the optimizer its state, each tensor in the memory order of its parameter."""
+        """Give optimizer and scaler their state, each tensor in the memory order of its parameter."""
         parameters = [p for group in self._optimizer.param_groups for p in group["params"]]
         state: dict[int, dict[str, Tensor]] = {}
         factor: dict[str, float] = {}
@@ -174,7 +174,7 @@ class BackPropagation:
             self._scaler.load_state_dict(factor)
 
     def _gradients(self, batch: Batch, at_once: int, of: int) -> tuple[Tensor, float]:
-        """Leave the gradient of what a batch adds to the mean loss of `of` pictures; return that, and the score."""
+        """Accumulate the gradients of what a batch adds to the mean loss of `of` pictures; return loss and score."""
         self._drop_gradients()
         losses, right = [], 0.0
         number = number_of_parts(of, self._team.size, at_once=at_once, fewest=self._fewest)
@@ -186,7 +186,7 @@ class BackPropagation:
             self._scaler.scale(loss).backward()
             losses.append(loss.detach())
             right += self._task.score(outputs, labels)
-            del outputs, loss  # or the next part is computed beside what this one holds
+            del outputs, loss  # frees this micro-batch's memory before the next one is computed
         return torch.stack(losses).sum(), right
 
     def _drop_gradients(self) -> None:
@@ -206,7 +206,7 @@ class ByRule:
         self._numbers = _numbers_of(model)
 
     def step(self, batch: Batch, *, lr: float, progress: float, at_once: int, of: int = 0) -> Outcome:
-        """Look at the batch as in use, then let the rule learn from it, always from the whole."""
+        """Score the batch in eval mode, then let the rule learn from the whole of it, whatever `at_once`."""
         with no_room_errors():
             with torch.no_grad():
                 self._model.eval()
@@ -224,15 +224,16 @@ class ByRule:
 
 
 def number_of_parts(of: int, ranks: int = 1, *, at_once: int, fewest: int = 1) -> int:
-    """Return in how many parts each rank takes its share of `of` pictures, the same for all: norms may need each other.
+    """Return how many micro-batches each rank makes of its share of `of` pictures.
 
-    A part has `at_once` pictures or fewer, but none under `fewest`.
+    As many as micro-batches of `at_once` pictures take, but so few that none has under `fewest`. The number is the same
+    on every rank, since batch norms that span ranks wait for each other in every micro-batch.
     """
     return max(1, min(math.ceil(math.ceil(of / ranks) / at_once), of // ranks // max(1, fewest)))
 
 
 def parts(batch: Batch, number: int) -> Iterator[Batch]:
-    """Yield a batch in so many parts of nearly equal size."""
+    """Yield a batch as `number` micro-batches of nearly equal size."""
     if number == 1:
         yield batch
         return
@@ -242,7 +243,7 @@ def parts(batch: Batch, number: int) -> Iterator[Batch]:
 
 
 def _numbers_of(model: nn.Module) -> list[Tensor]:
-    """Return all weights and statistics of a network that could be other than finite."""
+    """Return the floating-point parameters and buffers of a network."""
     tensors: Iterable[Tensor] = (*model.parameters(), *model.buffers())
     return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
 
@@ -250,7 +251,7 @@ def _numbers_of(model: nn.Module) -> list[Tensor]:
 def _finite(loss: Tensor, numbers: list[Tensor], *, gradient: Tensor | None = None) -> float:
     """Return the loss as a number; raises NotFiniteError where it, the gradient or a weight is not finite.
 
-    The norm of all numbers together is finite only where each of them is.
+    `gradient` is the gradient's norm. A norm is finite only where every number in it is.
     """
     found = {
         "loss": loss,
@@ -269,14 +270,14 @@ def _word(name: str, value: float) -> str:
 
 
 def fewest_at_once(model: nn.Module) -> int:
-    """Return how many pictures a network must see at a time to learn: 2 where batch norms compare them, else 1."""
+    """Return the fewest pictures a network can be trained on at a time: 2 with batch norms, else 1."""
     return 2 if any(isinstance(module, _BatchNorm) for module in model.modules()) else 1
 
 
 def back_propagation(
     model: nn.Module, task: AnyTask, plan: Plan, *, tuning: FineTuning, team: Team | None = None
 ) -> BackPropagation:
-    """Return a learner of all weights that ever learn."""
+    """Return the learner that a plan asks for, with an optimizer of all weights that ever learn."""
     hyper = Hyper(plan.lr, plan.momentum, plan.weight_decay)
     tuning.thaw()
     optimizer = make_optimizer(plan.optimizer, model, hyper)

@@ -1,4 +1,4 @@
-"""A stop that is asked for: by Ctrl-C or SIGTERM, heard at the end of a step."""
+"""The stop signal: Ctrl-C and SIGTERM are noted, and the loop stops at the end of a step."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""What a checkpoint holds: a network, what trains it, and the average of its weights where one is kept."""
+"""All that training changes and a checkpoint holds: a network, its learner, and the moving average of its weights."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -13,7 +13,7 @@ from striate.training.step import Learner, Outcome
 
 
 class Trainee:
-    """A network being trained by a learner; `ema` is the decay of the average of its weights, 0 meaning none."""
+    """A network being trained by a learner; `ema` is the decay of the moving average of its weights, 0: no average."""
 
     def __init__(self, model: nn.Module, learner: Learner, *, ema: float = 0.0) -> None:
         self.model = model
@@ -21,7 +21,7 @@ class Trainee:
         self._average = Average(model, decay=ema) if ema else None
 
     def learn(self, batch: Batch, *, step: int, lr: float, progress: float, at_once: int, of: int) -> Outcome:
-        """Take one step of learning, as Learner.step, and average the weights it leads to."""
+        """Make one step, as Learner.step does, and update the moving average."""
         outcome = self.learner.step(batch, lr=lr, progress=progress, at_once=at_once, of=of)
         if self._average:
             self._average.update(step)
@@ -29,22 +29,22 @@ class Trainee:
 
     @contextmanager
     def as_scored(self) -> Iterator[nn.Module]:
-        """Give the network by which the run is judged: that of the average where one is kept."""
+        """Yield the network to score a run by, with the averaged weights where an average is kept."""
         with self._average.in_place() if self._average else nullcontext():
             yield self.model
 
     def take(self, weights: Mapping[str, Tensor]) -> None:
-        """Put other weights into the network for good, in the place of the average too."""
+        """Put other weights into the network for good, and drop the average."""
         self.model.load_state_dict(dict(weights))
         self._average = None
 
     def settle(self) -> None:
-        """Leave in the network the weights that are the run's result."""
+        """Put the run's resulting weights, those of the average where one is kept, into the network for good."""
         if self._average:
             self._average.put_in_place()
 
     def checkpoint(self, state: Mapping[str, Any]) -> Checkpoint:
-        """Return all that training goes on from, `state` being the loop's own numbers."""
+        """Return a checkpoint of this, `state` being the loop state."""
         return Checkpoint(
             model=self.model.state_dict(),
             optimizer=self.learner.tensors(),
@@ -53,7 +53,7 @@ class Trainee:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take over a checkpoint; raises RuntimeError, ValueError or IndexError for one of another network."""
+        """Load a checkpoint; raises RuntimeError, ValueError or IndexError for one of another network."""
         self.model.load_state_dict(dict(checkpoint.model))
         self.learner.restore(checkpoint.optimizer)
         if self._average:

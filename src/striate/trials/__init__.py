@@ -1,1 +1,1 @@
-"""Training for a look, without a run folder: which rate, which optimizer, and how the optimizers go down a surface."""
+"""Short trainings without a run folder: the learning rate range test, races of optimizers, descents of a surface."""

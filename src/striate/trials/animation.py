@@ -1,4 +1,4 @@
-"""Walks on a surface as an animated SVG: the surface seen from above at a slant, a numbered ball for each optimizer."""
+"""Optimizers on a surface as an animated SVG: the surface seen at a slant, a numbered ball for each optimizer."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ Points = NDArray[np.float64]
 
 WIDTH, HEIGHT, MARGIN = 960, 600, 14
 CELLS = 30
-# From the lowest place to the highest; pale, since the balls are what is looked at.
+# Colours of the lowest and the highest point; pale, so that the balls stand out.
 LOW, HIGH = (158, 186, 214), (247, 243, 232)
 SECONDS_A_STEP = 0.07
 # How long the balls rest at the end, in steps.
@@ -42,9 +42,9 @@ def animate(surface: Surface, walks: Sequence[Trail]) -> str:
 
 
 def project(surface: Surface, places: Points, heights: Points) -> Points:
-    """Return where places (..., 2) and their heights (...) stand in the picture, x and y in pixels (..., 2).
+    """Return the position in the picture, in pixels (..., 2), of places (..., 2) and their heights (...).
 
-    The surface fills the picture.
+    The scale is the one at which the surface fills the picture.
     """
     edges = _slanted(surface, *_grid(surface)).reshape(-1, 2)
     low, high = edges.min(0), edges.max(0)
@@ -55,7 +55,7 @@ def project(surface: Surface, places: Points, heights: Points) -> Points:
 
 
 def _slanted(surface: Surface, places: Points, heights: Points) -> Points:
-    """Return the place of each point in a picture of no scale yet, y downwards."""
+    """Return the position of each point in a picture before it is scaled, y downwards."""
     x, y = np.moveaxis(places / np.array(surface.reach) * np.array(surface.drawn), -1, 0)
     turn, tilt = np.radians((surface.turn, surface.tilt))
     across = x * np.cos(turn) + y * np.sin(turn)

@@ -13,13 +13,13 @@ from striate.trials.animation import animate
 from striate.trials.entrants import SEVEN, entrants
 from striate.trials.surface import SURFACES, Surface, Trail, walk
 
-# The least height that is drawn of a surface that ends at 0.
+# The least height that is drawn of a surface whose lowest height is 0.
 LOWEST = 1e-4
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Optimizers on a surface, each with its way down."""
+    """Optimizers on a surface, each with its trail."""
 
     surface: Surface
     walks: Sequence[Trail]
@@ -59,13 +59,13 @@ class Descent:
         return {"surface": self.surface.name, "formula": self.surface.formula, "walks": ways}
 
     def _shown(self, w: Trail) -> list[float]:
-        """Return the heights, held within those of the picture; the lowest of a valley has no logarithm."""
+        """Return the heights, clamped to those of the picture, and to LOWEST where the surface has none below 0."""
         low, high = self.surface.range()
         return w.heights.nan_to_num(high).clamp(low if low < 0 else LOWEST, high).tolist()
 
 
 def descend(surface: str, *, optimizers: Sequence[str] = SEVEN) -> Descent:
-    """Let optimizers go down a 'saddle' or a 'valley' of two weights and return their ways.
+    """Let optimizers go down a 'saddle' or a 'valley' of two weights and return their trails.
 
     An optimizer may be named with its rate, 'adam:0.1'; otherwise each has one chosen for the picture. Raises
     UsageError for muon, which is for matrices.

@@ -1,4 +1,4 @@
-"""Who takes part in a race, as the user names them."""
+"""The optimizers of a race, as the user names them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,10 @@ SEVEN = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adadelta", "adam"
 
 
 def entrants(optimizers: Sequence[str]) -> Mapping[str, tuple[str, float | None]]:
-    """Return name -> optimizer and rate, from what was written as 'adam' or 'adam:0.001'."""
+    """Return name -> optimizer and learning rate, from what was written as 'adam' (no rate) or 'adam:0.001'.
+
+    Raises UsageError for an unknown optimizer, a bad rate, a name given twice, or none at all.
+    """
     written = [word.partition(":") for word in optimizers]
     named: dict[str, tuple[str, float | None]] = {}
     for optimizer, colon, text in written:

@@ -1,4 +1,4 @@
-"""A race that has been run: how each optimizer went, as text, JSON and a page."""
+"""The result of a race: the losses, times and scores of each optimizer, as text, JSON and a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,14 +9,18 @@ from typing import Any
 from striate.display.chart import Stroke, colour, dash, draw, smooth, svg_url
 from striate.display.page import page_template
 from striate.runs.folder.recipe import Plan
-from striate.sources.source import TaskName
+from striate.sources.targets.task_name import TaskName
 from striate.tasks.task import Metric
-from striate.tasks.words import SCORES
+from striate.tasks.words import WORDS
 
 
 @dataclass
 class Lane:
-    """How one optimizer went: the loss before each step, and the seconds its steps had taken by then."""
+    """One optimizer in a race.
+
+    `losses`: the loss before each step. `seconds`: the time its steps have taken, up to and with each step.
+    `loss`, `score`: on the held-out pictures at the end; None where there are none, or it diverged.
+    """
 
     name: str
     plan: Plan
@@ -28,12 +32,12 @@ class Lane:
 
     @property
     def step_ms(self) -> float:
-        """The median milliseconds of a step, which a pause of the machine does not change."""
+        """The milliseconds of a step, as the median, which a pause of the machine does not change."""
         each = [after - before for before, after in pairwise((0.0, *self.seconds))]
         return 1000 * median(each) if each else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what JSON holds; `loss` and `score` are those of the held-out pictures, None where there are none."""
+        """Return what JSON holds."""
         hyper = {name: getattr(self.plan, name) for name in ("optimizer", "lr", "momentum", "weight_decay")}
         return {
             "name": self.name,
@@ -44,7 +48,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Race:
-    """A race that has been run. `split` is the one its ends were scored on, empty where no picture is held out."""
+    """The result of a race. `split` is the one the lanes were scored on, empty where no picture is held out."""
 
     data: str
     net: str
@@ -80,7 +84,7 @@ class Race:
         }
         rows = [(lane, colour(numbered[lane.name])) for lane in self.ranking()]
         template = page_template("striate.trials", "race.html")
-        return template.render(race=self, drawn=drawn, score=SCORES[self.task], rows=rows)
+        return template.render(race=self, drawn=drawn, score=WORDS[self.task].metric, rows=rows)
 
     def lines(self) -> list[str]:
         """Return the ranking as a table of text."""

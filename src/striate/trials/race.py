@@ -55,7 +55,7 @@ def race(
 
 
 def _run(start: Start, lanes: list[Lane], steps: int, progress: Progress) -> Race:
-    """Give each batch to every lane in turn, so that what disturbs the machine disturbs all alike."""
+    """Run the race: each batch goes to every lane in turn, so that other load on the machine slows all alike."""
     trials = {lane.name: Trial(start, lane.plan) for lane in lanes}
     _warm_up(start)
     progress.begin("race", steps * len(lanes), unit="steps")
@@ -97,7 +97,7 @@ def _step(lane: Lane, trial: Trial, number: int, batch: Batch, steps: int) -> No
 
 
 def _score(lane: Lane, trial: Trial, start: Start, split: str) -> None:
-    """Score a lane's end on held-out pictures; a loss that is not finite there has diverged too."""
+    """Score a lane on held-out pictures at its end; where the loss is not finite there, it has diverged."""
     if not split or lane.diverged:
         return
     scores = trial.score(start.loader(split))
@@ -107,5 +107,5 @@ def _score(lane: Lane, trial: Trial, start: Start, split: str) -> None:
 
 
 def _warm_up(start: Start) -> None:
-    """Make one step with a network nobody keeps: the first one of a process is slower than all others."""
+    """Make one step with a network that is thrown away, since the first step of a process is slower than all others."""
     Trial(start, start.plan).step(0, next(start.batches()), lr=0.0, progress=0.0)

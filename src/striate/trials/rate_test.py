@@ -17,21 +17,22 @@ from striate.sources.source import Source
 from striate.training.step import NotFiniteError
 from striate.trials.start import Start, Trial, begin
 
-# The rate rises from this share of the usual one to this many times it, so many steps a decade: 150 steps at the most.
+# The learning rate rises from LOWEST to HIGHEST times the usual one, in so many steps a decade: 150 steps at most.
 LOWEST, HIGHEST = 1e-3, 1e3
 STEPS_A_DECADE = 25
-# The multiple of its least at which the smoothed loss ends the test.
+# The test ends where the smoothed loss is over so many times its least.
 DIVERGED = 4
-# The share of the rate of least loss that is suggested: there the loss is about to rise, and a whole run must stand it.
+# The suggested rate, as a share of the one with the least loss. At that one the loss is about to rise, and the
+# suggested one must hold for a whole run.
 SAFE = 0.1
 
 
 @dataclass(frozen=True)
 class RateTest:
-    """A range test that has been run: the loss before the step at each rate, as it was and smoothed.
+    """The result of a range test: the loss before the step at each learning rate, as it was and smoothed.
 
-    `lr` is the rate suggested, a tenth of the one at which the smoothed loss was least; `command` trains with it, empty
-    where a command line cannot say what was asked.
+    `lr` is the suggested rate, a tenth of the one at which the smoothed loss was least. `command` is the command line
+    that trains with it, empty where a command line cannot say what was asked.
     """
 
     data: str
@@ -62,11 +63,11 @@ def find_lr(
     settings: Settings | None = None,
     progress: Progress | None = None,
 ) -> RateTest:
-    """Train for a moment with a rising rate, and return how the loss went and the peak rate to train with.
+    """Run a learning rate range test: train for some steps at a rising rate, and suggest the peak rate to train with.
 
     The network begins as `striate.train` would begin it, sees the same batches, and is thrown away. The test ends
-    where the loss is four times its least. Raises DivergedError where the loss does not fall at any rate, and as
-    `striate.train` does before its first step.
+    where the smoothed loss is over four times its least. Raises DivergedError where the loss does not fall at any
+    rate, and as `striate.train` does before its first step.
     """
     progress = progress or Silent()
     settings = settings or Settings()
@@ -116,7 +117,7 @@ def train_command(data: str | Path | Source, settings: Settings, *, lr: float) -
 
 
 def _rise(start: Start, progress: Progress) -> tuple[list[float], list[float]]:
-    """Return the rates tried and the loss before each step."""
+    """Return the rates tried and the loss before the step at each."""
     decades = math.log10(HIGHEST / LOWEST)
     steps = round(STEPS_A_DECADE * decades)
     rates: list[float] = []

@@ -1,4 +1,4 @@
-"""What trials share with `striate train` and with each other: the same weights to begin with, the same batches."""
+"""The start of a trial, as `striate train` starts too: the same weights, the same batches."""
 
 import math
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ from striate.training.trainee import Trainee
 
 @dataclass(frozen=True)
 class Start:
-    """A data set read and a recipe chosen, from which any number of trials begin alike on one device."""
+    """A prepared run on one device, from which any number of trials start alike."""
 
     prepared: Prepared
     device: torch.device
@@ -73,7 +73,7 @@ class Start:
             yield from loader.training(epoch, augment=plan.augment, mix=mix)
 
     def with_optimizer(self, name: str, settings: Settings) -> Plan:
-        """Return the plan by another optimizer: its usual rate, momentum and decay where `settings` leave them open.
+        """Return the plan with another optimizer, its usual rate, momentum and decay where `settings` leave them open.
 
         Raises UsageError where the optimizer does not suit the network.
         """
@@ -86,21 +86,24 @@ class Start:
 
 
 class Trial:
-    """One network on its way, by one optimizer."""
+    """One network being trained by one plan."""
 
     def __init__(self, start: Start, plan: Plan) -> None:
         prepared, model = start.prepared, start.model()
         self.plan = plan
         self._task = prepared.task
         self._seed = prepared.recipe.seed
-        self._tuning = FineTuning(model, head=prepared.head, frozen=plan.frozen, body_lr=plan.body_lr)
+        self._tuning = FineTuning(
+            model, head=prepared.blueprint.head_parameters, frozen=plan.frozen, body_lr=plan.body_lr
+        )
         learner = back_propagation(model, self._task, plan, tuning=self._tuning)
         self._trainee = Trainee(model, learner, ema=plan.ema)
 
     def step(self, number: int, batch: Batch, *, lr: float, progress: float) -> Outcome:
-        """Make step `number`, its dropout and the like drawn as in training.
+        """Make the step that follows `number` steps, with the random draws (such as dropout's) that training has there.
 
-        Raises NotFiniteError, and StorageError where there is not enough memory.
+        `lr` is the learning rate, `progress` the share of the run that is done. Raises NotFiniteError, and StorageError
+        where memory does not suffice.
         """
         self._tuning.set(progress)
         side = side_at(progress, full=min(batch.images.shape[2:]), first=self.plan.progressive)
@@ -116,12 +119,12 @@ class Trial:
             ) from None
 
     def rate(self, progress: float) -> float:
-        """Return the rate of the schedule at `progress` of the run."""
+        """Return the learning rate that the plan's schedule has at `progress` of the run."""
         stage = self._tuning.stage(progress)
         return self.plan.lr * rate_factor(self.plan.schedule, stage, warmup=self.plan.warmup)
 
     def score(self, loader: Loader) -> Scores:
-        """Return how the network does on a split."""
+        """Return the network's scores on a split."""
         with self._trainee.as_scored() as model:
             return evaluate(model, loader.evaluation(), self._task)
 

@@ -11,11 +11,14 @@ from striate.learning.optim import OPTIMIZERS, Hyper
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """A height over the plane, where the optimizers begin, and the rate of each.
+    """A function of two weights, where the optimizers start on it, and how it is drawn.
 
-    `reach` is how far the picture goes from the middle along x and y, `drawn` how long that is drawn, `lift` how high a
-    unit of height is; `turn` and `tilt` are the degrees by which it is turned about the vertical, and seen from above.
-    `arrived` says of places (N, 2) whether each is where the way ends.
+    `height`: places (..., 2) to heights (...).
+    `arrived`: places (N, 2) to whether each is at the goal (N,).
+    `start`: the place where all start. `steps`: the steps each makes. `rates`: the learning rate of each optimizer.
+    `reach`: how far the picture goes from the middle along x and y. `drawn`: the length at which that is drawn.
+    `lift`: the length at which a unit of height is drawn.
+    `turn`, `tilt`: degrees by which the view is turned about the vertical, and raised above the horizon.
     """
 
     name: str
@@ -32,7 +35,7 @@ class Surface:
     rates: Mapping[str, float]
 
     def range(self) -> tuple[float, float]:
-        """Return the lowest and the highest place of the picture."""
+        """Return the lowest and the highest height in the picture, by a grid of 101 by 101 places."""
         along = torch.linspace(-1, 1, 101, dtype=torch.double)
         heights = self.height(torch.cartesian_prod(along * self.reach[0], along * self.reach[1]))
         return float(heights.min()), float(heights.max())
@@ -40,7 +43,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Trail:
-    """The way of one optimizer: its places (N + 1, 2), their heights (N + 1,), and the step it arrived at, if ever."""
+    """The trail of one optimizer over N steps: places (N + 1, 2), heights (N + 1,), and the step of arrival or None."""
 
     name: str
     lr: float
@@ -49,8 +52,8 @@ class Trail:
     arrival: int | None
 
 
-# Round numbers that show what each rule is about. SGD's in the valley is near the largest that does not leave it;
-# Adadelta begins too slowly to be seen at its usual rate of 1.
+# Round learning rates that show what each optimizer is about. SGD's in the valley is near the largest that does not
+# diverge; Adadelta would begin too slowly to be seen at its usual rate of 1.
 SURFACES: Mapping[str, Surface] = {
     "saddle": Surface(
         name="saddle",
@@ -90,7 +93,7 @@ SURFACES: Mapping[str, Surface] = {
 
 
 def walk(surface: Surface, optimizer: str, *, lr: float) -> Trail:
-    """Go down a surface by an optimizer at its usual momentum, without weight decay, in float64."""
+    """Return the trail of an optimizer down a surface, at its usual momentum, without weight decay, in float64."""
     method, weight = OPTIMIZERS[optimizer], nn.Parameter(torch.tensor(surface.start, dtype=torch.double))
     steps = method.make([{"params": [weight], "weight_decay": 0.0}], Hyper(lr, method.momentum or 0.0, 0.0))
     places = [weight.detach().clone()]
@@ -104,7 +107,7 @@ def walk(surface: Surface, optimizer: str, *, lr: float) -> Trail:
 
 
 def _arrival(there: Tensor) -> int | None:
-    """Return the step from which on the way stays where it ends, or None."""
+    """Return the step from which on all of a trail is at the goal, or None."""
     away = (~there).nonzero()
     first = int(away[-1]) + 1 if len(away) else 0
     return first if first < len(there) else None

@@ -1,4 +1,4 @@
-"""A new run folder: its name, what is written into it first, and what goes wrong."""
+"""Making a new run folder: its name, the files written before the first step, and the errors."""
 
 import json
 import shutil
@@ -63,7 +63,7 @@ def dated_folder(prepared: Prepared) -> Path:
 
 @contextmanager
 def new_folder_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system says against a new folder into a StorageError."""
+    """Turn the system's error for a folder that cannot be made into a StorageError."""
     try:
         yield
     except OSError as error:
@@ -73,7 +73,10 @@ def new_folder_errors(folder: Path) -> Iterator[None]:
 
 
 def write_facts(folder: Path, prepared: Prepared) -> None:
-    """Write what is known before the first step: classes, data, environment, own code and, last, the recipe."""
+    """Write what is known before the first step: classes, data, environment, own code and, last, the recipe.
+
+    Raises StorageError where that fails, and then leaves the folder empty.
+    """
     names = {str(i): name for i, name in enumerate(prepared.classes)}
     env = environment(seed=prepared.recipe.seed)
     try:

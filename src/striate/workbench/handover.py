@@ -1,4 +1,4 @@
-"""What the first of several processes tells the others before and after a training."""
+"""Broadcasts from rank 0 before and after a training: the run folder's files, the network's code, the finished run."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from striate.nets.own_code import FOLDER as CODE
 from striate.nets.own_code import is_kept, kept_files, trust
 from striate.training.ranks.ranks import Ranks
 
-# What a run folder holds before the first step that the others need.
+# The files of a run folder that the other ranks need before the first step.
 FACTS = ("recipe.toml", "classes.json", "data.json")
 
 
 def tell_facts(folder: Path, ranks: Ranks) -> None:
-    """Tell the other ranks, as the first, what is in the run folder before the first step."""
+    """On rank 0: send FACTS of the run folder to the other ranks, and tell the launcher where the run is."""
     tell_run(folder)
     if ranks.size > 1:
         for name in FACTS:
@@ -23,7 +23,7 @@ def tell_facts(folder: Path, ranks: Ranks) -> None:
 
 
 def told_facts(folder: Path, ranks: Ranks) -> bool:
-    """Write into a folder, as another rank, what the first tells; say whether there is anything to train."""
+    """On another rank: write the FACTS that rank 0 sends into a folder; say whether there is anything to train."""
     for name in FACTS:
         content = ranks.tell(b"")
         if not content:
@@ -33,7 +33,7 @@ def told_facts(folder: Path, ranks: Ranks) -> bool:
 
 
 def hand_over_code(folder: Path, net: str, ranks: Ranks) -> None:
-    """Let every rank, on whatever machine, run the code that the first was asked to train; others have none to hand."""
+    """Copy the code of a network of the user's own from rank 0 to every other rank, and trust it there."""
     if not is_kept(net) or ranks.size == 1:
         return
     mine = kept_files(net) if ranks.first else {}
@@ -47,15 +47,15 @@ def hand_over_code(folder: Path, net: str, ranks: Ranks) -> None:
 
 
 def tell_trained(ranks: Ranks) -> None:
-    """Tell the other ranks, as the first, that the run has been trained already."""
+    """On rank 0: tell the other ranks, which wait in `told_facts`, that the run has been trained already."""
     ranks.tell(b"")
 
 
 def tell_finished(folder: Path, ranks: Ranks) -> None:
-    """Tell the other ranks, as the first, that the run in a folder is whole."""
+    """On rank 0: tell the other ranks that the run is finished, and in which folder it is."""
     ranks.tell(os.fsencode(folder.absolute()))
 
 
 def told_finished(ranks: Ranks) -> Path:
-    """Return, as another rank, where the run is that the first has finished."""
+    """On another rank: wait until rank 0 has finished the run, and return its folder."""
     return Path(os.fsdecode(ranks.tell(b"")))

@@ -1,4 +1,4 @@
-"""What the command line and `import striate` do: train a network on a folder of pictures, and go on with a run."""
+"""`train` and `resume`: prepare a run or read one back, train on every rank, write the result and the report."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from striate.runs.folder.checkpoint import has_checkpoint
 from striate.runs.folder.lock import only_writer
 from striate.runs.folder.record import EVENTS, load_events
 from striate.runs.folder.result import has_result, save_result
-from striate.runs.run import Run, open_run
+from striate.runs.run import Run, fresh_model, open_run
 from striate.sources.source import Source
 from striate.training.job import Job
 from striate.training.loop import fit
@@ -51,9 +51,9 @@ def train(
     """Train a network on a data set and return the finished run.
 
     `data` is a folder of class folders, any other form of docs/data.md, or 'fashion'; or a Source made in Python,
-    which resuming the run takes too. What `settings` leave open is chosen from the data. The run folder is `out`,
-    which must be new or empty, or runs/<date>-<net>-<data>. Raises UsageError, DataError, StorageError,
-    DivergedError or Interrupted.
+    which `resume` must then be given again. What `settings` leave open is chosen from the data. The run folder is
+    `out`, which must be new or empty, or runs/<date>-<net>-<data>. Raises UsageError, DataError, StorageError,
+    DivergedError, LaunchError or Interrupted.
     """
     settings = settings or Settings()
     settings = replace(
@@ -123,7 +123,7 @@ def _go_on(run: Run, data: str | Path | Source | None, progress: Progress, ranks
 
 
 def _lead(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) -> Run:
-    """Train as the first of the ranks, which alone writes."""
+    """Train as rank 0, which alone writes the run folder."""
     tell_facts(folder, ranks)
     hand_over_code(folder, prepared.recipe.net, ranks)
     run = _finish(folder, prepared, progress, ranks)
@@ -132,9 +132,9 @@ def _lead(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) ->
 
 
 def _follow(data: str | Path | Source | None, ranks: Ranks, *, pack: bool = True) -> Run:
-    """Train as one of the other ranks, by what the first tells, and return the finished run.
+    """Train as one of the other ranks, by what rank 0 sends, and return the finished run.
 
-    Where its folder cannot be seen from this machine, the run returned has its recipe and no more.
+    Where its folder cannot be seen from this machine, the run returned has a recipe, but none of its files.
     """
     keep_freed_memory()
     with TemporaryDirectory(prefix="striate-") as copy:
@@ -149,7 +149,7 @@ def _follow(data: str | Path | Source | None, ranks: Ranks, *, pack: bool = True
 
 
 def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) -> Run:
-    """Train to the end, write model/ and the report, and return the run."""
+    """Train to the end, write model/ and the report as rank 0, and return the run."""
     run, recipe = open_run(folder, data=prepared.source), prepared.recipe
     held_out = [
         split for split in ("val", "test") if split in prepared.stores and len(prepared.stores[split])
@@ -164,10 +164,10 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) 
         progress=progress,
         rule=CATALOG[recipe.net].rule if recipe.net in CATALOG else None,
         ranks=ranks,
-        head=prepared.head,
+        head=prepared.blueprint.head_parameters,
     )
     try:
-        model = run.fresh_model()
+        model = fresh_model(recipe, prepared.classes)
         if ranks.first and recipe.weights and not has_checkpoint(folder / "checkpoints"):
             progress.say(str(start_from(model, recipe.net, recipe.weights)))
         set_dropout(model, recipe.train.dropout, name=recipe.net)

@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from striate.data.augment.augment import Augment
-from striate.data.augment.mirror import draw_mirrored, turned
+from striate.data.augment.mirror import draw_mirrored, draw_symmetry, turned
 from striate.data.draw import Draws, sample_id
 
 IDS = np.array([sample_id(str(i)) for i in range(800)], np.uint64)
@@ -45,7 +45,7 @@ def test_half_of_the_pictures_are_turned_upside_down() -> None:
 
 def test_the_eight_symmetries_are_drawn_alike_and_no_other_picture_comes_out() -> None:
     images = batch(800, 2, 4, 4)
-    out = turned(images, Draws(IDS, 0, 0))
+    out = turned(images, draw_symmetry(Draws(IDS, 0, 0), size=(4, 4)))
     turns = [torch.rot90(each, n, (2, 3)) for each in (images, images.flip(3)) for n in range(4)]
     found = torch.stack([(out == each).flatten(1).all(1) for each in turns])
     assert (found.sum(0) == 1).all()
@@ -56,7 +56,7 @@ def test_the_eight_symmetries_are_drawn_alike_and_no_other_picture_comes_out() -
 
 def test_pictures_that_are_not_square_keep_their_shape() -> None:
     images = batch(800, 1, 3, 4)
-    out = turned(images, Draws(IDS, 0, 0))
+    out = turned(images, draw_symmetry(Draws(IDS, 0, 0), size=(3, 4)))
     kept = [images, images.flip(3), images.flip(2), images.flip((2, 3))]
     counts = torch.stack([(out == each).flatten(1).all(1) for each in kept]).sum(1)
     assert counts.sum() == 800

@@ -7,7 +7,7 @@ from oracle import oracle
 from torch import Tensor
 
 from striate.data.augment.affine import Fill
-from striate.data.augment.trivial import STRENGTHS, WIDE, Operation, apply, trivially_changed
+from striate.data.augment.trivial import STRENGTHS, WIDE, Operation, apply, draw_trivial, trivially_changed
 from striate.data.draw import Draws, sample_id
 
 IDS = np.array([sample_id(str(i)) for i in range(4_200)], np.uint64)
@@ -134,7 +134,7 @@ def test_each_operation_and_each_strength_is_drawn_as_often() -> None:
 
 def test_each_picture_gets_the_operation_drawn_for_it() -> None:
     images, draws = batch(200, side=10), Draws(IDS[:200], 3, 1)
-    ours = trivially_changed(images, draws, fill="edge")
+    ours = trivially_changed(images, draw_trivial(draws), fill="edge")
     numbers = draws.whole("trivial-operation", len(WIDE))
     steps = draws.whole("trivial-strength", STRENGTHS) / (STRENGTHS - 1)
     signs = np.where(draws.uniform("trivial-sign") < 0.5, -1, 1)

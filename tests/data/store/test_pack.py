@@ -204,11 +204,13 @@ def test_another_size_fit_or_data_set_has_a_pack_of_its_own(tmp_path: Path) -> N
     others = [
         replace(PREPROCESS, size=(8, 9)),
         replace(PREPROCESS, fit="squash"),
+        replace(PREPROCESS, fit="pad"),
+        replace(PREPROCESS, fit="pad", mean=(0.1, 0.2, 0.3)),
         replace(PREPROCESS, channels=1),
         replace(PREPROCESS, depth=16),
         replace(PREPROCESS, rough=True),
     ]
-    assert len({folder(one) for one in [PREPROCESS, *others]} | {folder(PREPROCESS, "b")}) == 7
+    assert len({folder(one) for one in [PREPROCESS, *others]} | {folder(PREPROCESS, "b")}) == 9
 
 
 def test_rows_that_may_not_have_reached_the_disk_are_not_trusted_after_the_machine_was_started_anew(

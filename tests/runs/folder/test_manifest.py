@@ -41,7 +41,7 @@ def folder(root: Path) -> Source:
 def stores_of(source: Source) -> dict[str, Store]:
     pictures = source.splits["all"]
     ids = ids_of(tuple(pictures.name(i) for i in range(len(pictures))))
-    parts = stratified_split(pictures, ids, seed=0)
+    parts = stratified_split(pictures, ids, task="classification", seed=0)
     return {name: fill(part, PREPROCESS, threads=1, progress=Silent()) for name, part in parts.items()}
 
 

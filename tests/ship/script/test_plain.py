@@ -28,7 +28,8 @@ def test_numbers_are_drawn_alike() -> None:
 
 def test_pictures_are_moved_alike() -> None:
     draws = Draws(IDS[:50], 5, 1)
-    assert torch.equal(plain.shifted(IMAGES, IDS[:50], 0.2, 5, 1), mirror.shifted(IMAGES, draws, share=0.2))
+    shift = mirror.draw_shift(draws, share=0.2, size=(9, 12))
+    assert torch.equal(plain.shifted(IMAGES, IDS[:50], 0.2, 5, 1), mirror.shifted(IMAGES, shift))
     mirrored = mirror.flipped(IMAGES, mirror.draw_mirrored(draws, alternate=False), axis=3)
     assert torch.equal(plain.mirrored(IMAGES, IDS[:50], 5, 1), mirrored)
 

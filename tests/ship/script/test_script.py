@@ -111,6 +111,7 @@ def test_a_network_of_ones_own_is_imported(tmp_path: Path) -> None:
 FROM_STRIATE: dict[str, dict[str, object]] = {
     "crops and colours": {"net": "resnet9", "size": 16, "augment": "photos", "mixup": 0.3, "cutmix": 1.0},
     "balanced": {"net": SPEC, "size": 12, "augment": "aerial", "sampling": "balanced"},
+    "padded": {"net": SPEC, "size": 12, "augment": "small-photos", "fit": "pad"},
     "noise boxes": {"net": SPEC, "size": 12, "augment": "digits", "erasing": 0.5},
 }
 

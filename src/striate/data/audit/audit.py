@@ -12,7 +12,7 @@ from striate.data.audit.clean import MENDED_BY_TABLE, can_be_listed, kept_of
 from striate.data.audit.duplicates import Group, Kind
 from striate.data.audit.findings import SEVERITIES, Finding
 from striate.data.audit.inventory import Gathered
-from striate.data.audit.rules import RULES
+from striate.data.audit.rules import findings_of
 from striate.data.store.ledger import Ledger
 from striate.errors import command
 from striate.host.extras import installs, missing_extras
@@ -20,7 +20,9 @@ from striate.pictures.facts import DEEP, MODES
 from striate.pictures.kind import KINDS
 from striate.progress import Progress, Silent
 from striate.sources.opening import shown_place
-from striate.sources.source import Bad, Source, TaskName
+from striate.sources.source import Bad, Source
+from striate.sources.targets.kind import TARGET_KINDS, TargetKind
+from striate.sources.targets.task_name import TaskName
 
 Verdict = Literal["ok", "look", "stop"]
 # The most groups of copies that are listed; the findings count all of them.
@@ -93,6 +95,11 @@ class Audit:
     copies: tuple[Copies, ...]
     notes: tuple[str, ...]
     listable: bool = True
+
+    @property
+    def kind(self) -> TargetKind:
+        """The kind of target that the pictures are labelled with."""
+        return TARGET_KINDS[self.task]
 
     @property
     def verdict(self) -> Verdict:
@@ -169,7 +176,7 @@ def audit_gathered(data: Gathered) -> Audit:
     source = data.source
     facts = data.facts[data.readable]
     heights, widths = facts["height"].astype(np.int64), facts["width"].astype(np.int64)
-    findings = [_with_names(data, finding) for rule in RULES for finding in rule(data)]
+    findings = [_with_names(data, finding) for finding in findings_of(data)]
     gravest = sorted(findings, key=lambda finding: -SEVERITIES.index(finding.severity))
     return Audit(
         root=shown_place(source),
@@ -177,7 +184,7 @@ def audit_gathered(data: Gathered) -> Audit:
         evidence=source.evidence,
         task=source.task,
         names=source.classes,
-        counts={split: _counts(data, split) for split in data.splits if source.task != "regression"},
+        counts={split: _counts(data, split) for split in data.splits if data.kind.names_a_picture != "none"},
         pictures={split: len(source.splits[split]) for split in data.splits},
         height=_span(heights),
         width=_span(widths),

@@ -23,6 +23,7 @@ from striate.sources.source import Source
 from striate.sources.tables.columns import Roles
 from striate.sources.tables.labels import targets_of
 from striate.sources.tables.table import SUFFIXES, header_of
+from striate.sources.targets.kind import TARGET_KINDS
 
 # Of exact copies in several splits, the one in the first of these is kept: held-out pictures before training ones.
 KEPT_FIRST = ("test", "val", "train", "all")
@@ -131,7 +132,7 @@ def _refuse_to_replace(data: Gathered, path: Path) -> None:
 
 def _refuse_alike(source: Source) -> None:
     """Raise DataError for classes whose names a table would not tell apart; several labels a picture came from one."""
-    if source.task != "classification":
+    if TARGET_KINDS[source.task].names_a_picture != "one":
         return
     read = targets_of({"class": source.classes}, Roles("file", "class", ("class",)), place=str)
     often = Counter(read.labels.tolist())
@@ -168,7 +169,7 @@ def _table(data: Gathered, kept: Sequence[int], path: Path) -> str:
 
 def _can_be_joined(data: Gathered) -> bool:
     """Say whether labels joined by | can be read back: no name has a mark, and some picture has several labels."""
-    if data.source.task != "multi-label":
+    if data.kind.names_a_picture != "several":
         return True
     several = bool((data.labels.sum(axis=1) > 1).any())
     return several and not any(MARKS.search(name) for name in data.source.classes)
@@ -184,14 +185,7 @@ def _listed(labels: list[str]) -> str:
 
 def _header(data: Gathered) -> list[str]:
     """Return the column names, which are those that `striate.sources.tables.columns` recognises."""
-    task = data.source.task
-    if task == "regression":
-        learned = [
-            name if name.startswith(("target:", "value:")) else f"value:{name}"
-            for name in data.source.classes
-        ]
-    else:
-        learned = ["class"] if task == "classification" else ["labels"]
+    learned = data.kind.columns(data.source.classes)
     return ["file", *learned, *(["split"] if _has_splits(data) else [])]
 
 
@@ -204,17 +198,8 @@ def _rows(data: Gathered, kept: Sequence[int], folder: Path) -> Iterator[list[st
         pictures = data.source.splits[split]
         assert isinstance(pictures, FilePictures)
         file = _path_from(folder, pictures.root / pictures.files[position - starts[split]])
-        row: list[str | list[str]] = [file, *_learned(data, position)]
+        row = [file, *data.kind.cells(data.labels[position], data.source.classes)]
         yield [*row, split] if _has_splits(data) else row
-
-
-def _learned(data: Gathered, position: int) -> list[str | list[str]]:
-    label, classes = data.labels[position], data.source.classes
-    if data.source.task == "classification":
-        return [classes[int(label)]]
-    if data.source.task == "multi-label":
-        return [[classes[i] for i in np.flatnonzero(label)]]
-    return [repr(float(value)) for value in label]
 
 
 def _path_from(folder: Path, file: Path) -> str:

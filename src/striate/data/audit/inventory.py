@@ -14,6 +14,7 @@ from striate.pictures.encoded import Encoded
 from striate.pictures.facts import BAD
 from striate.progress import Progress, Silent
 from striate.sources.source import Pictures, Source
+from striate.sources.targets.kind import TARGET_KINDS, TargetKind
 
 # The order of splits.
 SPLITS = ("train", "val", "test", "all")
@@ -29,6 +30,11 @@ class Gathered:
 
     def __len__(self) -> int:
         return len(self.facts)
+
+    @property
+    def kind(self) -> TargetKind:
+        """The kind of target that the pictures are labelled with."""
+        return TARGET_KINDS[self.source.task]
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
@@ -93,12 +99,7 @@ class Gathered:
 
     def label_of(self, position: int) -> str:
         """Return a picture's class, labels or regression targets as text."""
-        label = self.labels[position]
-        if self.source.task == "classification":
-            return self.source.classes[int(label)]
-        if self.source.task == "multi-label":
-            return ", ".join(self.source.classes[i] for i in np.flatnonzero(label))
-        return ", ".join(f"{value:g}" for value in label)
+        return ", ".join(self.kind.told(self.labels[position], self.source.classes))
 
     def reasons(self) -> Iterator[tuple[int, str]]:
         """Yield the position of each picture that cannot be read, and why."""
@@ -122,12 +123,9 @@ class Gathered:
         return bool((labels != labels[0]).any())
 
     def class_counts(self, split: str) -> NDArray[np.int64]:
-        """Return how many pictures of a split each class or label has; not for regression."""
-        labels = self.source.splits[split].labels
-        if self.source.task == "classification":
-            return np.bincount(labels, minlength=len(self.source.classes))
-        counts: NDArray[np.int64] = labels.astype(np.int64).sum(axis=0)
-        return counts
+        """Return how many pictures of a split each class, label or regression target has."""
+        counts = self.kind.counts(self.source.splits[split].labels, len(self.source.classes))
+        return np.array(counts, np.int64)
 
     def _at(self, position: int) -> tuple[Pictures, int]:
         number = int(self.split[position])

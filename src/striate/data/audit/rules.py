@@ -91,7 +91,7 @@ def _spare(data: Gathered, group: Group) -> Iterator[int]:
 
 def _class_sizes(data: Gathered) -> Iterator[Finding]:
     """Find classes with no or one training picture, without held-out pictures, or far larger than others."""
-    if data.source.task == "regression":
+    if data.kind.names_a_picture == "none":
         return
     learned = "train" if "train" in data.splits else data.splits[0]
     counts = data.class_counts(learned)
@@ -115,7 +115,7 @@ def _class_names(data: Gathered) -> Iterator[Finding]:
     for name in names:
         alike[re.sub(r"[\s_-]+", "", unicodedata.normalize("NFKC", name)).casefold() or name].append(name)
     twins = [" and ".join(f"'{name}'" for name in group) for group in alike.values() if len(group) > 1]
-    if data.source.task == "regression":
+    if data.kind.names_a_picture == "none":
         return
     for code, found in (
         ("alike-names", twins),
@@ -154,6 +154,11 @@ RULES: tuple[Rule, ...] = (
     _class_names,
     _pictures,
 )
+
+
+def findings_of(data: Gathered) -> list[Finding]:
+    """Return the findings of every rule about a data set, in the order of the rules."""
+    return [finding for rule in RULES for finding in rule(data)]
 
 
 def _members(groups: Iterator[Group]) -> list[int]:

@@ -11,8 +11,9 @@ from striate.data.augment.affine import Affine, Fill, affine, warped
 from striate.data.augment.colour import draw_factors, recoloured
 from striate.data.augment.crop import Boxes, Range, cut, draw_crops, resized
 from striate.data.augment.erase import erased
-from striate.data.augment.mirror import draw_mirrored, flipped, shifted, turned
-from striate.data.augment.trivial import trivially_changed
+from striate.data.augment.mirror import draw_mirrored, draw_shift, draw_symmetry, flipped, shifted, turned
+from striate.data.augment.motion import Matrices, Moves, Size
+from striate.data.augment.trivial import draw_trivial, trivially_changed
 from striate.data.draw import Draws, Ids
 from striate.errors import UsageError, unknown
 
@@ -97,12 +98,13 @@ class Augment:
         `images` stay as they are. What becomes of a picture depends on it, its id, `seed`, `epoch` and `size` alone.
         May be called from several threads at once.
         """
-        draws = Draws(ids, seed, epoch)
-        images = self._placed(images, draws, size or (images.shape[2], images.shape[3]))
+        draws, side = Draws(ids, seed, epoch), (images.shape[2], images.shape[3])
+        moves = self._moves(draws, side=side, size=size or side)
+        images = self._placed(images, moves, size or side)
         if self.brightness or self.contrast or self.saturation or self.hue:
             images = self._recoloured(images, draws)
-        if self.trivial:
-            images = trivially_changed(images, draws, fill=self.fill)
+        if moves.trivial is not None:
+            images = trivially_changed(images, moves.trivial, fill=self.fill)
         return erased(images, draws, share=self.erasing) if self.erasing else images
 
     @property
@@ -131,30 +133,51 @@ class Augment:
 
         It is the whole picture where nothing is cut. With these, another program can be given the same crops.
         """
-        if not self.crops:
-            return np.tile(np.array([0, 0, *side], np.int64), (len(ids), 1))
-        return draw_crops(Draws(ids, seed, epoch), side=side, area=self.area, ratio=self.ratio)
+        boxes = self._moves(Draws(ids, seed, epoch), side=side, size=side).boxes
+        return np.tile(np.array([0, 0, *side], np.int64), (len(ids), 1)) if boxes is None else boxes
 
-    def _placed(self, images: Tensor, draws: Draws, size: tuple[int, int]) -> Tensor:
-        """Do what moves pixels."""
-        mirrored = draw_mirrored(draws, alternate=self.alternate) if self.flip or self.alternate else None
-        if self.crops:
-            side = (images.shape[2], images.shape[3])
-            boxes = self.boxes(draws.ids, seed=draws.seed, epoch=draws.epoch, side=side)
-            images = cut(images, boxes, size=size, mirrored=mirrored)
+    def motion(self, ids: Ids, *, seed: int, epoch: int, side: Size, size: Size) -> Matrices:
+        """Return where the network sees each point (x, y) of the stored pictures: matrices (B, 2, 3), float64.
+
+        `side` is the stored (height, width), `size` the network's. These are the very moves that a call makes of the
+        pictures; points are counted as motion.py says: from the upper left corner, pixel i covering i to i + 1.
+        """
+        moves = self._moves(Draws(ids, seed, epoch), side=side, size=size)
+        matrices = moves.matrices(side=side, size=size)
+        return np.broadcast_to(matrices, (len(ids), 2, 3)).copy()
+
+    def _moves(self, draws: Draws, *, side: Size, size: Size) -> Moves:
+        """Draw all that moves pixels."""
+        # A warp resizes too, and the finer pictures it has to take from, the less it blurs.
+        at = side if self.warps and not self.crops else size
+        mirrors = self.flip or self.alternate
+        return Moves(
+            at=at,
+            boxes=draw_crops(draws, side=side, area=self.area, ratio=self.ratio) if self.crops else None,
+            mirrored=draw_mirrored(draws, alternate=self.alternate) if mirrors else None,
+            overturned=draws.uniform("upside-down") < 0.5 if self.upside_down else None,
+            symmetry=draw_symmetry(draws, size=at) if self.dihedral else None,
+            shift=draw_shift(draws, share=self.shift, size=at) if self.shift else None,
+            warp=self._affine(draws, size) if self.warps else None,
+            trivial=draw_trivial(draws) if self.trivial else None,
+        )
+
+    def _placed(self, images: Tensor, moves: Moves, size: Size) -> Tensor:
+        """Do what moves pixels, but for TrivialAugment, which comes after colours."""
+        if moves.boxes is not None:
+            images = cut(images, moves.boxes, size=moves.at, mirrored=moves.mirrored)
         else:
-            # A warp resizes too, and the finer pictures it has to take from, the less it blurs.
-            images = images if self.warps else resized(images, size=size)
-            images = images if mirrored is None else flipped(images, mirrored, axis=3)
-        if self.upside_down:
-            images = flipped(images, draws.uniform("upside-down") < 0.5, axis=2)
-        if self.dihedral:
-            images = turned(images, draws)
-        if self.shift:
-            images = shifted(images, draws, share=self.shift)
-        return warped(images, self._affine(draws, size), size=size, fill=self.fill) if self.warps else images
+            images = resized(images, size=moves.at)
+            images = images if moves.mirrored is None else flipped(images, moves.mirrored, axis=3)
+        if moves.overturned is not None:
+            images = flipped(images, moves.overturned, axis=2)
+        if moves.symmetry is not None:
+            images = turned(images, moves.symmetry)
+        if moves.shift is not None:
+            images = shifted(images, moves.shift)
+        return images if moves.warp is None else warped(images, moves.warp, size=size, fill=self.fill)
 
-    def _affine(self, draws: Draws, size: tuple[int, int]) -> Affine:
+    def _affine(self, draws: Draws, size: Size) -> Affine:
         height, width = size
         reach = self.translation
         sheared = draws.between("shear", -self.shear, self.shear)

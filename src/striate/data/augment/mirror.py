@@ -1,5 +1,7 @@
 """What moves whole pixels: mirroring, turning by right angles, and shifting."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,9 +11,17 @@ from torch.nn.functional import pad
 from striate.data.draw import Draws
 
 Chosen = NDArray[np.bool_]  # (B,): the samples that something is done to
+Numbered = NDArray[np.int64]  # (B,): a whole number for each sample
 
 SYMMETRIES = 8  # of the square: four turns, each also mirrored
 STRAIGHT = 4  # of them that keep a picture's shape where it is not square
+
+
+class Shift(NamedTuple):
+    """From how many pixels further down and further right each picture is taken."""
+
+    down: Numbered
+    right: Numbered
 
 
 def draw_mirrored(draws: Draws, *, alternate: bool) -> Chosen:
@@ -26,39 +36,53 @@ def draw_mirrored(draws: Draws, *, alternate: bool) -> Chosen:
     return first ^ (draws.epoch % 2 == 1)
 
 
+def draw_symmetry(draws: Draws, *, size: tuple[int, int]) -> Numbered:
+    """Draw one of the square's eight symmetries for each picture of `size` (height, width).
+
+    Pictures that are not square take one of the four that keep their shape, which are numbered first.
+    """
+    return draws.whole("symmetry", SYMMETRIES if size[0] == size[1] else STRAIGHT)
+
+
+def draw_shift(draws: Draws, *, share: float, size: tuple[int, int]) -> Shift:
+    """Draw a shift for each picture of `size` (height, width).
+
+    `share` of a side, and at least a pixel, is the farthest it moves along each axis.
+    """
+    reach_y, reach_x = (max(1, round(side * share)) for side in size)
+    return Shift(
+        draws.whole("shift-y", 2 * reach_y + 1) - reach_y,
+        draws.whole("shift-x", 2 * reach_x + 1) - reach_x,
+    )
+
+
 def flipped(images: Tensor, chosen: Chosen, *, axis: int) -> Tensor:
     """Return (B, C, H, W) with the chosen pictures reversed along an axis: 3 mirrors, 2 turns upside down."""
     return torch.where(_of_each(chosen, images), images.flip(axis), images)
 
 
-def turned(images: Tensor, draws: Draws) -> Tensor:
-    """Return each picture of (B, C, H, W) in one of the eight symmetries of the square.
+def turned(images: Tensor, symmetry: Numbered) -> Tensor:
+    """Return each picture of (B, C, H, W) in the symmetry of its number.
 
-    Pictures that are not square take one of the four that keep their shape.
+    Odd numbers mirror, the latter two of each four turn upside down, then the latter four of the eight swap the axes.
     """
-    square = images.shape[2] == images.shape[3]
-    number = draws.whole("symmetry", SYMMETRIES if square else STRAIGHT)
-    images = flipped(images, number % 2 == 1, axis=3)
-    images = flipped(images, number // 2 % 2 == 1, axis=2)
-    if not square:
+    images = flipped(images, symmetry % 2 == 1, axis=3)
+    images = flipped(images, symmetry // 2 % 2 == 1, axis=2)
+    if images.shape[2] != images.shape[3]:
         return images
-    return torch.where(_of_each(number >= STRAIGHT, images), images.transpose(2, 3), images)
+    return torch.where(_of_each(symmetry >= STRAIGHT, images), images.transpose(2, 3), images)
 
 
-def shifted(images: Tensor, draws: Draws, *, share: float) -> Tensor:
-    """Return each picture of (B, C, H, W) moved by whole pixels, its edges repeated where it uncovers any.
-
-    `share` of a side, and at least a pixel, is the farthest it moves along each axis.
-    """
-    height, width = images.shape[2:]
-    reach_y, reach_x = max(1, round(height * share)), max(1, round(width * share))
-    top = torch.from_numpy(draws.whole("shift-y", 2 * reach_y + 1))
-    left = torch.from_numpy(draws.whole("shift-x", 2 * reach_x + 1))
+def shifted(images: Tensor, shift: Shift) -> Tensor:
+    """Return each picture of (B, C, H, W) moved by whole pixels, its edges repeated where it uncovers any."""
+    down, right = map(torch.from_numpy, shift)
     if images.device.type != "cpu":  # where bytes cannot be padded with their edge
-        return moved(images, top - reach_y, left - reach_x)
+        return moved(images, down, right)
+    height, width = images.shape[2:]
+    reach_y, reach_x = (int(np.abs(by).max(initial=0)) for by in shift)
     padded = pad(images, (reach_x, reach_x, reach_y, reach_y), mode="replicate")
     places = padded.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, 2Ry+1, 2Rx+1, H, W), a view
-    return places[torch.arange(len(images)), :, top, left]
+    return places[torch.arange(len(images)), :, down + reach_y, right + reach_x]
 
 
 def moved(images: Tensor, down: Tensor, right: Tensor) -> Tensor:

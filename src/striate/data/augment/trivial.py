@@ -1,6 +1,7 @@
 """TrivialAugment (Müller & Hutter 2021, arXiv:2103.10158): one operation a picture, at a strength drawn evenly."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -16,31 +17,66 @@ from striate.data.draw import Draws
 
 # Floats (n, C, H, W) in 0..255, a strength for each, and what to fill with -> floats.
 Apply = Callable[[Tensor, Numbers, Fill], Tensor]
+# A strength for each picture and their size (height, width) -> where their pixels are taken from.
+Move = Callable[[Numbers, tuple[int, int]], Affine]
 
 STRENGTHS = 31
 
 
 class Operation(NamedTuple):
-    """What is done, from the least to the greatest strength; `signed` takes half of the strengths as negative."""
+    """What is done, from the least to the greatest strength; `signed` takes half of the strengths as negative.
+
+    `move` says where pixels are taken from, if they are moved.
+    """
 
     apply: Apply
     least: float = 0.0
     greatest: float = 0.0
     signed: bool = False
+    move: Move | None = None
 
 
-def trivially_changed(images: Tensor, draws: Draws, *, fill: Fill) -> Tensor:
-    """Return (B, C, H, W), uint8 or float32, each picture changed by one operation of WIDE."""
+@dataclass(frozen=True)
+class Trivial:
+    """What was drawn for each picture: the number of its operation in WIDE, and the strength of that."""
+
+    operations: NDArray[np.int64]
+    strengths: Numbers
+
+    def affine(self, size: tuple[int, int]) -> Affine:
+        """Return where the pixels of each picture of `size` are taken from: where they are, but for five operations."""
+        count = len(self.operations)
+        linear, offset = _straight(count), np.zeros((count, 2))
+        for chosen, operation in self.each():
+            if operation.move is not None:
+                move = operation.move(self.strengths[chosen], size)
+                linear[chosen], offset[chosen] = move.linear, move.offset
+        return Affine(linear, offset)
+
+    def each(self) -> Iterator[tuple[NDArray[np.int64], Operation]]:
+        """Yield the positions of the pictures of each operation that some picture has."""
+        for number, operation in enumerate(WIDE.values()):
+            chosen = np.flatnonzero(self.operations == number)
+            if len(chosen):
+                yield chosen, operation
+
+
+def draw_trivial(draws: Draws) -> Trivial:
+    """Draw the operation of each picture, one of WIDE, and its strength."""
     operations = draws.whole("trivial-operation", len(WIDE))
     steps = draws.whole("trivial-strength", STRENGTHS) / (STRENGTHS - 1)
-    negative = draws.uniform("trivial-sign") < 0.5
+    table = [(one.least, one.greatest, one.signed) for one in WIDE.values()]
+    least, greatest, signed = np.array(table, np.float64)[operations].T
+    sign = np.where((draws.uniform("trivial-sign") < 0.5) & (signed == 1), -1.0, 1.0)
+    return Trivial(operations, sign * (least + (greatest - least) * steps))
+
+
+def trivially_changed(images: Tensor, drawn: Trivial, *, fill: Fill) -> Tensor:
+    """Return (B, C, H, W), uint8 or float32, each picture changed by one operation of WIDE."""
     images = images.clone(memory_format=torch.contiguous_format)
-    for number, operation in enumerate(WIDE.values()):
-        chosen = np.flatnonzero(operations == number)
-        if len(chosen) and operation.apply is not _identity:
-            sign = np.where(negative[chosen] & operation.signed, -1.0, 1.0)
-            strengths = sign * (operation.least + (operation.greatest - operation.least) * steps[chosen])
-            apply(images, chosen, operation, strengths, fill=fill)
+    for chosen, operation in drawn.each():
+        if operation.apply is not _identity:
+            apply(images, chosen, operation, drawn.strengths[chosen], fill=fill)
     return images
 
 
@@ -55,25 +91,38 @@ def _identity(floats: Tensor, _: Numbers, __: Fill) -> Tensor:
     return floats
 
 
-def _shear(floats: Tensor, strengths: Numbers, fill: Fill, *, axis: int) -> Tensor:
+def _moving(move: Move, greatest: float) -> Operation:
+    """Return the operation that takes pixels from where `move` says, by a strength of either sign."""
+
+    def warped(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
+        size = _size(floats)
+        return warp(floats, move(strengths, size), size=size, fill=fill)
+
+    return Operation(warped, 0, greatest, signed=True, move=move)
+
+
+def _shear(strengths: Numbers, size: tuple[int, int], *, axis: int) -> Affine:
     """Shear about the upper left corner, by a strength that is the tangent of the angle."""
-    linear = np.tile(np.eye(2), (len(strengths), 1, 1))
+    linear = _straight(len(strengths))
     linear[:, axis, 1 - axis] = strengths
-    corner = -np.array([floats.shape[3], floats.shape[2]]) / 2
-    return warp(floats, Affine(linear, corner - linear @ corner), size=_size(floats), fill=fill)
+    corner = -np.array([size[1], size[0]]) / 2
+    return Affine(linear, corner - linear @ corner)
 
 
-def _move(floats: Tensor, strengths: Numbers, fill: Fill, *, axis: int) -> Tensor:
+def _move(strengths: Numbers, _: tuple[int, int], *, axis: int) -> Affine:
     offset = np.zeros((len(strengths), 2))
     offset[:, axis] = -np.trunc(strengths)  # whole pixels, so that nothing is blurred
-    linear = np.tile(np.eye(2), (len(strengths), 1, 1))
-    return warp(floats, Affine(linear, offset), size=_size(floats), fill=fill)
+    return Affine(_straight(len(strengths)), offset)
 
 
-def _rotate(floats: Tensor, strengths: Numbers, fill: Fill) -> Tensor:
+def _rotate(strengths: Numbers, _: tuple[int, int]) -> Affine:
     nothing = np.zeros((len(strengths), 2))
-    turn = affine(strengths, scale=np.ones(len(strengths)), shear=nothing, move=nothing)
-    return warp(floats, turn, size=_size(floats), fill=fill)
+    return affine(strengths, scale=np.ones(len(strengths)), shear=nothing, move=nothing)
+
+
+def _straight(count: int) -> NDArray[np.float64]:
+    """Return so many matrices (2, 2) that change nothing."""
+    return np.tile(np.eye(2), (count, 1, 1))
 
 
 def _brightness(floats: Tensor, strengths: Numbers, _: Fill) -> Tensor:
@@ -143,11 +192,11 @@ def _size(floats: Tensor) -> tuple[int, int]:
 # The paper's wide space. Moves are in pixels, turns in degrees; a factor is one more than its strength.
 WIDE: Mapping[str, Operation] = {
     "identity": Operation(_identity),
-    "shear x": Operation(partial(_shear, axis=0), 0, 0.99, signed=True),
-    "shear y": Operation(partial(_shear, axis=1), 0, 0.99, signed=True),
-    "move x": Operation(partial(_move, axis=0), 0, 32, signed=True),
-    "move y": Operation(partial(_move, axis=1), 0, 32, signed=True),
-    "rotate": Operation(_rotate, 0, 135, signed=True),
+    "shear x": _moving(partial(_shear, axis=0), 0.99),
+    "shear y": _moving(partial(_shear, axis=1), 0.99),
+    "move x": _moving(partial(_move, axis=0), 32),
+    "move y": _moving(partial(_move, axis=1), 32),
+    "rotate": _moving(_rotate, 135),
     "brightness": Operation(_brightness, 0, 0.99, signed=True),
     "colour": Operation(_colour, 0, 0.99, signed=True),
     "contrast": Operation(_contrast, 0, 0.99, signed=True),

@@ -22,7 +22,7 @@ from striate.host.threads import in_order
 from striate.pictures.decode import NO_MEMORY, BadPicture, decode
 from striate.pictures.encoded import Encoded, digest_of
 from striate.pictures.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
-from striate.pictures.header import bands_of, depth_of
+from striate.pictures.header import UNREADABLE, header_of
 from striate.progress import Progress
 from striate.sources.source import Pictures, names_of, stamps_of
 
@@ -125,7 +125,8 @@ def look_at(pictures: Pictures, index: int) -> tuple[Row, str]:
     encoded: Encoded | None = None
     try:
         encoded = pictures.read(index)
-        pixels = decode(encoded, channels=bands_of(encoded) or 3, depth=depth_of(encoded), at_least=SEEN_AT)
+        header = header_of(encoded) or UNREADABLE
+        pixels = decode(encoded, channels=header.bands, depth=header.depth, at_least=SEEN_AT)
         return facts_of(encoded, pixels, name=pictures.name(index), digest=digest_of(encoded)), ""
     except (BadPicture, OSError) as error:
         reason = error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)

@@ -1,1 +1,1 @@
-"""One file of the run folder, one module: written and read in the same place."""
+"""The files of the run folder: one module for each, which both writes and reads it."""

@@ -1,4 +1,4 @@
-"""Early stopping: the weights with the least watched loss are kept, and a run ends that no longer betters it."""
+"""Early stopping: the weights of the lowest watched loss are kept, and the run ends when that no longer falls."""
 
 import shutil
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ FILE = "model.safetensors"
 
 @dataclass(frozen=True)
 class Best:
-    """The least watched loss so far, the step after which it was measured, and the epochs since."""
+    """The lowest watched loss so far, the step after which it was measured, and the epochs since (`waited`)."""
 
     loss: float | None = None
     step: int = 0
@@ -31,15 +31,15 @@ class Best:
         return Best(self.loss, self.step, self.waited + 1)
 
     def is_over(self, patience: int) -> bool:
-        """Say whether so many epochs have passed in vain; with a patience of 0 never."""
+        """Say whether `patience` epochs have passed without a lower loss; with a patience of 0 never."""
         return 0 < patience <= self.waited
 
 
 def save_best(folder: Path, step: int, model: Mapping[str, Tensor]) -> None:
     """Write a network's weights below best/ of a run folder; raises StorageError where the disk is full.
 
-    It comes before the checkpoint that names it: killed in between, a run learns the epoch again and writes the same.
-    Weights that no checkpoint names any more are dropped.
+    Call it before saving the checkpoint that refers to these weights: a run killed in between repeats the epoch and
+    writes the same. Weights that no checkpoint refers to any more are deleted.
     """
     best = folder / BEST
     states = checkpoint_states(folder / "checkpoints")

@@ -31,7 +31,7 @@ AVERAGE = "average.safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """Tensors of the model, of what trains it and of the average of its weights, and the loop's own numbers."""
+    """The tensors of the network, of its learner and of the average of its weights, and the loop state."""
 
     model: Tensors
     optimizer: Tensors
@@ -54,17 +54,18 @@ class Found:
 
 
 def always(_: State) -> bool:
-    """Return True."""
+    """Accept every state."""
     return True
 
 
 def save_checkpoint(
     folder: Path, step: int, checkpoint: Checkpoint, *, way_back: Callable[[State], bool] = always
 ) -> None:
-    """Write a checkpoint below `folder` and drop all but it and the newest KEEP whose state is a `way_back`.
+    """Write a checkpoint below `folder`, and delete all others but the newest KEEP that are rollback targets.
 
-    So what is written when a run is stopped, or while it goes astray, pushes out nothing to go back to. Raises
-    StorageError where there is no room or the disk fails; the checkpoints before it stay whole.
+    `way_back` says by its loop state whether a checkpoint is one. So a checkpoint written on Ctrl-C, or while the loss
+    is astray, displaces no rollback target. Raises StorageError where the disk is full or fails; the checkpoints before
+    it stay whole.
     """
     contents = [
         tensor_bytes(checkpoint.model),
@@ -84,9 +85,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(folder: Path, *, counts: Callable[[State], bool] = always) -> Found:
-    """Return the newest whole checkpoint below `folder` whose state `counts`; a damaged one is passed over.
+    """Return the newest whole checkpoint below `folder`; damaged and stale ones are passed over.
 
-    Raises DataError where there are some and all are damaged.
+    `counts` says by its loop state whether a checkpoint is current, not stale. Raises DataError where none is whole and
+    current, and one at least is damaged.
     """
     damaged: list[str] = []
     for path in reversed(_steps(folder)):
@@ -106,13 +108,13 @@ def load_checkpoint(folder: Path, *, counts: Callable[[State], bool] = always) -
 
 
 def checkpoint_states(folder: Path) -> Iterator[State]:
-    """Return the loop's numbers of each readable checkpoint below `folder`, the newest first."""
+    """Return the loop state of each readable checkpoint below `folder`, the newest first."""
     states = map(_read_state, reversed(_steps(folder)))
     return (state for state in states if state is not None)
 
 
 def drop_after(folder: Path, step: int) -> None:
-    """Drop the checkpoints later than the one of `step`, which is there, or all where it is not."""
+    """Delete the checkpoints later than `step`, and let `latest` name that of `step` where there is one."""
     newest = folder / f"{step:010d}"
     with storage_errors(folder, f"go on with: {command('resume', folder.parent)}"):
         if newest.is_dir():
@@ -156,7 +158,7 @@ def _steps(folder: Path) -> list[Path]:
 
 
 def _read_state(path: Path) -> State | None:
-    """Return the loop's numbers of a checkpoint, of which nothing else is read, or None where they cannot be."""
+    """Return the loop state of a checkpoint, without reading its tensors; None where it cannot be read."""
     try:
         state = json.loads((path / FILES[2]).read_bytes())
     except (OSError, ValueError):
@@ -165,9 +167,9 @@ def _read_state(path: Path) -> State | None:
 
 
 def _prune(folder: Path, newest: int, way_back: Callable[[State], bool]) -> None:
-    """Keep the checkpoint `newest` and the last KEEP ways back up to it; drop the others and what is half done.
+    """Delete all checkpoints but `newest` and the last KEEP rollback targets up to it, and all half-written files.
 
-    What is later was damaged.
+    Checkpoints later than `newest` are deleted too: training did not go on from them, so they are damaged.
     """
     states = {path: _read_state(path) for path in _steps(folder) if int(path.name) <= newest}
     ways = [path for path, state in states.items() if state is not None and way_back(state)]

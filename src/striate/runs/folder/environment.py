@@ -16,7 +16,7 @@ PACKAGES = ("striate", "torch", "numpy", "pillow", "simplejpeg", "safetensors")
 
 
 def environment(*, seed: int) -> dict[str, Any]:
-    """Return when a run began, and what can change its result: versions, processor, threads, source revision."""
+    """Return when a run began, and what can change its result: versions, processor, threads, world size, revision."""
     return {
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "python": platform.python_version(),

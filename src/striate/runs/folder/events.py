@@ -1,4 +1,4 @@
-"""TensorBoard's event files beside a run, made of the lines of metrics.jsonl. Needs the tensorboard package."""
+"""tensorboard/: TensorBoard's event files, made of the lines of metrics.jsonl. Needs the tensorboard package."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,10 +13,10 @@ SPLITS = ("train", "val", "test")
 
 
 class Events:
-    """An event file that is written anew of what a run has recorded, and then goes on with it.
+    """The event file of a run: written anew from the lines recorded so far, then continued with each new line.
 
-    metrics.jsonl loses what came after its last checkpoint when a run is resumed. So would this file have to; being
-    written anew it has every step once.
+    A resumed run cuts metrics.jsonl back to its last checkpoint. Writing the event file anew does the same to it, so
+    that it has every step once.
     """
 
     def __init__(self, folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -24,7 +24,7 @@ class Events:
             old.unlink()
         self._step = 0
         self._writer = EventFileWriter(str(folder))
-        # A TensorBoard that looks on at this moment drops what it has read of the file before.
+        # At a session's start a TensorBoard that is open drops what it has read of the deleted file.
         self._writer.add_event(
             Event(wall_time=time.time(), step=0, session_log=SessionLog(status=SessionLog.START))
         )
@@ -50,7 +50,7 @@ class Events:
 
 
 def tag_of(kind: str, name: str) -> str:
-    """Return what TensorBoard calls a number: 'loss/train', 'result/accuracy'; nothing for one it need not have."""
+    """Return what TensorBoard calls a number: 'loss/train', 'result/accuracy'; empty for one that is left out."""
     if name in ("epoch", "step", "images", "kind"):
         return ""
     if kind == "result":

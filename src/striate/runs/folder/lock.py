@@ -1,4 +1,4 @@
-"""What protects a run from outside: one writer a folder, and signals that stop it between two steps."""
+""".lock: held by the one process that writes a run folder."""
 
 import fcntl
 import time
@@ -11,13 +11,13 @@ from striate.errors import UsageError, command
 from striate.host.durable import storage_errors
 
 LOCK = ".lock"
-# A reader that asks whether a run is being written holds the lock for an instant: seconds between tries for it.
+# Seconds before each try for the lock, since `is_being_written` of another process holds it for an instant.
 TRIES = (0.0, 0.01, 0.05)
 
 
 @contextmanager
 def only_writer(folder: Path) -> Iterator[None]:
-    """Hold a run folder's lock; raises UsageError where another process holds it."""
+    """Hold a run folder's lock while inside; raises UsageError where another process holds it."""
     with storage_errors(folder, f"run: {command('resume', folder)}"):
         file = (folder / LOCK).open("wb")
     with file:
@@ -36,7 +36,7 @@ def is_being_written(folder: Path) -> bool:
 
 
 def _locked(file: BinaryIO, kind: int, *, after: float = 0.0) -> bool:
-    """Try to take a lock, and say whether it was had."""
+    """Try to take a lock `after` some seconds, and say whether that succeeded."""
     time.sleep(after)
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)

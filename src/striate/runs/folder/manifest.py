@@ -16,7 +16,7 @@ from striate.errors import DataError
 from striate.sources.names import Names
 from striate.sources.place import absolute
 from striate.sources.source import Pictures, Source, names_of
-from striate.sources.targets.kind import label_counts
+from striate.sources.targets.kind import TARGET_KINDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def manifest_of(source: Source, stores: Mapping[str, Store], found: Audit | None
         root=absolute(source.root),
         format=source.format,
         splits={split: Listed(store.names, store.digests) for split, store in stores.items()},
-        counts={split: _per_class(source.classes, store) for split, store in stores.items()},
+        counts={split: _per_name(source, store) for split, store in stores.items()},
         quarantined=tuple(bad for store in stores.values() for bad in store.bad),
         notes=tuple(source.notes),
         audit=None if found is None else found.as_json(),
@@ -151,5 +151,11 @@ def _listed(pictures: Mapping[str, str]) -> Listed:
     return Listed(Names(pictures), np.frombuffer(digests, np.uint8).reshape(-1, 16))
 
 
-def _per_class(classes: tuple[str, ...], store: Store) -> dict[str, int]:
-    return dict(zip(classes, label_counts(store.labels.numpy(), len(classes)), strict=True))
+def _per_name(source: Source, store: Store) -> dict[str, int]:
+    return dict(
+        zip(
+            source.classes,
+            TARGET_KINDS[source.task].counts(store.labels.numpy(), len(source.classes)),
+            strict=True,
+        )
+    )

@@ -1,4 +1,4 @@
-"""The recipe: everything that decides the result of a run, resolved, with no default left out."""
+"""recipe.toml: everything that decides the result of a run, resolved, with no default left out."""
 
 import tomllib
 from collections.abc import Collection, Mapping
@@ -18,8 +18,8 @@ from striate.learning.dropout import OWN_DROPOUT
 from striate.learning.optim import OPTIMIZERS
 from striate.learning.schedule import SCHEDULES, WARM_UP
 from striate.pictures.preprocess import Preprocess
-from striate.sources.source import TaskName
-from striate.tasks.regression import Scale
+from striate.sources.targets.task_name import ONE_CLASS, TaskName
+from striate.tasks.task import Scale
 from striate.tasks.weights import CLASS_WEIGHTS
 
 # Raised when a run folder changes so that older versions cannot read it.
@@ -46,7 +46,7 @@ CHOICES: dict[str, tuple[str, Collection[str]]] = {
     "sampling": ("sampling", SAMPLINGS),
     "on_divergence": ("way on divergence", ON_DIVERGENCE),
 }
-# What the names meant while recipes held the name alone.
+# What the names of augmentations meant in the first recipes, which hold the name instead of the settings.
 FIRST_PRESETS = {
     "none": Augment(),
     "digits": Augment(shift=0.07),
@@ -70,23 +70,38 @@ LEAST = {
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a network is trained.
+    """How a network is trained. A share is a number from 0 to 1.
 
-    `lr` is the peak of the schedule, to which the rate rises over `warmup` of the run; `plateau_patience` counts the
-    epochs the plateau schedule waits for a better loss; `layout` is the memory order of the weights, 'channels_last' or
-    'contiguous'; `precision` is that of convolutions and products in training, 'fp32', 'bf16' or 'fp16', and `compile`
-    says whether torch.compile makes their code; `checkpoint_every` counts steps, 0 meaning an epoch; `mixup` and
-    `cutmix` are the alphas of Mix;
-    `order` is that of an epoch, 'shuffled' or 'paged' (see Loader). `class_weights` says how much rare classes
-    count in the loss, `sampling` how often they are drawn. A batch is taken in `accumulate` parts; a gradient longer
-    than `clip_norm` is shortened to it; `ema` is the decay of the average of the weights that is the result, all 0
-    or 1 where there is none. `on_divergence` is 'rollback' or 'stop'. `sync_bn` has batch norms see the pictures of
-    all ranks.
-
-    `frozen` is the share of the run in which only the head learns, `body_lr` what of the rate the rest gets (see
-    FineTuning); `patience` counts epochs without a better watched loss, 0 meaning that the last weights are the
-    result; `progressive` is the share of the side that pictures start with. `calibrate` fits probabilities to the
-    validation pictures. `dropout` replaces the network's own, which -1 leaves.
+    epochs: passes over the training pictures, at least 1.
+    batch: pictures in a step, over all ranks, at least 1.
+    augment: what is done to training pictures.
+    optimizer: a name of OPTIMIZERS.
+    lr: peak learning rate, at least 0.
+    momentum: at least 0 and under 1; beta 1 of adam and adamw.
+    weight_decay: at least 0; norms and biases do not decay.
+    label_smoothing: share of the target spread over all classes, under 1.
+    schedule: a name of SCHEDULES.
+    layout: memory order of weights and pictures, 'channels_last' or 'contiguous'.
+    checkpoint_every: steps between checkpoints, beside those at the end of each epoch; 0: none.
+    order: how an epoch is shuffled, 'shuffled' or 'paged' (see Loader).
+    mixup, cutmix: alphas of Mix, from 0 to 100; 0: off.
+    class_weights: how rare classes are weighted in the loss, 'none', 'balanced' or 'sqrt'.
+    sampling: how often a class is drawn, 'natural' or 'balanced'.
+    warmup: share of a schedule in which the learning rate rises to `lr`, under 1.
+    plateau_patience: epochs the schedule 'plateau' waits for a lower loss, at least 1.
+    precision: autocast of convolutions and matrix products in training, 'fp32' (none), 'bf16' or 'fp16'.
+    compile: whether torch.compile compiles the network.
+    accumulate: micro-batches of a step (gradient accumulation), from 1 to `batch`.
+    clip_norm: largest norm of the gradient, at least 0; 0: no clipping.
+    ema: decay of the moving average of the weights, which is then the result, under 1; 0: no average.
+    on_divergence: on numbers that are not finite, 'rollback' or 'stop'.
+    sync_bn: whether batch norms normalise over the pictures of all ranks.
+    frozen: share of the run in which only the head learns (see FineTuning).
+    body_lr: learning rate of the layers below the head, as a share of the head's.
+    patience: epochs without a lower validation loss after which a run stops early, its best weights the result; 0: off.
+    progressive: side of the pictures at the start, as a share of the full side, over 0; 1: full size from the start.
+    calibrate: whether temperature and thresholds are fitted to the validation pictures.
+    dropout: rate of the network's dropout layers, at least 0 and under 1; -1: the network's own.
     """
 
     epochs: int
@@ -128,10 +143,16 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A run's settings as recipe.toml holds them. `net` is a name of the catalogue or a spec.
+    """A run's settings as recipe.toml holds them.
 
-    `weights` is the file the network started from, 'imagenet', or empty for fresh ones. `task` is what the data ask
-    of a picture; `targets` has the mean and deviation of each number of a regression, and is empty otherwise.
+    data: absolute path or address of the data set, or the name of a bundled one.
+    net: a name of the catalogue, a spec, or the name of code kept with the run, such as 'net.py:Net@3f2a81c09b7d'.
+    weights: absolute path of the file the network started from, or 'imagenet'; empty: fresh weights.
+    seed: what all random draws depend on, at least 0 and under 2^63.
+    preprocess: how a picture becomes the network's input.
+    train: how the network is trained.
+    task: what is predicted, 'classification', 'multi-label' or 'regression'.
+    targets: mean and standard deviation of each number of a regression; empty otherwise.
     """
 
     data: str
@@ -140,7 +161,7 @@ class Recipe:
     seed: int
     preprocess: Preprocess
     train: Plan
-    task: TaskName = "classification"
+    task: TaskName = ONE_CLASS
     targets: Scale = field(default_factory=Scale)
 
     def __post_init__(self) -> None:
@@ -159,9 +180,10 @@ class Recipe:
 
 
 def refuse_bad_values(values: Mapping[str, Any]) -> None:
-    """Raise UsageError for a setting of a run, by its name, that is out of range or no known name.
+    """Raise UsageError for a setting that is out of range or not one of its known names.
 
-    What is not among the values is not looked at, so that settings can be held to this before the rest is chosen.
+    `values` are settings of a Plan or a Recipe by name. Those it lacks are not checked, so that a user's settings can
+    be checked before the rest is chosen.
     """
     for name, (kind, known) in CHOICES.items():
         if name in values:
@@ -194,7 +216,7 @@ def load_recipe(path: Path) -> Recipe:
     values = _read(path)
     try:
         own = _known(Recipe, {name: values[name] for name in ("data", "net", "weights", "seed")})
-        own |= _known(Recipe, {"task": values.get("task", "classification")})
+        own |= _known(Recipe, {"task": values.get("task", ONE_CLASS)})
         return Recipe(
             **own,
             preprocess=Preprocess(**_known(Preprocess, values["preprocess"])),
@@ -207,7 +229,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _plan(values: Mapping[str, Any]) -> Plan:
-    """Return how to train; a recipe may name its augmentation and not its warm-up, as the first ones did."""
+    """Return the plan of a recipe file; the first recipes hold the name of an augmentation, and no warm-up."""
     told = values["augment"]
     if isinstance(told, str):
         _check(told, "augmentation", FIRST_PRESETS)

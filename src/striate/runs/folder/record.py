@@ -1,4 +1,4 @@
-"""metrics.jsonl: one line per logged step and per epoch, added as the run goes."""
+"""metrics.jsonl: one line for each logged step, epoch, rollback, split and result, added as the run goes."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ EVENTS = "tensorboard"
 
 
 class Record:
-    """The metrics file of a running run, open for adding lines."""
+    """metrics.jsonl of a run in training, open for adding lines."""
 
     def __init__(self, path: Path, *, length: int = 0) -> None:
         """Open the file and cut it to `length` bytes: what a resumed run had written at its checkpoint."""
@@ -43,7 +43,7 @@ class Record:
                 self._events.write(kind, values)
 
     def sync(self) -> None:
-        """Wait until the disk has every line: a checkpoint that counts them comes after them."""
+        """Wait until the disk has every line, as it must before a checkpoint is saved that holds the file's length."""
         with storage_errors(*self._errors):
             os.fsync(self._file.fileno())
 

@@ -1,7 +1,7 @@
-"""recovery.json: where a run went back after it had diverged, and from which steps on fewer pictures go at a time.
+"""recovery.json: the rollbacks of a run after divergence, and the steps from which on its micro-batches are smaller.
 
-It is written, whole or not at all, before the run acts on it, and the loop acts on what it says of a step rather than
-on what just happened. So a run that is killed and resumed does the same as one that is not, wherever the kill falls.
+It is written atomically before the run acts on it, and the loop acts only on what it says. So a run that is killed and
+resumed does the same as one that is not, whenever the kill comes.
 """
 
 import json
@@ -14,14 +14,17 @@ from striate.errors import DataError, command
 from striate.host.durable import storage_errors, write_file
 
 RECOVERY = "recovery.json"
-# What the learning rate is multiplied by at each rollback, and how often a run goes back.
+# What the learning rate is multiplied by at each rollback, and the most rollbacks of a run.
 LOWER = 0.25
 MOST_ROLLBACKS = 4
 
 
 @dataclass(frozen=True)
 class Rollback:
-    """A way back from step `left`, where numbers were not finite for `reason`, to the checkpoint after step `to`."""
+    """A rollback from step `left`, which gave a number that was not finite, to the checkpoint after step `to`.
+
+    `reason` says which number. `to` is 0 also where there was no checkpoint: the run begins again.
+    """
 
     left: int
     to: int
@@ -30,7 +33,7 @@ class Rollback:
 
 @dataclass(frozen=True)
 class Split:
-    """From the step numbered `step` on, `at_once` pictures go through the network at a time: more had no room."""
+    """From step `step` on, micro-batches have at most `at_once` pictures, since more did not fit in memory."""
 
     step: int
     at_once: int
@@ -38,7 +41,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Recovery:
-    """The rollbacks and the splits of a run so far, in the order they happened, and why it was given up if it was."""
+    """The rollbacks and splits of a run so far, in order; `given_up` says why it was given up, if it was."""
 
     rollbacks: tuple[Rollback, ...] = ()
     splits: tuple[Split, ...] = ()
@@ -46,23 +49,26 @@ class Recovery:
 
     @property
     def rate(self) -> float:
-        """What the recipe's learning rate is multiplied by now."""
+        """What the recipe's learning rate is multiplied by after the rollbacks so far."""
         return LOWER ** len(self.rollbacks)
 
     def at_once(self, step: int, *, most: int) -> int:
-        """Return how many pictures go at a time in the step numbered `step`, `most` being what the recipe asks."""
+        """Return the size of a micro-batch in step `step`; `most` is the size without splits."""
         return min([most, *(split.at_once for split in self.splits if split.step <= step)])
 
     def counts(self, state: Mapping[str, Any]) -> bool:
-        """Say whether a checkpoint's state is still part of the run, not of a stretch that it has gone back behind."""
+        """Say whether a checkpoint of this loop state is current.
+
+        It is stale where a later rollback went to a step before it: what it holds is no longer part of the run.
+        """
         later = self.rollbacks[state.get("rollbacks", 0) :]
         return all(state["step"] <= back.to for back in later)
 
     def target(self, steps: Sequence[int]) -> int:
-        """Return which of the checkpoints after `steps`, the newest first, to go back to; 0 where there is none.
+        """Return the step of the checkpoint to roll back to, of those at `steps`, the newest first; 0 where none is.
 
-        The newest, unless the run has just come from there: then a lower rate was no help, and what diverged later
-        may have begun before.
+        It is the newest, unless the last rollback went there: then a lower learning rate did not help, and the cause
+        may lie before it, so the one before is taken where there is one.
         """
         came_from = self.rollbacks[-1].to if self.rollbacks else None
         return next((step for step in steps if step != came_from), steps[0] if steps else 0)
@@ -83,7 +89,7 @@ class Recovery:
 
 
 def load_recovery(folder: Path) -> Recovery:
-    """Return what a run folder says, an empty Recovery where it says nothing; raises DataError where it is broken."""
+    """Read recovery.json, an empty Recovery where there is none; raises DataError where it is broken."""
     path = folder / RECOVERY
     try:
         values = json.loads(path.read_bytes())

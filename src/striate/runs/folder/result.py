@@ -18,6 +18,8 @@ from striate.tasks.calibration import Calibration
 
 MODEL = "model"
 FILES = ("model.safetensors", "config.json")
+# How a picture becomes square -> what timm calls it; 'border' too fills with the rounded mean.
+CROP_MODES = {"crop": "center", "squash": "squash", "pad": "border"}
 
 
 def save_result(
@@ -52,9 +54,10 @@ def load_result(folder: Path) -> Mapping[str, Tensor]:
 
 
 def load_calibration(folder: Path) -> Calibration:
-    """Return what a run's config.json says of its probabilities: nothing where it has not finished, or is older.
+    """Return the calibration in a run's config.json.
 
-    Raises DataError where config.json is broken.
+    Where the run has not finished or was not calibrated it changes nothing. Raises DataError where config.json is
+    broken.
     """
     path = folder / MODEL / FILES[1]
     if not has_result(folder):
@@ -82,7 +85,7 @@ def config_of(recipe: Recipe, classes: tuple[str, ...], calibration: Calibration
             "input_size": [preprocess.channels, *preprocess.size],
             "interpolation": "bilinear",
             "crop_pct": 1.0,
-            "crop_mode": {"crop": "center", "squash": "squash"}[preprocess.fit],
+            "crop_mode": CROP_MODES[preprocess.fit],
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
         },
@@ -97,5 +100,5 @@ def config_of(recipe: Recipe, classes: tuple[str, ...], calibration: Calibration
 
 
 def _scale(recipe: Recipe) -> dict[str, Any]:
-    """Return what the outputs of a regression are measured in."""
-    return {"targets": asdict(recipe.targets)} if recipe.task == "regression" else {}
+    """Return the mean and standard deviation of each target to measure; nothing for classes and labels."""
+    return {"targets": asdict(recipe.targets)} if recipe.targets.mean else {}

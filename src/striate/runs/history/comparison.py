@@ -1,4 +1,4 @@
-"""Runs side by side: the settings in which they differ, and what they came to."""
+"""Runs side by side: the settings in which they differ, and their results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ class Comparison(View):
         }
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
-        """Return a row a run: what it came to, and the settings that differ."""
+        """Return a row a run: its facts, and the settings that differ."""
         return [
             {**facts.to_dict(), **{name: values[i] for name, values in self.settings.items()}}
             for i, facts in enumerate(self.facts)
@@ -101,7 +101,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _result(run: RunFacts) -> dict[str, str]:
-    """Return what a run came to, by RESULTS."""
+    """Return the results of a run as text, by the names of RESULTS."""
     return {
         "state": run.state,
         "epochs": f"{run.epochs}/{run.planned}",

@@ -1,4 +1,4 @@
-"""A run in short: what state it is in, and what it came to."""
+"""A run in short: its state, and its scores so far."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ State = Literal["finished", "running", "stopped", "diverged"]
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run in short. `score` and `loss` are those of the result, else of the last epoch, on held-out pictures if any.
+    """A run in short; what is not known yet is None.
 
-    `epochs` are done, of `planned`; `seconds` are those of training, reading and scoring left out; `started` is an
-    ISO date and time. None is what is not known yet.
+    `score` and `loss` are those of the result, else of the last epoch, on held-out pictures if there are any, and
+    `split` is where they were taken. `epochs` of `planned` are done. `seconds` is the time of the training epochs,
+    without reading the data and scoring. `started` is an ISO date and time.
     """
 
     folder: Path
@@ -85,7 +86,7 @@ def _state(run: Run, lines: Sequence[Mapping[str, Any]]) -> State:
     if has_result(run.folder):
         return "finished"
     recovery = load_recovery(run.folder)
-    # A rollback that the run has not recorded is one it has stopped before.
+    # A rollback that recovery.json has and metrics.jsonl has not is still to be made: the run stopped instead.
     acted_on = sum(line.get("kind") == "rollback" for line in lines)
     return "diverged" if recovery.given_up or len(recovery.rollbacks) > acted_on else "stopped"
 

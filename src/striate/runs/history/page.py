@@ -10,7 +10,7 @@ from striate.display.page import page_template
 from striate.host.durable import storage_errors, write_file
 from striate.runs.history.facts import RunFacts, run_facts
 from striate.runs.run import Run
-from striate.tasks.words import CURVE
+from striate.tasks.words import WORDS
 
 # Told apart also by people who see few colours (after Okabe and Ito 2008, darkened to be read on white), then dashed.
 COLOURS = ("#0072b2", "#c2410c", "#00795a", "#8a3ffc", "#a8005c", "#5b6675", "#946c00", "#0b1f33")
@@ -19,7 +19,7 @@ DASHES = ("solid", "dashed", "dotted", "dashdot")
 
 @dataclass(frozen=True)
 class Curve:
-    """How a run is drawn, and what it came to."""
+    """How a run is drawn, and its facts."""
 
     name: str
     colour: str
@@ -50,7 +50,9 @@ def render(runs: Sequence[Run]) -> str:
     return page_template("striate.runs.history", "runs.html").render(
         curves=drawn,
         loss=_drawing(losses),
-        scores=[(*CURVE[task], _drawing(lines)) for task, lines in scores.items()],
+        scores=[
+            (*WORDS[task].curve, WORDS[task].curve_alt, _drawing(lines)) for task, lines in scores.items()
+        ],
     )
 
 

@@ -1,1 +1,1 @@
-"""A run as a plain PyTorch script."""
+"""`eject`: the training of a run as a plain PyTorch script."""

@@ -1,4 +1,4 @@
-"""Where an ejected script has its pictures from: its own few lines where they give the same pixels, else striate."""
+"""How an ejected script reads its pictures: by lines of its own where these give the same pixels, else by striate."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from striate.preparing.prepared import Prepared
 from striate.ship.script import plain
 from striate.sources.arrays.idx import FILES as IDX_FILES
 from striate.sources.naming import SPLIT_NAMES
+from striate.sources.targets.kind import TARGET_KINDS
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 MODES = {1: "L", 3: "RGB"}
@@ -30,9 +31,10 @@ class Plain(NamedTuple):
 
 @dataclass(frozen=True)
 class Origin:
-    """How a script reads its pictures: 'IDX', 'folders' or 'striate', the last for a reason.
+    """How a script reads its pictures.
 
-    `parts` are the two files of each split of IDX, or the folder of each; 'all' is split by the script.
+    `kind`: 'IDX', 'folders', or 'striate' where it cannot read them itself; `reason` then says why.
+    `parts`: split -> its two IDX files, or its folder; a split 'all' is divided by the script.
     """
 
     kind: str
@@ -46,16 +48,18 @@ class Origin:
 
 
 def origin_of(prepared: Prepared) -> Origin:
-    """Return how the pictures of a run can be read. Reading them plainly is tried, and what it gives compared."""
+    """Return how a script can read a run's pictures; whether it gets the same ones by itself is found by trying."""
     recipe, root = prepared.recipe, Path(str(prepared.source.root))
     if recipe.train.augment.margin != 1:
         return Origin("striate", "crops and turns are cut from pictures kept larger than the network's input")
     if (
         recipe.preprocess.channels not in MODES
         or recipe.preprocess.depth != 8
-        or recipe.task != "classification"
+        or TARGET_KINDS[recipe.task].names_a_picture != "one"
     ):
         return Origin("striate", "they are not 8-bit grey or colour pictures of one class each")
+    if recipe.preprocess.fit == "pad":
+        return Origin("striate", "they are padded with their mean colour")
     if any(store.bad for store in prepared.stores.values()):
         return Origin("striate", "some of them cannot be decoded and are left out")
     if prepared.source.format == "IDX":

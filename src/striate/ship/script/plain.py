@@ -1,7 +1,7 @@
-"""What an ejected script is made of: small functions whose source is written into it, and that need striate nowhere.
+"""The functions of an ejected script: their source is written into it, and none needs striate.
 
-Each does what a part of striate.data does, which the tests compare, and depends on its arguments and on the imports
-at the top alone.
+Each does what one of striate's own does (reading, drawing, augmenting, scheduling), which the tests compare, and
+depends on its arguments and the imports at the top alone.
 """
 
 import gzip

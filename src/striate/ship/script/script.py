@@ -25,12 +25,11 @@ from striate.ship.script import plain
 from striate.ship.script.origin import ENDINGS, MODES, Origin, origin_of
 from striate.sources.opening import BUNDLED
 from striate.sources.source import Source
+from striate.sources.targets.kind import TARGET_KINDS
 from striate.spec import is_spec, to_python
-from striate.tasks.multi_label import MultiLabel
-from striate.tasks.regression import Regression
 from striate.tasks.task import AUXILIARY_WEIGHT
 
-# What ends the first line of every script.
+# What the first line of every script contains, by which striate knows its own.
 MARK = b"Written by striate."
 # Optimizer -> how the script makes it, beta 1 of Adam and AdamW being the momentum. Muon is striate's own.
 OPTIMIZERS = {
@@ -49,7 +48,7 @@ SCHEDULES = {
     "step": plain.stairs,
     "constant": plain.constant,
 }
-# The changes of pictures that the script writes out; any other takes Augment of striate.
+# The settings of an augmentation that the script writes out; with any other it uses striate.Augment.
 WRITTEN_OUT = ("shift", "flip")
 # Settings of a plan that the script knows; any other must have its default, which asks for nothing.
 KNOWN = (
@@ -58,7 +57,7 @@ KNOWN = (
     "precision", "compile",
 )  # fmt: skip
 
-# Line of the script's head -> what in its body needs it; an empty line parts groups.
+# Import line -> pattern of what in the script needs it; blank ones separate groups.
 IMPORTS = {
     "import gzip": r"\bgzip\.",
     "import math": r"\bmath\.",
@@ -141,7 +140,7 @@ def script(prepared: Prepared, *, val: bool = False, net: str | None = None) -> 
 
 
 def _refuse_unknown(prepared: Prepared) -> None:
-    """Raise UsageError for what the script has no words for."""
+    """Raise UsageError for a network or a setting that the script cannot express."""
     recipe, plan = prepared.recipe, prepared.recipe.train
     if recipe.net in CATALOG and CATALOG[recipe.net].rule is not None:
         raise UsageError(f"{recipe.net} learns by its own rule, which cannot be ejected. Give another --net.")
@@ -161,7 +160,7 @@ def _refuse_unknown(prepared: Prepared) -> None:
 
 
 def _facts(prepared: Prepared, origin: Origin) -> dict[str, Any]:
-    """Return what the head of the script says."""
+    """Return the template's values for the head of the script."""
     recipe = prepared.recipe
     place = str(BUNDLED.get(recipe.data, recipe.data))
     return {
@@ -173,13 +172,13 @@ def _facts(prepared: Prepared, origin: Origin) -> dict[str, Any]:
         "classes": prepared.classes,
         "plan": recipe.train,
         "seed": recipe.seed,
-        "task": recipe.task,
+        "one_class": TARGET_KINDS[recipe.task].names_a_picture == "one",
         "watched": next((s for s in ("val", "test") if s in prepared.stores), ""),
     }
 
 
 def _data(prepared: Prepared, origin: Origin, val: bool, net: str) -> dict[str, Any]:
-    """Return how the pictures are read, changed and normalised."""
+    """Return the template's values for reading, augmenting and normalising pictures."""
     plan, preprocess = prepared.recipe.train, prepared.recipe.preprocess
     functions: list[Callable[..., Any]] = [plain.key, plain.mixed, plain.draw]
     constants, changes = [], []
@@ -227,7 +226,7 @@ def _data(prepared: Prepared, origin: Origin, val: bool, net: str) -> dict[str, 
 
 
 def _learning(prepared: Prepared, own: str | None) -> dict[str, Any]:
-    """Return network, optimizer, schedule and loss."""
+    """Return the template's values for network, optimizer, schedule and loss."""
     recipe, plan = prepared.recipe, prepared.recipe.train
     heads = recipe.net in CATALOG and CATALOG[recipe.net].auxiliary > 0
     return {
@@ -235,7 +234,7 @@ def _learning(prepared: Prepared, own: str | None) -> dict[str, Any]:
         "optimizer": OPTIMIZERS[plan.optimizer].format(momentum=plan.momentum, nesterov=plan.momentum > 0),
         "schedule": inspect.getsource(SCHEDULES[plan.schedule]).rstrip(),
         "schedule_name": SCHEDULES[plan.schedule].__name__,
-        "loss": _loss(prepared),
+        "loss": prepared.task.loss_lines(),
         "heads": heads,
         **_forward(plan, heads=heads),
         "auxiliary": AUXILIARY_WEIGHT,
@@ -264,34 +263,6 @@ def _network(prepared: Prepared, own: str | None) -> str:
     return f"{seeded}net = striate.build({recipe.net!r}, {_arguments(asked)})"
 
 
-def _loss(prepared: Prepared) -> list[str]:
-    """Return the lines that return the loss of `logits` and `labels`."""
-    task = prepared.task
-    weights = getattr(task, "weights", ())
-    if isinstance(task, Regression):
-        mean, std = list(task.scale.mean), list(task.scale.std)
-        return [
-            f"mean, std = torch.tensor({mean}, dtype=torch.double), torch.tensor({std}, dtype=torch.double)",
-            "return F.huber_loss(logits, ((labels.double() - mean) / std).float())",
-        ]
-    if isinstance(task, MultiLabel):
-        smoothing = task.label_smoothing
-        told = f", pos_weight=torch.tensor({list(weights)})" if weights else ""
-        return [
-            f"targets = labels.float() * (1 - {smoothing}) + {smoothing} / 2",
-            f'losses = F.binary_cross_entropy_with_logits(logits, targets{told}, reduction="none")',
-            "return losses.sum(1).mean()",
-        ]
-    smoothing = prepared.recipe.train.label_smoothing
-    if weights:
-        return [
-            f"weights = torch.tensor({list(weights)})",
-            f'losses = F.cross_entropy(logits, labels, weights, label_smoothing={smoothing}, reduction="none")',
-            "return losses.mean()",
-        ]
-    return [f"return F.cross_entropy(logits, labels, label_smoothing={smoothing})"]
-
-
 def _forward(plan: Plan, *, heads: bool) -> dict[str, Any]:
     """Return the lines by which `images` go through the network, and the expression of what comes out in float32."""
     through = f"{'compiled' if plan.compile else 'net'}(images)"
@@ -309,13 +280,13 @@ def torch_layout(layout: str) -> str:
 
 
 def _in_docstring(text: str) -> str:
-    """Return a name as it may stand in a docstring, whatever a folder is called."""
+    """Return a name in a form that is safe in a docstring."""
     plain_text = text if text.isprintable() else text.encode("unicode_escape").decode()
     return plain_text.replace("\\", "/").replace('"', "'")
 
 
 def _given(augment: Augment) -> dict[str, Any]:
-    """Return the settings of an augmentation that are not as they are without it."""
+    """Return the settings of an augmentation that differ from their defaults."""
     nothing = Augment()
     return {f.name: v for f in fields(Augment) if (v := getattr(augment, f.name)) != getattr(nothing, f.name)}
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from striate.errors import DataError
 from striate.sources.naming import natural
-from striate.sources.source import TaskName
+from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, TaskName
 
 
 class Labels(NamedTuple):
@@ -53,18 +53,18 @@ def _one_a_picture(
         numbered = {
             split: np.array([index[text] for text in found], np.int64) for split, found in texts.items()
         }
-        return Labels("classification", classes, numbered)
+        return Labels(ONE_CLASS, classes, numbered)
     values = np.unique(together)
     if together.dtype.kind == "f" and not set(values.tolist()) <= {0.0, 1.0}:
         numbers = {split: labels.astype(np.float32)[:, None] for split, labels in splits.items()}
         note = "the labels are floats: numbers to learn, not classes"
-        return Labels("regression", tuple(names) if len(names) == 1 else ("value",), numbers, (note,))
+        return Labels(NUMBERS, tuple(names) if len(names) == 1 else ("value",), numbers, (note,))
     if names:
         _refuse_unnamed(root, int(values.min(initial=0)), int(values.max(initial=0)), names)
         whole = {split: labels.astype(np.int64) for split, labels in splits.items()}
-        return Labels("classification", tuple(names), whole)
+        return Labels(ONE_CLASS, tuple(names), whole)
     places = {split: np.searchsorted(values, labels).astype(np.int64) for split, labels in splits.items()}
-    return Labels("classification", tuple(str(int(value)) for value in values), places)
+    return Labels(ONE_CLASS, tuple(str(int(value)) for value in values), places)
 
 
 def _rows(
@@ -80,15 +80,13 @@ def _rows(
     classes = tuple(names) or tuple(str(index) for index in range(width))
     if not np.isin(together, (0, 1)).all():
         numbers = {split: labels.astype(np.float32) for split, labels in splits.items()}
-        return Labels("regression", classes, numbers, ("the labels are rows of numbers to learn",))
+        return Labels(NUMBERS, classes, numbers, ("the labels are rows of numbers to learn",))
     if (together.sum(axis=1) == 1).all():
         places = {split: labels.argmax(axis=1).astype(np.int64) for split, labels in splits.items()}
         note = "each row of labels has one 1, so the columns are classes"
-        return Labels("classification", classes, places, (note,))
+        return Labels(ONE_CLASS, classes, places, (note,))
     marks = {split: labels.astype(np.uint8) for split, labels in splits.items()}
-    return Labels(
-        "multi-label", classes, marks, ("the labels are rows of 0 and 1: several labels a picture",)
-    )
+    return Labels(LABEL_SET, classes, marks, ("the labels are rows of 0 and 1: several labels a picture",))
 
 
 def _refuse_unnamed(root: Path, low: int, high: int, names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from striate.sources.folders.files import file_pictures
 from striate.sources.folders.walk import Walk
 from striate.sources.naming import SPLIT_NAMES, composed, natural, printable, some, split_in
 from striate.sources.source import Pictures, Source
-from striate.sources.targets.learnable import refuse_unlearned
+from striate.sources.targets.one_class import refuse_unlearned
 
 WANTED = (
     "Wanted: one folder a class, with JPEG or PNG files in each, or the same below train/, val/ and test/."

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from striate.errors import DataError
 from striate.sources.naming import natural, printable
-from striate.sources.source import TaskName
+from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, TaskName
 
 # Without class names, a class index from this on is refused.
 MOST_CLASSES = 100_000
@@ -77,7 +77,7 @@ def _indices(labels: Sequence[str], values: dict[str, int], names: Sequence[str]
     """Return labels that are class indices already."""
     classes = tuple(names) or tuple(str(i) for i in range(_highest(values.values(), names) + 1))
     _highest(values.values(), names)
-    return SampleLabels("classification", classes, np.array([values[text] for text in labels], np.int64))
+    return SampleLabels(ONE_CLASS, classes, np.array([values[text] for text in labels], np.int64))
 
 
 def _highest(numbers: Iterable[int], names: Sequence[str]) -> int:
@@ -97,7 +97,7 @@ def _named(labels: Sequence[str], values: dict[str, str], names: Sequence[str]) 
         )
     index = _index(values.values(), names)
     found = np.array([index[values[text]] for text in labels], np.int64)
-    return SampleLabels("classification", tuple(printable(name) for name in index), found)
+    return SampleLabels(ONE_CLASS, tuple(printable(name) for name in index), found)
 
 
 def _index(met: Iterable[str], names: Sequence[str]) -> dict[str, int]:
@@ -122,7 +122,7 @@ def _several(labels: Sequence[str], values: dict[str, list[Any]], names: Sequenc
     found = np.zeros((len(labels), len(classes)), np.uint8)
     for row, text in zip(found, labels, strict=True):
         row[[index[item] for item in values[text]]] = 1
-    return SampleLabels("multi-label", classes, found)
+    return SampleLabels(LABEL_SET, classes, found)
 
 
 def _numbers(labels: Sequence[str], values: dict[str, Any], names: Sequence[str]) -> SampleLabels:
@@ -134,4 +134,4 @@ def _numbers(labels: Sequence[str], values: dict[str, Any], names: Sequence[str]
     wide = widths[0] > 1
     numbered = tuple(f"value {i + 1}" for i in range(widths[0])) if wide else ("value",)
     found = np.array([values[text] for text in labels], np.float32).reshape(len(labels), widths[0])
-    return SampleLabels("regression", tuple(names) if len(names) == widths[0] else numbered, found)
+    return SampleLabels(NUMBERS, tuple(names) if len(names) == widths[0] else numbered, found)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from striate.errors import DataError
 from striate.sources.naming import natural, some
-from striate.sources.source import TaskName
 from striate.sources.tables.columns import NUMBER_PREFIXES, TAGS, Roles
 from striate.sources.tables.table import Cell
+from striate.sources.targets.kind import TARGET_KINDS
+from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, TaskName
 
 Columns = Mapping[str, Sequence[Cell]]
 # Returns how an error names a row, or the table itself for None.
@@ -75,11 +76,7 @@ def in_order(targets: Targets, classes: Sequence[str]) -> Targets:
     plain = [_plain(name) for name in classes]
     index = {name: place for place, name in enumerate(plain)}
     places = np.array([index[name] for name in targets.classes], np.int64)
-    if targets.task == "classification":
-        labels = places[targets.labels]
-    else:
-        labels = np.zeros((len(targets.labels), len(plain)), np.uint8)
-        labels[:, places] = targets.labels
+    labels = TARGET_KINDS[targets.task].placed(targets.labels, places, len(plain))
     return replace(targets, classes=tuple(plain), labels=labels)
 
 
@@ -117,7 +114,7 @@ def _classes(cells: Sequence[Cell], distinct: Collection[str]) -> Targets:
     index = {cell: place[name] for cell, name in named.items()} | {"": -1}
     labels = np.fromiter((index[str(cell)] for cell in cells), np.int64, count=len(cells))
     rows = np.flatnonzero(labels >= 0)
-    return Targets("classification", classes, labels[rows], rows)
+    return Targets(ONE_CLASS, classes, labels[rows], rows)
 
 
 def _numbers(columns: Columns, names: Sequence[str], place: RowName) -> Targets:
@@ -131,7 +128,7 @@ def _numbers(columns: Columns, names: Sequence[str], place: RowName) -> Targets:
             elif str(cell).lower() not in NO_NUMBER:
                 raise DataError(f"{place(None)}: '{cell}' in column {name}, {place(row)}, is no number.")
     rows = np.flatnonzero(~np.isnan(values).any(axis=1))
-    return Targets("regression", tuple(_without_prefix(name) for name in names), _single(values[rows]), rows)
+    return Targets(NUMBERS, tuple(_without_prefix(name) for name in names), _single(values[rows]), rows)
 
 
 def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -173,7 +170,7 @@ def _several(cells: Sequence[Cell], separator: str, name: str, place: RowName) -
     labels = np.zeros((len(cells), len(classes)), np.uint8)
     for row, cell in enumerate(cells):
         labels[row, [index[part] for part in parts[cell]]] = 1
-    return Targets("multi-label", classes, labels, np.arange(len(cells)))
+    return Targets(LABEL_SET, classes, labels, np.arange(len(cells)))
 
 
 def _parts(cell: Cell, separator: str, name: str, row: int, place: RowName) -> Sequence[str]:
@@ -223,10 +220,10 @@ def _one_hot(columns: Columns, names: Sequence[str]) -> Targets:
     classes = tuple(_plain(name) for name in names)
     if len(rows) and (values.sum(axis=1, dtype=np.int64) == 1).all():
         note = "each picture has 1 in one column, so the columns are classes"
-        return Targets("classification", classes, values.argmax(axis=1), rows, (note,))
+        return Targets(ONE_CLASS, classes, values.argmax(axis=1), rows, (note,))
     no = -1 if any(str(cell) in MINUS for name in names for cell in columns[name]) else 0
     note = f"the columns {some(list(classes))} of {no} and 1 are labels, several a picture"
-    return Targets("multi-label", classes, values, rows, (note,))
+    return Targets(LABEL_SET, classes, values, rows, (note,))
 
 
 def _plain(text: str) -> str:

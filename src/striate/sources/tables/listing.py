@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from striate.sources.tables.columns import Roles
 from striate.sources.tables.finder import Finder, Root
 from striate.sources.tables.labels import Targets, targets_of
 from striate.sources.tables.table import Cell, TextTable
+from striate.sources.targets.kind import TARGET_KINDS
 from striate.sources.targets.learnable import settled
 
 
@@ -221,12 +222,9 @@ def _once(
 
 def _said(targets: Targets, position: int) -> str:
     """Return the label at a position in `targets` as text for an error."""
-    label: Any = targets.labels[position]
-    if targets.task == "classification":
-        return f"'{targets.classes[label]}'"
-    if targets.task == "regression":
-        return ", ".join(f"{value:g}" for value in label)
-    return f"'{'|'.join(name for name, fits in zip(targets.classes, label, strict=True) if fits)}'"
+    kind = TARGET_KINDS[targets.task]
+    words = kind.told(targets.labels[position], targets.classes)
+    return ", ".join(words) if kind.names_a_picture == "none" else f"'{'|'.join(words)}'"
 
 
 def _by_split(

@@ -1,21 +1,82 @@
-"""The kinds of target: how pictures are counted by them, and which may be told in another network's words."""
+"""The kinds of target: all that depends on what is asked of a picture before a network is."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import DataError
-from striate.sources.source import Source, TaskName
+from striate.sources.source import Pictures, Source
+from striate.sources.targets.label_set import LabelSet
+from striate.sources.targets.numbers import Numbers
+from striate.sources.targets.one_class import OneClass
+from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, TaskName
 
 
-def label_counts(labels: NDArray[Any], num_classes: int) -> list[int]:
-    """Return how many pictures each class or label has; for numbers, which every picture has, all of them each."""
-    if labels.ndim == 1:
-        return np.bincount(labels, minlength=num_classes).tolist()
-    if labels.dtype.kind == "f":
-        return [len(labels)] * num_classes
-    return labels.sum(0, dtype=np.int64).tolist()
+class TargetKind(Protocol):
+    """One kind of target; `labels` are an array whose first axis is the picture, `classes` the names of a data set."""
+
+    @property
+    def name(self) -> str:
+        """What one of the names is, for a sentence: 'class' or 'label'."""
+
+    @property
+    def counted(self) -> tuple[str, str]:
+        """What the names are after a number, in English and Korean: 'classes'."""
+
+    @property
+    def title(self) -> tuple[str, str]:
+        """What heads their number in a table, in English and Korean."""
+
+    @property
+    def names_a_picture(self) -> str:
+        """How many of the names a picture has: 'one', 'several' (or none of them), or 'none' where it has numbers."""
+
+    @property
+    def kept_by_motion(self) -> bool:
+        """Whether a label stays true when the picture is shifted, mirrored or cropped."""
+
+    @property
+    def serves(self) -> frozenset[TaskName]:
+        """The tasks of networks that can be scored on such labels."""
+
+    def settle(self, source: Source, splits: Mapping[str, Pictures]) -> list[str]:
+        """Return notes on what a user may not expect; raises DataError where the labels cannot be right."""
+
+    def refuse_unlearnable(self, source: Source, labels: NDArray[Any], *, wanted: str) -> None:
+        """Raise DataError where nothing can be learned from these labels; `wanted` says what else is needed."""
+
+    def counts(self, labels: NDArray[Any], num_classes: int) -> list[int]:
+        """Return how many pictures have each name."""
+
+    def strata(self, labels: NDArray[Any]) -> NDArray[Any]:
+        """Return what a split keeps in proportion: a group (N,), or which of several groups (N, K) bool."""
+
+    def placed(self, labels: NDArray[Any], places: NDArray[np.int64], num_classes: int) -> NDArray[Any]:
+        """Return labels of names that now stand at `places` (K,) among `num_classes`."""
+
+    def relabelled(
+        self, labels: NDArray[Any], source: Source, classes: Sequence[str], task: TaskName
+    ) -> NDArray[Any]:
+        """Return labels in the words of a network for `task`; raises DataError where that cannot be."""
+
+    def told(self, label: Any, classes: Sequence[str]) -> list[str]:
+        """Return one picture's label in words."""
+
+    def columns(self, classes: Sequence[str]) -> list[str]:
+        """Return the names of a table's columns that hold labels, by which its reader knows them."""
+
+    def cells(self, label: Any, classes: Sequence[str]) -> list[str | list[str]]:
+        """Return what stands in those columns for one picture."""
+
+
+# Task -> the kind of target it is learned from.
+TARGET_KINDS: Mapping[TaskName, TargetKind] = {
+    ONE_CLASS: OneClass(),
+    LABEL_SET: LabelSet(),
+    NUMBERS: Numbers(),
+}
 
 
 def refuse_other_task(source: Source, task: TaskName) -> None:
@@ -23,7 +84,7 @@ def refuse_other_task(source: Source, task: TaskName) -> None:
 
     One class a picture is taken as its one label where a picture may have several.
     """
-    if source.task != task and (source.task, task) != ("classification", "multi-label"):
+    if task not in TARGET_KINDS[source.task].serves:
         raise DataError(
             f"{source.root}: labelled for {source.task}, and the network was trained for {task}. "
             "Give data of the same kind."

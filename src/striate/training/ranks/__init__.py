@@ -1,1 +1,1 @@
-"""Several processes that train one network."""
+"""Data-parallel training: several processes, called ranks, that train one network."""

@@ -1,4 +1,4 @@
-"""The processes that train one network together: what they tell each other, in the same order in every one."""
+"""The ranks of a run and their collective operations, by torch.distributed: all-reduce, all-gather, broadcast."""
 
 import os
 import re
@@ -18,11 +18,11 @@ from striate.errors import LaunchError
 from striate.host.device import PROCESSOR, device_of
 from striate.host.launch import LAUNCHER, Rank, place, tell_lost, usable_cores
 
-# How long the others may be silent in a run. That a process ended is noticed at once, that a machine is cut off is not.
+# Timeout of an all-reduce or all-gather. A process that ends is noticed at once, a machine that is cut off after this.
 SILENCE = timedelta(minutes=10)
-# How long ranks wait for the first while it does what it does alone, such as decoding a large data set.
+# Timeout of a broadcast: how long ranks wait while rank 0 works alone, such as at decoding a large data set.
 PATIENCE = timedelta(days=7)
-# Numbers that travel together: the next ones are gathered while these are on their way.
+# Values in one all-reduce: the next bucket is packed while this one is being sent.
 BUCKET = 1 << 23
 # Where in torch's source an error was raised, at the beginning of its text.
 IN_SOURCE = re.compile(r"^\[[^]]*\.cc:\d+\] ")
@@ -30,10 +30,11 @@ IN_SOURCE = re.compile(r"^\[[^]]*\.cc:\d+\] ")
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes of a run as one of them sees them: it is number `rank` of `size`.
+    """The ranks of a run as one of them sees them: it is `rank` of a world size of `size`, and computes on `device`.
 
-    Every method must be called by all of them, in the same order. Alone they do nothing. Each raises LaunchError
-    where another rank has ended or cannot be reached. `patient` is the group to wait in for what may take long.
+    The collective operations (`add`, `any`, `gather`, `tell`, `wait`) must be called on every rank in the same order;
+    where `size` is 1 they do nothing. Each raises LaunchError where another rank has ended or cannot be reached.
+    `patient` is the process group of broadcasts, whose timeout is long.
     """
 
     rank: int = 0
@@ -43,15 +44,15 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this is the rank that writes and prints."""
+        """Whether this is rank 0, which writes and prints."""
         return self.rank == 0
 
     def purpose(self, name: str) -> str:
-        """Return the purpose of draws that differ from rank to rank, as those of dropout; the first's is `name`."""
+        """Return the purpose of random draws that differ between ranks, as dropout's do; on rank 0 it is `name`."""
         return name if self.first else f"{name}-{self.rank}"
 
     def add(self, tensors: Sequence[Tensor]) -> None:
-        """Give each of the tensors, in place, its sum over all ranks, the same to the bit in every one."""
+        """All-reduce: replace each tensor by its sum over all ranks, the same to the bit on every rank."""
         if self.size == 1:
             return
         sent = []
@@ -66,13 +67,13 @@ class Ranks:
                     tensor.detach().copy_(part.view(tensor.shape))
 
     def any(self, flag: bool) -> bool:
-        """Say whether any rank says so."""
+        """Say whether the flag is set on any rank."""
         total = torch.tensor(float(flag))
         self.add([total])
         return bool(total)
 
     def gather(self, part: Tensor) -> Tensor:
-        """Return the parts (n, ...) of all ranks one after another (size * n, ...); n is the same in all."""
+        """All-gather: return the parts (n, ...) of all ranks in order (size * n, ...); n is the same on every rank."""
         if self.size == 1:
             return part
         mine = part.contiguous().view(-1).view(torch.uint8)
@@ -82,7 +83,7 @@ class Ranks:
         return torch.cat(parts).view(part.dtype).view(-1, *part.shape[1:])
 
     def tell(self, content: bytes) -> bytes:
-        """Return what the first rank says, whatever this one says; those who wait for it are patient."""
+        """Broadcast: return the content that rank 0 gives, whatever this rank gives; the timeout is PATIENCE."""
         if self.size == 1:
             return content
         with _others_are_there():
@@ -95,7 +96,7 @@ class Ranks:
         return message.numpy().tobytes() if length else b""
 
     def wait(self) -> None:
-        """Wait until the first rank has come as far."""
+        """Wait until rank 0 calls this too."""
         self.tell(b"")
 
 
@@ -104,10 +105,10 @@ ALONE = Ranks()
 
 @contextmanager
 def joined(device: str = "auto") -> Iterator[Ranks]:
-    """Be one of the ranks of a run while the work inside goes on, as the environment says; alone where it says none.
+    """Join the ranks of a run, as torchrun's environment variables say, while inside; without them, be the only rank.
 
     `device` is a name that `device_of` knows. A process group that exists already is used. Raises LaunchError where
-    the ranks do not come together.
+    the ranks do not meet.
     """
     here = place()
     chosen = device_of(device, here)
@@ -125,13 +126,13 @@ def joined(device: str = "auto") -> Iterator[Ranks]:
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size(), chosen, group)
     finally:
-        # Where a rank is lost, what it leaves half done would be waited for.
+        # After a rank is lost, destroying the group would wait for its unfinished operations.
         if not isinstance(sys.exception(), LaunchError | SystemExit):
             dist.destroy_process_group(None if own else group)
 
 
 def _meet(here: Rank, device: torch.device) -> None:
-    """Make the process group that the environment tells of."""
+    """Make the default process group of the environment's ranks; raises LaunchError where they do not meet."""
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     try:
         dist.init_process_group(backend, timeout=SILENCE)
@@ -144,7 +145,7 @@ def _meet(here: Rank, device: torch.device) -> None:
 
 
 def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Yield the tensors in the groups they travel in: of one type and device, and of about BUCKET numbers."""
+    """Yield the tensors in the buckets they are sent in: of one type and device, and of about BUCKET values."""
     bucket: list[Tensor] = []
     for tensor in tensors:
         alike = bucket and (bucket[0].dtype, bucket[0].device) == (tensor.dtype, tensor.device)
@@ -158,7 +159,10 @@ def _buckets(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def _others_are_there() -> Iterator[None]:
-    """Turn what torch raises when another rank is gone into a LaunchError, or the silent end the launcher explains."""
+    """Turn torch's error for a lost rank into a LaunchError, or under `--nproc` into a SystemExit.
+
+    There the launcher reports which rank was lost.
+    """
     try:
         yield
     except RuntimeError as error:
@@ -173,7 +177,7 @@ def _others_are_there() -> Iterator[None]:
 
 def _share_cores(here: Rank) -> None:
     """Compute with this rank's share of the machine's cores, unless the user has said with how many."""
-    # torchrun says one where the user says nothing.
+    # torchrun sets it to 1 where the user has not set it.
     chosen_by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("OMP_NUM_THREADS") == "1"
     if "OMP_NUM_THREADS" not in os.environ or chosen_by_torchrun:
         torch.set_num_threads(max(1, usable_cores() // here.together))

@@ -1,4 +1,4 @@
-"""Batch norms over the pictures of all ranks, so that the batch a norm sees is the run's and not the rank's."""
+"""Synchronised batch norms: mean and variance are taken over the pictures of all ranks."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class SyncNorm(nn.modules.batchnorm._BatchNorm):
-    """A batch norm whose mean and variance are those of all ranks' pictures, on any device; alone, or in use, as usual.
+    """A batch norm that normalises by the mean and variance of all ranks' pictures; in eval mode an ordinary one.
 
-    torch has the same in SyncBatchNorm for graphics processors only.
+    It runs on any device; torch.nn.SyncBatchNorm runs on GPUs only.
     """
 
     def __init__(self, norm: nn.modules.batchnorm._BatchNorm, ranks: Ranks) -> None:
-        """Take the place of a norm, with its own parameters and buffers."""
+        """Take over the parameters and buffers of a batch norm, shared rather than copied."""
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
         self.weight, self.bias = norm.weight, norm.bias
         self.running_mean, self.running_var = norm.running_mean, norm.running_var
@@ -28,10 +28,10 @@ class SyncNorm(nn.modules.batchnorm._BatchNorm):
         self._ranks = ranks
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Take what comes: the norm whose place this is has taken it."""
+        """Accept any shape: this replaces norms of 1, 2 and 3 dimensions."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, ...) normalised."""
+        """Return (B, C, ...) normalised, of the same shape."""
         if not self.training:
             return super().forward(x)
         axes, shape = [0, *range(2, x.ndim)], (1, -1, *[1] * (x.ndim - 2))
@@ -41,7 +41,7 @@ class SyncNorm(nn.modules.batchnorm._BatchNorm):
         number = total[-1].detach()
         mean = total[:-1] / number
         centred = x - mean.view(shape)
-        # From the centred values: a difference of two large sums would lose the digits.
+        # From the centred values: E[x^2] - E[x]^2 would lose precision where the mean is large.
         variance = add(centred.square().sum(axes), self._ranks) / number
         self._keep(mean.detach(), (variance * number / (number - 1)).detach())
         scale = (variance + self.eps).rsqrt()
@@ -60,7 +60,7 @@ class SyncNorm(nn.modules.batchnorm._BatchNorm):
 
 
 def synchronise(model: nn.Module, ranks: Ranks) -> None:
-    """Put norms over all ranks in the places of a network's batch norms; names, weights and buffers stay."""
+    """Replace a network's batch norms by synchronised ones, in place; names, weights and buffers stay."""
     if ranks.size == 1:
         return
     made: dict[nn.Module, SyncNorm] = {}
@@ -71,7 +71,7 @@ def synchronise(model: nn.Module, ranks: Ranks) -> None:
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all ranks; since each rank's part goes into the sum of each, so do the gradients."""
+    """A differentiable sum over all ranks: each part is in every rank's sum, so its gradient is such a sum too."""
 
     @staticmethod
     def forward(ctx: Any, part: Tensor, ranks: Ranks) -> Tensor:

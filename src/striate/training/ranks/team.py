@@ -1,4 +1,4 @@
-"""The ranks at work on one network: what they computed of a step becomes one step, the same in all of them."""
+"""One step of several ranks: what each computed of its share is summed, so that all make the same step."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +13,10 @@ from striate.training.ranks.sync_norm import SyncNorm
 
 
 class Team:
-    """The gradients, running statistics, loss and score of a step, added up over all ranks; of one alone they stay.
+    """Sums gradients, running statistics, loss and score of a step over all ranks; with one rank they stay.
 
-    What a rank computes is what its pictures add to the mean over all, so that the sum is that mean, however the batch
-    is divided. `asked` says whether this process is asked to stop.
+    The loss of a rank is what its pictures add to the mean over the whole batch, so that the sum is that mean, however
+    the batch is divided. `asked` says whether this process is asked to stop.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class Team:
         self._ranks = ranks
         self._asked = asked
         self._one_asked = False
-        # Each rank's norms have seen its own pictures; their mean has seen all.
+        # The norms of a rank have seen its own pictures; the mean of their statistics over ranks has seen all.
         self._norms = [module for module in model.modules() if isinstance(module, _NormBase)]
         self.in_step = ranks.size > 1 and any(isinstance(norm, SyncNorm) for norm in self._norms)
         """Whether the ranks need each other in the middle of a step, so that none can take a part of it again."""
@@ -47,7 +47,10 @@ class Team:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """Compute inside what this rank adds; raises NoRoomError in every rank where one has no room for it."""
+        """Compute this rank's gradients inside; raises NoRoomError on every rank where one runs out of memory.
+
+        With synchronised batch norms only the rank that runs out raises it.
+        """
         if self.size == 1:
             yield
             return
@@ -61,12 +64,15 @@ class Team:
             raise NoRoomError("in another process")
 
     def add_up(self, loss: Tensor, right: float, *, share: float) -> tuple[Tensor, float | Tensor]:
-        """Add up gradients, loss and score, `share` being this rank's share of the pictures; return loss and score."""
+        """Sum gradients, statistics, loss and score over all ranks, and return loss and score.
+
+        `share` is this rank's share of the step's pictures, from 0 to 1.
+        """
         if self.size == 1:
             return loss, right
         gradients = [p.grad for p in self._model.parameters() if p.grad is not None]
         sums = torch.stack([loss.detach().float(), loss.new_tensor(right, dtype=torch.float)])
-        # Norms as in use have not moved, and a sum of shares would round them.
+        # Norms in eval mode have not changed, and a sum of shares would round their statistics.
         moved = (norm for norm in self._norms if norm.training)
         kept = (tensor for norm in moved for tensor in (norm.running_mean, norm.running_var))
         statistics = [tensor for tensor in kept if tensor is not None]
@@ -76,10 +82,10 @@ class Team:
         return sums[0], sums[1]
 
     def _vote(self, *, has_room: bool) -> bool:
-        """Say whether all ranks had room for their part of the step, and learn whether any is asked to stop.
+        """Say whether all ranks had enough memory for the step, and note whether any is asked to stop.
 
-        A weight that others have used and this rank has not, as one left out by chance, gets a gradient of 0 here, so
-        that all add up the same.
+        A weight that another rank has used and this one has not, as with stochastic depth, gets a gradient of 0, so
+        that all ranks sum the same tensors.
         """
         weights = list(self._model.parameters())
         votes = [not has_room, self._asked(), *(p.grad is not None for p in weights)]

@@ -1,0 +1,1 @@
+"""How a network ends: one file a head, by the name that a task asks for."""

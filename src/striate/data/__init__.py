@@ -1,1 +1,1 @@
-"""From files to batches: source, decode, preprocess, store, augment, loader."""
+"""From pictures to batches of tensors: splitting, storing decoded pictures, sampling, augmentation; and the audit."""

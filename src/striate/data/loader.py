@@ -1,4 +1,4 @@
-"""Batches of one split: shuffled and augmented by counted randomness for training, in order for evaluation."""
+"""Batches of one split: shuffled and augmented for training, in order and unchanged for evaluation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ from striate.host.threads import made_ahead
 from striate.pictures.preprocess import Preprocess
 
 PROCESSOR = torch.device("cpu")
-# Batches of more values than this are made ahead by threads; smaller ones are made faster than threads take turns.
+# Batches of more values than this are prefetched by threads; for smaller ones a hand-over costs more than it saves.
 LARGE = 1 << 20
-# Pages of consecutive pictures, and how many are shuffled together, for a set larger than memory.
+# For data sets larger than memory: pictures of a page, and pages whose pictures are shuffled together.
 PAGE, PAGES_TOGETHER = 64, 128
 
 
 @dataclass(frozen=True)
 class Share:
-    """One of `count` parts, as equal as they can be, of whatever is divided: number `index`."""
+    """The part of a batch or a data set that one process works on: number `index` of `count` nearly equal parts."""
 
     index: int = 0
     count: int = 1
 
     def part(self, total: int) -> slice:
-        """Return which of `total` things in a row are of this share; the shares together have each once."""
+        """Return the slice of `total` consecutive items in this share; each item is in exactly one share."""
         return slice(total * self.index // self.count, total * (self.index + 1) // self.count)
 
     def padded(self, total: int) -> Indices:
-        """Return places of `total` things, as many in every share; one after another they are range(total).
+        """Return this share's positions out of range(total), as many as in every other share.
 
-        What the last shares lack is filled with the last thing, which stands behind all others.
+        Concatenated, the shares are range(total) followed by repeats of its last position as padding.
         """
         each = -(-total // self.count)
         return np.minimum(np.arange(self.index * each, (self.index + 1) * each), total - 1)
@@ -47,7 +47,7 @@ WHOLE = Share()
 
 
 class Batch(NamedTuple):
-    """Images (B, C, H, W) float32, normalised; labels as the store has them, or shares (B, K) of the classes."""
+    """Images (B, C, H, W) float32, normalised; labels as in the store or, if mixed, weights (B, K) of the classes."""
 
     images: Tensor
     labels: Tensor
@@ -55,13 +55,13 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Loader:
-    """The batches of a store; its whole state is (epoch, position), so any batch can be had again.
+    """The batches of a store; it has no state but (epoch, position), so any batch can be made again.
 
-    Neither `threads`, which make batches ahead, nor `layout`, the memory order of the images, changes a value.
-    `paged` shuffles pages of consecutive pictures, and the pictures of a number of pages at a time, so that a set
-    larger than memory is read from the disk once an epoch. `share` is the part of every batch that is made: the
-    parts of all shares together are the batch, whatever their number. `device` is where batches are handed out: they go
-    there as bytes, and are normalised there, and augmented too where that is only to move whole pixels.
+    Neither `threads`, which prefetch batches, nor `layout`, the memory format of the images, changes a value. `paged`
+    shuffles pages of consecutive pictures, then the pictures within a number of pages, so that a data set larger than
+    memory is read from the disk once an epoch. `share` is the part of each batch that is made; together the shares make
+    the same batch whatever their number. `device` is where batches end up: images are moved before they are normalised,
+    and even before they are augmented if that only moves whole pixels and nothing is mixed.
     """
 
     store: Store
@@ -77,18 +77,18 @@ class Loader:
 
     @property
     def steps(self) -> int:
-        """The batches of a training epoch: a last one under half a batch is left out, unless it is the only one."""
+        """The number of batches in a training epoch; a last one under half full is dropped, unless it is the only."""
         return max(1, (len(self.store) + self.batch // 2) // self.batch)
 
     def count(self, step: int) -> int:
-        """Return how many pictures the batch of a step has, counted from the start of a run, in all shares together."""
+        """Return the size of the batch at a step counted from the start of a run, over all shares."""
         place = step % self.steps * self.batch
         return min(self.batch, len(self.store) - place)
 
     def training(
         self, epoch: int, *, augment: Augment, mix: Mix | None = None, start: int = 0
     ) -> Iterator[Batch]:
-        """Yield the shuffled, augmented and perhaps mixed batches of one epoch from batch `start` on."""
+        """Yield the shuffled, augmented and, with `mix`, mixed batches of one epoch, from batch `start` on."""
         every_place, every_id = self._sample(epoch)
         mix = mix or Mix()
 
@@ -107,10 +107,10 @@ class Loader:
         return self._made(make, range(start, self.steps))
 
     def evaluation(self) -> Iterator[Batch]:
-        """Yield every picture of the share once, in order and unchanged.
+        """Yield the pictures of the share in order and without augmentation.
 
-        The shares are of one length, for which the last picture is repeated in the last of them: one after another
-        and cut off at the length of the store, they are the store.
+        All shares have equally many pictures, for which the last shares are padded with the store's last picture:
+        concatenated and cut to the length of the store, the shares are the store.
         """
         chosen = self.share.padded(len(self.store))
 
@@ -121,15 +121,15 @@ class Loader:
         return self._made(make, range(0, len(chosen), self.batch))
 
     def _batch(self, images: Tensor, labels: Tensor) -> Batch:
-        # Put in order while still bytes, a quarter of what is moved afterwards.
+        # Reordered before normalising, while a value is one byte and not four.
         images = self._moved(images).contiguous(memory_format=self.layout)
         if self.layout == torch.contiguous_format:
-            # Of one channel both orders are the same bytes, and convolutions go by the strides they are told.
+            # With one channel both formats are the same bytes, but convolutions choose their format by the strides.
             images = images.flatten().view(images.shape)
         return Batch(self.preprocess.normalise(images), self._moved(labels))
 
     def _moved(self, values: Tensor) -> Tensor:
-        """Return values on the device; the copy goes on while the next batch is made."""
+        """Return values on the device; a copy to a GPU is asynchronous."""
         if values.device.type == self.device.type or self.device.type != "cuda":
             return values.to(self.device)
         return values.pin_memory().to(self.device, non_blocking=True)
@@ -139,7 +139,7 @@ class Loader:
         return made_ahead(make, places, threads=self.threads if values > LARGE else 0)
 
     def _sample(self, epoch: int) -> tuple[Indices, Ids]:
-        """Return the place of each picture of an epoch, and the id its augmentation is drawn by."""
+        """Return the position of each picture of an epoch in the store, and the id that its augmentation depends on."""
         ids = self.store.ids
         if self.paged:
             places = paged_order(ids, seed=self.seed, epoch=epoch)
@@ -148,9 +148,9 @@ class Loader:
 
 
 def paged_order(ids: Ids, *, seed: int, epoch: int) -> Indices:
-    """Return a shuffle that reads PAGES_TOGETHER pages of PAGE consecutive pictures at a time.
+    """Return a shuffle of range(len(ids)) in groups of PAGES_TOGETHER random pages of PAGE consecutive pictures.
 
-    Pages are known by their first picture, so that this too is a function of what is there, not of what was drawn.
+    The draw of a page depends on the id of its first picture, so the order does not depend on earlier draws.
     """
     pages = order("pages", ids[::PAGE], seed=seed, epoch=epoch)
     shuffled = []

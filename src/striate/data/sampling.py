@@ -1,4 +1,4 @@
-"""Which pictures an epoch has, and in which order: each once, or every class equally often."""
+"""Sampling an epoch: every picture once, or every class equally often, in shuffled order."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -8,14 +8,15 @@ from numpy.typing import NDArray
 
 from striate.data.draw import Ids, order
 
-# 2^64 over the golden ratio: ids that differ by multiples of it are those of one picture, not of two by chance.
+# 2^64 over the golden ratio. A repeated draw has the picture's id plus a multiple of it, which meets no other id but by
+# chance.
 STRIDE = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Epoch(NamedTuple):
-    """The pictures of an epoch in order: their places (N,) in the split, and an identity (N,) of each draw.
+    """The pictures of an epoch in order: their positions (N,) in the split, and an id (N,) for each draw.
 
-    The identity of a picture drawn more than once is another each time, so that it is augmented anew.
+    A picture that is drawn more than once has a different id each time, so that it is augmented differently.
     """
 
     places: NDArray[np.int64]
@@ -28,10 +29,10 @@ def natural(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Epoch:
 
 
 def balanced(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Epoch:
-    """Return as many draws as there are pictures, shuffled, each class having its equal share of them to within one.
+    """Return as many draws as there are pictures, shuffled; the classes' numbers of draws differ by at most one.
 
-    `labels` are classes (N,), or 0 and 1 (N, K), where each label has its share among the pictures that have it, and
-    the pictures without a label have one too. Within a class no picture is drawn twice more than another.
+    `labels` are class indices (N,), or 0 and 1 (N, K), where the pictures of each label count as a class, and so do
+    those without a label. Within a class the pictures' numbers of draws differ by at most one.
     """
     groups = _groups(labels)
     places, identities = [], []
@@ -44,12 +45,12 @@ def balanced(labels: NDArray[Any], ids: Ids, *, seed: int, epoch: int) -> Epoch:
     return _shuffled(np.concatenate(places), np.concatenate(identities), seed, epoch)
 
 
-# Name -> the draws of an epoch.
+# Name -> the function that samples an epoch.
 SAMPLINGS: Mapping[str, Callable[..., Epoch]] = {"natural": natural, "balanced": balanced}
 
 
 def _groups(labels: NDArray[Any]) -> list[NDArray[np.int64]]:
-    """Return the places of each class's pictures, classes without any left out."""
+    """Return the positions of the pictures of each class that has any."""
     if labels.ndim == 1:
         by_class = np.argsort(labels, kind="stable")
         return np.split(by_class, np.flatnonzero(np.diff(labels[by_class])) + 1)
@@ -58,7 +59,7 @@ def _groups(labels: NDArray[Any]) -> list[NDArray[np.int64]]:
 
 
 def _quotas(draws: int, groups: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return how many draws each group has; who has one more is drawn anew in every epoch."""
+    """Return the number of draws of each group; which groups get one more is drawn anew in every epoch."""
     lucky = order("quota", np.arange(groups, dtype=np.uint64), seed=seed, epoch=epoch)
     quotas = np.full(groups, draws // groups)
     quotas[lucky[: draws % groups]] += 1

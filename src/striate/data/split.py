@@ -1,4 +1,4 @@
-"""Splitting one set of pictures into train, val and test, each class, label or range of numbers in proportion."""
+"""Stratified splitting of one set of pictures into train, val and test, by class, label or range of targets."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from striate.sources.source import Pictures
 from striate.sources.targets.kind import TARGET_KINDS
 from striate.sources.targets.task_name import TaskName
 
-# The share of a flat folder held out for each of val and test.
+# The share of a class that is held out for each of val and test.
 HELD_OUT = 0.1
 TRAIN, VAL, TEST = range(3)
 Places = NDArray[np.int64]
@@ -19,13 +19,13 @@ Places = NDArray[np.int64]
 def stratified_split(
     pictures: Pictures, ids: Ids, *, task: TaskName, seed: int, test: bool = True
 ) -> dict[str, Pictures]:
-    """Hold out a tenth of each class for val and a tenth for test, at least one each where the class has three.
+    """Hold out a tenth of each class for val and a tenth for test, at least one picture each if the class has three.
 
-    Without `test` only val is held out: what would be in test, being in a folder of its own, is trained on.
-    Labels of which a picture may have several each get their tenth too, from the rarest on, and keep one picture to
-    train on where they can (a light form of Sechidis, Tsoumakas, Vlahavas 2011). Numbers are held out range by range.
-    Which pictures, their names and the seed decide: adding a picture does not move the others by more than the
-    share's rounding.
+    With `test=False`, for data with a test split of its own, only val is held out, and the rest is train. For several
+    labels a picture, a tenth of each label is held out, from the rarest label on, and one picture stays in train where
+    possible (a simplified form of Sechidis, Tsoumakas, Vlahavas 2011). Regression targets are stratified by range.
+    The choice depends on the ids, hashes of the pictures' names, and the seed, so that a picture that is added moves
+    others to another split only as far as rounding a tenth does.
     """
     shuffled = order("split", ids, seed=seed)
     strata = TARGET_KINDS[task].strata(pictures.labels)
@@ -39,12 +39,12 @@ def stratified_split(
 
 
 def _wanted(count: int) -> int:
-    """Return how many of a class of `count` pictures are held out for each of val and test."""
+    """Return how many pictures of a class of `count` are held out for each of val and test."""
     return max(1, round(count * HELD_OUT)) if count >= 3 else 0
 
 
 def _hold_out_classes(classes: NDArray[Any], shuffled: Places, part: Places) -> None:
-    """Write VAL and TEST into the parts of the first pictures of each class."""
+    """Set `part` to VAL, then TEST, for the first pictures of each class in shuffled order."""
     for label in np.unique(classes):
         mine = shuffled[classes[shuffled] == label]
         held = _wanted(len(mine))
@@ -53,10 +53,10 @@ def _hold_out_classes(classes: NDArray[Any], shuffled: Places, part: Places) -> 
 
 
 def _hold_out_labels(there: NDArray[np.bool_], shuffled: Places, part: Places) -> None:
-    """Write VAL and TEST into the parts of pictures until each label has its tenth, the rarest label first.
+    """Set `part` to VAL and TEST until a tenth of each label is held out, the rarest label first.
 
-    `there` is (N, K). A picture whose part is settled by a rarer label counts for the others it has. Pictures
-    without a label are held out last, as one more.
+    `there` (N, K) says which labels a picture has. A picture that was assigned for a rarer label counts for its other
+    labels too. The pictures without a label are treated as those of one more label.
     """
     columns = np.concatenate([there, ~there.any(1, keepdims=True)], 1)
     counts = columns.sum(0)
@@ -65,7 +65,7 @@ def _hold_out_labels(there: NDArray[np.bool_], shuffled: Places, part: Places) -
         has = columns[:, label]
         mine = shuffled[(has & ~settled)[shuffled]]
         if not (has & settled & (part == TRAIN)).any():
-            mine = mine[: max(0, len(mine) - 1)]  # the last stays to train on
+            mine = mine[: max(0, len(mine) - 1)]  # the last stays in train
         for which in (VAL, TEST):
             lacking = max(0, _wanted(counts[label]) - int((part[has] == which).sum()))
             part[mine[:lacking]] = which

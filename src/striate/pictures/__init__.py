@@ -1,1 +1,1 @@
-"""One picture: from a file's bytes to upright pixels, what is worth knowing of it, and the one way to a tensor."""
+"""One picture: decoding a file's bytes to upright pixels, recording facts about it, preprocessing it to a tensor."""

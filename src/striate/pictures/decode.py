@@ -1,4 +1,4 @@
-"""From a file's bytes to upright pixels of 8 or 16 bits. Content decides what a file is, never its name."""
+"""Decoding a file's bytes to upright pixels of 8 or 16 bits; its format is detected by content, never by name."""
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -15,12 +15,12 @@ from striate.pictures.pixels import BadPicture as BadPicture
 from striate.pictures.pixels import Depth, Pixels, Raster, deep_channels, to_depth, widen
 from striate.pictures.quiet import quiet
 
-# Transparent pictures are laid on this colour.
+# The colour that transparent pictures are composited on.
 BACKGROUND = (255, 255, 255, 255)
-# What Git LFS leaves where it has not fetched the file.
+# How a Git LFS pointer begins, which stands in for a file that was not fetched.
 LFS_POINTER = b"version https://git-lfs"
 NO_MEMORY = "not enough memory to decode it"
-# The errors of decoders that say what is wrong; others, such as a KeyError, stumbled over it.
+# Exceptions of decoders whose text explains what is wrong with a file; that of others, such as KeyError, does not.
 SPEAKING = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning, UsageError)
 
 
@@ -29,10 +29,11 @@ def decode(
 ) -> Pixels:
     """Return upright pixels (H, W) or (H, W, C) of a file's bytes, an array (H, W[, C]) or a Pillow image.
 
-    Bytes: what kind.FORMATS holds, .npy, and with their extras DICOM and any other TIFF. Values are scaled to `depth`
-    by the range of their type, transparency is laid on white, the first frame of an animation is taken. Grey and
-    colour become each other; for other than 1 or 3 channels a picture must have as many bands. A JPEG may come smaller
-    than it is, no smaller than `at_least` (height, width) if that is given. Raises BadPicture with the reason.
+    Bytes may be of a format in kind.FORMATS, .npy and, where the extras are installed, DICOM or any other TIFF. Values
+    are scaled to `depth` by the range of their type, transparency is composited on white, and of an animation the first
+    frame is taken. Grey is converted to colour for 3 channels and colour to grey for 1; for any other number a picture
+    must have as many bands. With `at_least` (height, width) a JPEG may be decoded at a reduced size that is no smaller.
+    Raises BadPicture with the reason.
     """
     try:
         if isinstance(picture, bytes) and channels in (1, 3) and (jpeg := plain_jpeg(picture)):
@@ -43,13 +44,13 @@ def decode(
             return _decode(picture, channels, depth)
     except BadPicture:
         raise
-    except Exception as error:  # what decoders raise of a stranger's bytes is in no list
+    except Exception as error:  # what decoders raise for malformed files is not documented
         raise BadPicture(_reason(picture, error)) from error
 
 
 def _upright_jpeg(jpeg: PlainJpeg, channels: int, at_least: tuple[int, int]) -> Pixels | None:
-    """Return the pixels of a JPEG, or None where libjpeg-turbo complains and Pillow does not."""
-    # Opened a second time only where there may be something to read.
+    """Return the upright pixels of a JPEG, or None where libjpeg-turbo fails and Pillow may not."""
+    # Opened with Pillow only if it may have an orientation tag.
     tagged = b"Exif\0\0" in jpeg.data or b"tiff:Orientation" in jpeg.data
     orientation = _jpeg_orientation(jpeg.data) if tagged else 1
     if orientation in UPRIGHT and UPRIGHT[orientation][0]:
@@ -64,7 +65,7 @@ def _jpeg_orientation(data: bytes) -> int:
 
 
 def _decode(picture: Encoded | Image.Image, channels: int, depth: Depth) -> Pixels:
-    """Decode anything."""
+    """Decode anything that `_upright_jpeg` does not."""
     stored = _stored(picture, channels, depth)
     if isinstance(stored, Raster):
         return turn_upright(_from_raster(stored, channels, depth), stored.orientation)
@@ -74,7 +75,7 @@ def _decode(picture: Encoded | Image.Image, channels: int, depth: Depth) -> Pixe
 
 
 def _stored(picture: Encoded | Image.Image, channels: int, depth: Depth) -> Raster | Image.Image:
-    """Return what a picture is stored as: values, or something for Pillow to decode."""
+    """Return the stored values of a picture, or an image for Pillow to decode; raises BadPicture."""
     if isinstance(picture, Image.Image):
         return picture
     if isinstance(picture, np.ndarray):
@@ -93,21 +94,21 @@ def _stored(picture: Encoded | Image.Image, channels: int, depth: Depth) -> Rast
 
 
 def _stored_tiff(data: bytes, channels: int, depth: Depth) -> Raster | Image.Image:
-    """Return a TIFF as Pillow opens it, or its values where Pillow does not read it, or not rightly."""
+    """Return a TIFF as Pillow opens it, or its values by tifffile where Pillow cannot read it or misreads it."""
     try:
         image = open_picture(data)
     except UnidentifiedImageError:
         return load_leaf("striate.pictures.tiff").read_tiff(data)
     bands = image_bands(image)
     if bands not in (0, 1, 3, channels) and image.mode != "RGB":
-        raise _other_bands(bands, channels)  # Pillow would take the first for all
+        raise _other_bands(bands, channels)  # Pillow would use the first band alone
     if (channels not in (1, 3) and bands == channels) or is_misread(image, depth):
         return load_leaf("striate.pictures.tiff").read_tiff(data)
     return image
 
 
 def _from_raster(raster: Raster, channels: int, depth: Depth) -> Pixels:
-    """Return values at a depth and in so many channels."""
+    """Return stored values at a depth and with a number of channels; raises BadPicture where the bands do not fit."""
     values, bands = raster.values, raster.bands
     if bands != channels and not {bands, channels} <= {1, 3}:
         raise _other_bands(bands, channels)
@@ -128,7 +129,7 @@ def _from_pillow(image: Image.Image, picture: Encoded | Image.Image, channels: i
     deep = None
     if depth == 16 and isinstance(picture, bytes) and has_deep_colour(image):
         deep = deep_colour(image, picture)
-    image.load()  # before the orientation is asked for: Pillow turns a TIFF upright here, and forgets its tag
+    image.load()  # before the orientation is read: Pillow turns a TIFF upright here and drops its tag
     orientation = orientation_of(image)
     if deep is not None:
         pixels = deep_channels(deep.values, channels, alpha=deep.alpha)
@@ -142,7 +143,7 @@ def _from_pillow(image: Image.Image, picture: Encoded | Image.Image, channels: i
 
 
 def _shallow(image: Image.Image, channels: int) -> Pixels:
-    """Return a decoded picture of 8 bits as grey or RGB, on white."""
+    """Return a decoded 8-bit picture as grey or RGB, with transparency composited on white."""
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, BACKGROUND), rgba)

@@ -1,4 +1,4 @@
-"""DICOM through pydicom: stored values, then the modality's scale, then the window or the full range (PS3.3 C.11)."""
+"""DICOM through pydicom: modality LUT, then VOI LUT, window or full range (PS3.3 C.11)."""
 
 import io
 from typing import Any
@@ -16,7 +16,7 @@ from striate.pictures.pixels import MAX_PIXELS, BadPicture, Depth, Raster
 
 COLOUR = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 GREY = {"MONOCHROME1", "MONOCHROME2"}
-# Compression that pydicom has no decoder for without packages under the GPL -> a decoder of its frames.
+# Transfer syntaxes that pydicom decodes only with packages under the GPL -> another decoder of a frame.
 DECODERS = {
     uid.JPEGExtended12Bit: imagecodecs.jpeg8_decode,
     uid.JPEGLossless: imagecodecs.jpeg8_decode,
@@ -30,7 +30,7 @@ DECODERS = {
 
 
 def read_dicom(data: bytes) -> Raster:
-    """Return the first frame: grey as floats in 0..1, as it is to be shown, or RGB; raises BadPicture."""
+    """Return the first frame: RGB, or grey as the floats in 0..1 that a viewer would display; raises BadPicture."""
     dataset = pydicom.dcmread(io.BytesIO(data))
     kind = str(dataset.get("PhotometricInterpretation", ""))
     _refuse_unreadable(dataset, kind)
@@ -45,7 +45,7 @@ def read_dicom(data: bytes) -> Raster:
 
 
 def dicom_header(data: bytes) -> tuple[int, int, int, Depth]:
-    """Return height, width, bands and depth."""
+    """Return height, width, bands and depth, without reading pixels."""
     dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True)
     bands = 1 if dataset.PhotometricInterpretation in GREY else 3
     return int(dataset.Rows), int(dataset.Columns), bands, 8 if dataset.BitsStored <= 8 else 16
@@ -58,7 +58,7 @@ def frames_of(data: bytes) -> int:
 
 
 def _refuse_unreadable(dataset: pydicom.Dataset, kind: str) -> None:
-    """Raise BadPicture for a file without pixels, of a kind that is not read, or of more pixels than it may have."""
+    """Raise BadPicture for a file with no, too few or too many pixels, or an unsupported photometric interpretation."""
     if "PixelData" not in dataset:
         raise BadPicture("a DICOM file without pixels")
     if kind not in GREY | COLOUR | {"PALETTE COLOR"}:
@@ -89,9 +89,9 @@ def _first_frame(dataset: pydicom.Dataset) -> NDArray[Any]:
 
 
 def _without_unused_bits(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDArray[Any]:
-    """Return values of the bits stored alone, the highest of which is the sign if they have one.
+    """Return values without the bits above the stored ones, sign-extended if they are signed.
 
-    Old files keep overlays in the bits above, and decoders give signed values as though they had no sign.
+    Old files keep overlays in the bits above, and decoders return signed values as unsigned.
     """
     unused = 8 * stored.itemsize - int(dataset.BitsStored)
     typed = f"{'i' if dataset.PixelRepresentation else 'u'}{stored.itemsize}"
@@ -99,7 +99,7 @@ def _without_unused_bits(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDAr
 
 
 def _shown(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDArray[np.float64]:
-    """Return grey values in 0..1: through the first window, or over all that the stored bits can say."""
+    """Return grey values in 0..1: by the VOI LUT, else the first window, else the full range of the stored bits."""
     values = np.asarray(apply_modality_lut(stored, dataset), np.float64)
     if "VOILUTSequence" in dataset:
         lookup = dataset.VOILUTSequence[0].LUTDescriptor
@@ -113,7 +113,7 @@ def _shown(stored: NDArray[Any], dataset: pydicom.Dataset) -> NDArray[np.float64
 
 
 def _windowed(values: NDArray[np.float64], dataset: pydicom.Dataset) -> NDArray[np.float64]:
-    """Return values through the first window (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
+    """Return values scaled to 0..1 by the first window (PS3.3 C.11.2.1.2 and C.11.2.1.3)."""
     centre, width = (float(np.atleast_1d(dataset[name].value)[0]) for name in ("WindowCenter", "WindowWidth"))
     function = dataset.get("VOILUTFunction", "LINEAR")
     width = max(width, 1e-12)
@@ -125,6 +125,6 @@ def _windowed(values: NDArray[np.float64], dataset: pydicom.Dataset) -> NDArray[
 
 
 def _range(dataset: pydicom.Dataset) -> tuple[int, int]:
-    """Return the least and the largest value that the stored bits can say."""
+    """Return the smallest and the largest value that the stored bits can represent."""
     bits = int(dataset.BitsStored)
     return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if dataset.PixelRepresentation else (0, 2**bits - 1)

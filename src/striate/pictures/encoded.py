@@ -1,4 +1,4 @@
-"""The digest by which a picture's content is known again."""
+"""The digest (a 128-bit hash) that identifies a picture's content."""
 
 from hashlib import blake2b
 from typing import Any
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 DIGEST_BYTES = 16
 
-# A file's bytes, or the pixels of a format that stores pixels.
+# A picture as its format stores it: a file's bytes, or pixels.
 Encoded = bytes | NDArray[Any]
 
 
 def digest_of(encoded: Encoded) -> bytes:
-    """Return the 128-bit digest of a file's bytes, or of pixels."""
+    """Return the BLAKE2b digest, 16 bytes, of a file's bytes or of the values of pixels."""
     content = encoded if isinstance(encoded, bytes) else np.ascontiguousarray(encoded).data
     return blake2b(content, digest_size=DIGEST_BYTES).digest()

@@ -1,4 +1,4 @@
-"""What is worth knowing of a picture besides its pixels, in 114 bytes, taken down when it is decoded."""
+"""Facts about a picture, 114 bytes recorded when it is decoded: size, format, colour mode, digest and fingerprint."""
 
 from contextlib import suppress
 from os.path import splitext
@@ -13,9 +13,9 @@ from striate.pictures.header import depth_of, is_animated
 from striate.pictures.kind import KINDS, SUFFIXES, image_bands, kind_of, open_picture
 from striate.pictures.orientation import UPRIGHT, orientation_of
 
-# One row a picture. `id` and `stamp` are its name's and its file's, as packs have them; sizes are of the upright
-# picture; `kind` is a position in KINDS, `mode` one in MODES, `flags` are the bits below,
-# `bands` the values of a pixel beside transparency: 3 for a palette.
+# One row per picture. `id` is a hash of its name, `stamp` changes with its file, as in packs; `bytes` is the size of
+# the file, `height` and `width` are of the upright picture; `kind` is an index into KINDS, `mode` one into MODES;
+# `flags` are the bits below; `bands` does not count alpha, and is 3 for a palette.
 FACTS = np.dtype(
     [
         ("id", "<u8"),
@@ -31,7 +31,7 @@ FACTS = np.dtype(
         ("fingerprint", "u1", BYTES),
     ]
 )
-# A row without SEEN is empty. BAD pictures cannot be read.
+# A row without SEEN is empty. BAD pictures cannot be read or decoded.
 SEEN, BAD, ANIMATED, TURNED, BLANK, MISNAMED, DEEP = (1 << bit for bit in range(7))
 PILLOW_KINDS = {"JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM", "AVIF"}
 MODES = (
@@ -44,9 +44,9 @@ PILLOW_MODES = {
     "CMYK": "CMYK", "1": "black and white", "F": "floats",
 }  # fmt: skip
 CHANNEL_MODES = {1: "grey", 3: "colour"}
-# A picture whose values in each band all lie within this many grey levels shows nothing.
+# A picture is blank if the values of each band span at most this many grey levels of 8 bits.
 BLANK_SPAN = 8
-# The rows and columns of a picture that are looked at first: hardly any is blank there.
+# About so many rows and columns are checked first, which settles it for most pictures that are not blank.
 SPARSE = 16
 LARGEST = 2**32 - 1
 
@@ -56,7 +56,7 @@ Row = Any  # one element of an array of FACTS
 def facts_of(encoded: Encoded, pixels: NDArray[Any], *, name: str, digest: bytes) -> Row:
     """Return the row of a picture from its file's bytes, its upright pixels (H, W[, C]) at any scale and its digest.
 
-    `id` and `stamp` are left for the ledger. Raises nothing of a picture that was decoded.
+    `id` and `stamp` stay 0, for the ledger to fill in. Does not raise for a picture that could be decoded.
     """
     row = np.zeros((), FACTS)
     row["flags"] = SEEN
@@ -71,7 +71,7 @@ def facts_of(encoded: Encoded, pixels: NDArray[Any], *, name: str, digest: bytes
 
 
 def bad_facts(encoded: Encoded | None, *, digest: bytes | None) -> Row:
-    """Return the row of a picture that cannot be decoded, or, where `encoded` is None, not even read."""
+    """Return the row of a picture that cannot be decoded or, where `encoded` is None, not even read."""
     row = np.zeros((), FACTS)
     row["flags"] = SEEN | BAD
     if digest is not None:
@@ -82,7 +82,7 @@ def bad_facts(encoded: Encoded | None, *, digest: bytes | None) -> Row:
 
 
 def _is_blank(pixels: NDArray[Any]) -> bool:
-    """Say whether a picture is of one even colour."""
+    """Say whether a picture is of one even colour, within BLANK_SPAN."""
     most = BLANK_SPAN * (257 if pixels.dtype == np.uint16 else 1)
     down, across = (max(side // SPARSE, 1) for side in pixels.shape[:2])
     return all(bool((np.ptp(seen, axis=(0, 1)) <= most).all()) for seen in (pixels[::down, ::across], pixels))
@@ -103,7 +103,7 @@ def _describe_file(row: Row, encoded: bytes, pixels: NDArray[Any], name: str) ->
         DEEP: kind != "JPEG" and depth_of(encoded) > 8,
     }
     if kind in PILLOW_KINDS:
-        with suppress(Exception):  # it was decoded by other means, or its tags are broken
+        with suppress(Exception):  # Pillow cannot open it, or its tags are broken
             image = open_picture(encoded)
             turn = orientation_of(image)
             flags[TURNED] = turn in UPRIGHT

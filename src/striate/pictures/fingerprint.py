@@ -1,9 +1,9 @@
-"""A picture in 64 bytes that stay nearly the same when it is saved anew, resized or recoloured a little.
+"""A perceptual hash of a picture, 64 bytes that hardly change when it is re-encoded, resized or recoloured a little.
 
-The lowest cosine frequencies of the grey picture, as perceptual hashes take them (Zauner, Implementation and
-Benchmarking of Perceptual Image Hash Functions, 2010), kept as numbers, not as signs: among thousands of pictures
-alike, such as 28-pixel shirts, signs do not tell one from another. Each is an integral over the picture, so its value
-does not depend on the picture's size.
+It holds the lowest cosine frequencies (DCT) of the grey picture, as perceptual hashes do (Zauner, Implementation and
+Benchmarking of Perceptual Image Hash Functions, 2010), but as numbers instead of signs, since signs do not tell apart
+thousands of similar pictures, such as 28-pixel shirts. Each is an integral over the picture, so its value does not
+depend on the picture's size.
 """
 
 from functools import lru_cache
@@ -16,19 +16,19 @@ Floats = NDArray[np.float32]
 
 # Bytes of a fingerprint: the shorter side, the mean, 54 grey frequencies, 2 x 4 of colour.
 BYTES = 64
-# Frequencies (down, across) taken of each axis, and those of a grey picture by their sum: 1 to 9.
+# Frequencies along each axis, and those (down, across) that are kept of the grey picture, whose sum is 1 to 9.
 SIDE = 10
 LOW = np.add.outer(np.arange(SIDE), np.arange(SIDE)) < SIDE
 LOW[0, 0] = False
 DOWN, ACROSS = np.nonzero(LOW)
 GREY = slice(2, 2 + len(DOWN))
 COLOUR = slice(GREY.stop, BYTES)
-# Frequencies are kept as roots: v -> sqrt(|v| + KNEE) - sqrt(KNEE), so that detail counts beside the coarse shape and
-# what is under about half a grey level counts little. STEPS fits the largest, 8.3, into a signed byte.
+# Frequencies are stored as signed roots, sqrt(|v| + KNEE) - sqrt(KNEE), so that detail counts beside the coarse shape,
+# and values under about half a grey level count little. Times STEPS the largest, 8.3, fits into a signed byte.
 KNEE = 0.6
 ROOT = np.float32(KNEE**0.5)
 STEPS = 15.0
-# Rows are first summed down to less than twice this many.
+# Rows are first summed in boxes, to fewer than twice this many.
 SHRUNK = 32
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -54,11 +54,11 @@ def fingerprint(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _row_sums(pixels: NDArray[Any], step: int) -> Floats:
-    """Return the sums of every `step` rows as float32, the last of what is left."""
+    """Return the sums of every `step` rows as float32; the last is of the rows that are left."""
     if step == 1:
         return pixels.astype(np.float32)
     whole = len(pixels) // step
-    # 16 bits hold the sum of 255 bytes, and are the quickest.
+    # uint16 holds the sum of 255 bytes, and is the quickest.
     dtype = np.uint16 if pixels.dtype == np.uint8 and step < 256 else np.uint32
     sums = pixels[: whole * step].reshape(whole, step, *pixels.shape[1:]).sum(axis=1, dtype=dtype)
     rest = pixels[whole * step :]
@@ -69,10 +69,10 @@ def _row_sums(pixels: NDArray[Any], step: int) -> Floats:
 
 @lru_cache(maxsize=1024)
 def _frequencies(size: int, step: int) -> Floats:
-    """Return (SIDE, boxes): what makes the sums over `step` pixels of an axis into its lowest cosine frequencies.
+    """Return the matrix (SIDE, boxes) that turns sums over boxes of `step` pixels into an axis's lowest frequencies.
 
-    The mean of a wave over a box is less than the wave by the sinc of the box's share of it, which is made up for.
-    Frequencies the axis has not are nothing.
+    A wave's mean over a box is its value at the centre times a sinc, which is divided out. Rows of frequencies that an
+    axis of `size` pixels does not have are zero.
     """
     width = np.diff(np.append(np.arange(0, size, step), size)) / size
     centre = np.cumsum(width) - width / 2
@@ -83,5 +83,5 @@ def _frequencies(size: int, step: int) -> Floats:
 
 
 def _signed(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Return values rounded to signed bytes, as they stand in memory."""
+    """Return values rounded and clipped to -127..127, as the uint8 view of signed bytes."""
     return np.rint(values).clip(-127, 127).astype(np.int8).view(np.uint8)

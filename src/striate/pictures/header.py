@@ -1,4 +1,4 @@
-"""What a picture's header says before its pixels are decoded: size, bands, depth, frames."""
+"""Reading a picture's header: size, bands, depth, and whether it is animated; only a palette takes decoding pixels."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from striate.pictures.quiet import quiet
 
 
 class Header(NamedTuple):
-    """Size as stored, the values of a pixel beside transparency, and their depth in bits."""
+    """Size as stored, number of bands without alpha, and depth in bits."""
 
     height: int
     width: int
@@ -23,7 +23,7 @@ class Header(NamedTuple):
     depth: Depth
 
 
-# What is asked of a picture whose header says nothing, so that decoding it tells why.
+# Stands in for a header that cannot be read, so that decoding the picture raises the reason.
 UNREADABLE = Header(0, 0, 3, 8)
 
 
@@ -38,24 +38,24 @@ def header_of(picture: Encoded | Image.Image) -> Header | None:
 
 
 def size_of(picture: Encoded | Image.Image) -> tuple[int, int] | None:
-    """Return (height, width) as stored, from the header alone, or None where it cannot be read."""
+    """Return (height, width) as stored, or None where the header cannot be read."""
     header = header_of(picture)
     return None if header is None else (header.height, header.width)
 
 
 def is_grey(picture: Encoded | Image.Image) -> bool:
-    """Say whether a picture is stored without colour; one that cannot be read is."""
+    """Say whether a picture is stored without colour, which is taken for true of one that cannot be read."""
     return bands_of(picture) in (1, None)
 
 
 def bands_of(picture: Encoded | Image.Image) -> int | None:
-    """Return 1 for grey, 3 for colour, or how many values a pixel has beside transparency; None where unreadable."""
+    """Return the number of bands without alpha, such as 1 for grey and 3 for colour; None if unreadable."""
     header = header_of(picture)
     return None if header is None else header.bands
 
 
 def depth_of(picture: Encoded | Image.Image) -> Depth:
-    """Return 16 for a picture of more than 8 bits a value, floats among them, and 8 for any other."""
+    """Return 16 for a picture of more than 8 bits per value, floats among them, and 8 for any other."""
     header = header_of(picture)
     return 8 if header is None else header.depth
 
@@ -96,15 +96,15 @@ def _of_pillow(image: Image.Image) -> Header:
 
 
 def _palette_bands(picture: Encoded | Image.Image) -> int:
-    """Return 1 for a palette of greys, 3 for any other; the picture is decoded for it."""
+    """Decode a picture with a palette, and return 1 if the palette is of greys alone, else 3."""
     image = open_picture(picture) if isinstance(picture, bytes) else picture
     assert isinstance(image, Image.Image)
-    image.load()  # the palette is in one known form only once the picture is decoded
+    image.load()  # only a decoded picture has its palette in a known form
     colours = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
     return 1 if (colours == colours[:, :1]).all() else 3
 
 
 def _may_move(data: bytes) -> bool:
-    """Say from its first bytes whether a file may be an animation, so that most need not be opened to know."""
+    """Say from its first bytes whether a file may be animated, so that most files need not be opened."""
     marked = data.startswith((b"GIF8", b"RIFF")) or data[4:8] == b"ftyp"
     return marked or is_tiff(data) or is_dicom(data) or b"acTL" in data[:4096]

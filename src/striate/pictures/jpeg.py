@@ -1,4 +1,4 @@
-"""JPEG by libjpeg-turbo, to the very pixels Pillow has of the same file, or smaller ones on the way to less."""
+"""Decoding JPEG with libjpeg-turbo, to the same pixels as Pillow, or quickly at a reduced size."""
 
 import re
 from typing import NamedTuple
@@ -9,16 +9,16 @@ from PIL import Image
 
 from striate.pictures.pixels import MAX_PIXELS, BadPicture, Pixels
 
-# What libjpeg says of files whose every pixel is there.
+# Complaints of libjpeg about files of which every pixel can be decoded.
 HARMLESS = re.compile("unknown JFIF revision|extraneous bytes before marker 0xd9")
-# Every 64 pixels take a bit at least, in the component sampled finest, which may have a sixteenth of the picture's.
+# The most pixels a byte can encode: 64 samples take at least a bit, and of 16 pixels one may be sampled.
 PIXELS_PER_BYTE = 8 * 64 * 16
-# By what a rough decode may divide the sides. libjpeg-turbo has others, which take longer than a full decode.
+# Divisors of the sides in a decode at reduced size; other ones of libjpeg-turbo are slower than a full decode.
 FACTORS = (8, 4, 2)
 
 
 class PlainJpeg(NamedTuple):
-    """A JPEG that is grey, YCbCr or RGB, by its header: its bytes, size and colours."""
+    """A JPEG whose header says that it is grey, YCbCr or RGB: its bytes, its size and its colour space."""
 
     data: bytes
     height: int
@@ -27,9 +27,9 @@ class PlainJpeg(NamedTuple):
 
 
 def plain_jpeg(data: bytes) -> PlainJpeg | None:
-    """Return what the header of a JPEG says; None for CMYK and YCCK, which Pillow knows to read, and other files.
+    """Return a JPEG with its header read; None for CMYK and YCCK, which are left to Pillow, and for any other file.
 
-    Raises BadPicture where it has more pixels than a picture, or so many bytes, may have.
+    Raises BadPicture where it has more than MAX_PIXELS, or more pixels than its bytes can encode.
     """
     if not data.startswith(b"\xff\xd8"):
         return None
@@ -41,17 +41,16 @@ def plain_jpeg(data: bytes) -> PlainJpeg | None:
         raise BadPicture(f"{width} x {height} pixels are more than the {MAX_PIXELS:,} a picture may have")
     if (
         height * width > len(data) * PIXELS_PER_BYTE
-    ):  # libjpeg would paint all of them grey before it complains
+    ):  # libjpeg would fill them all with grey before it complains
         raise BadPicture(f"{width} x {height} pixels cannot be in {len(data):,} bytes")
     return PlainJpeg(data, height, width, colours) if colours in ("Gray", "YCbCr", "RGB") else None
 
 
 def decode_jpeg(jpeg: PlainJpeg, *, channels: int, at_least: tuple[int, int]) -> Pixels | None:
-    """Return the pixels as stored, or None for a whole file that libjpeg-turbo complains of and Pillow reads.
+    """Return the pixels as stored, or None for an intact file that libjpeg-turbo complains about and Pillow reads.
 
-    With `at_least` (height, width) not zero they may come at a half, a quarter or an eighth of the size, if that is no
-    smaller, and by libjpeg's quicker transforms: not the pixels of a full decode. Raises ValueError where the file is
-    damaged.
+    With `at_least` (height, width) not zero, libjpeg's faster and less exact transforms are used, and the size may be a
+    half, a quarter or an eighth, if that is not smaller than `at_least`. Raises ValueError where the file is damaged.
     """
     wanted = "GRAY" if jpeg.colours == "Gray" and channels == 1 else "RGB"
     rough, (height, width) = any(at_least), _rough_size(jpeg, at_least)
@@ -62,13 +61,13 @@ def decode_jpeg(jpeg: PlainJpeg, *, channels: int, at_least: tuple[int, int]) ->
             return None
         raise
     if channels == 1:
-        # From RGB, not from the file's own luminance, which differs by a few levels from what Pillow gives.
+        # From RGB, since the file's own luminance differs by a few levels from Pillow's grey.
         return pixels[:, :, 0] if pixels.shape[2] == 1 else np.asarray(Image.fromarray(pixels).convert("L"))
     return pixels
 
 
 def _rough_size(jpeg: PlainJpeg, at_least: tuple[int, int]) -> tuple[int, int]:
-    """Return the size at the largest of FACTORS that leaves enough, or zeros for a full decode."""
+    """Return the size by the largest of FACTORS that is not below `at_least`, or (0, 0) for a full decode."""
     if not all(at_least):
         return 0, 0
     for factor in FACTORS:

@@ -1,4 +1,4 @@
-"""What a file is, by its first bytes, and opening it with Pillow."""
+"""Detecting a file's format by its first bytes, and opening it with Pillow."""
 
 import io
 import os
@@ -6,19 +6,19 @@ import re
 
 from PIL import Image, features
 
-# What Pillow is asked for; AVIF only where it was built with it.
+# Formats that Pillow may read; AVIF only where Pillow was built with it.
 FORMATS = (
     *("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM"),
     *(("AVIF",) if features.check("avif") else ()),
 )
 TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# The brands of a HEIC file. What decodes them is under the GPL or LGPL, and so no part of striate.
+# The brands of a HEIC file. Its decoders are under the GPL or LGPL, and so are not used.
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")
 GREY_MODES = {"1", "L", "LA", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 PHOTOMETRIC, SAMPLES, EXTRA_SAMPLES = 262, 277, 338  # tags of a TIFF
-COUNTED = {0, 1, 2}  # photometric grey and RGB, whose samples are bands
-ALPHAS = {1, 2}  # extra samples that say how opaque a pixel is
-# What a file is by its content -> how its name may end.
+COUNTED = {0, 1, 2}  # photometric interpretations, grey and RGB, whose samples are bands
+ALPHAS = {1, 2}  # kinds of extra samples that are alpha
+# Format, by a file's content -> endings of its name.
 SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
@@ -31,12 +31,12 @@ SUFFIXES = {
     "DICOM": (".dcm", ".dicom"),
     "npy": (".npy",),
 }
-# What a picture's file may be called: as above, as files that are then named as unreadable, or without an ending.
-# What the file really is, its content decides.
+# Endings of files that are listed as pictures: those above, HEIC, which is then reported as unreadable, and none.
+# The format is detected by content all the same.
 ENDINGS = {*(ending for endings in SUFFIXES.values() for ending in endings), ".heic", ".heif", ""}
-# Positions in this tuple stand in rows of facts.
+# Facts store an index into this tuple.
 KINDS = ("other", "pixels", *SUFFIXES)
-# What a file is by its content -> how it begins.
+# Format -> how a file of it begins.
 MARKS = {
     "JPEG": re.compile(rb"\xff\xd8"),
     "PNG": re.compile(rb"\x89PNG"),
@@ -52,7 +52,7 @@ MARKS = {
 
 
 def open_picture(data: bytes) -> Image.Image:
-    """Return a file as Pillow opens it, its header read and no pixel decoded."""
+    """Open a file with Pillow, which reads its header and decodes no pixel."""
     return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
@@ -62,7 +62,7 @@ def is_tiff(data: bytes) -> bool:
 
 
 def is_dicom(data: bytes) -> bool:
-    """Say whether a file is DICOM, by the mark behind its preamble."""
+    """Say whether a file is DICOM, by the mark after its preamble."""
     return data[128:132] == b"DICM"
 
 
@@ -77,7 +77,7 @@ def is_heic(data: bytes) -> bool:
 
 
 def image_bands(image: Image.Image) -> int:
-    """Return the values of a pixel beside transparency: 1 for grey, 3 for colour, others in TIFFs; 0 for a palette."""
+    """Return the number of bands without alpha: 1 for grey, 3 for colour, others in TIFFs; 0 for a palette."""
     if image.mode == "P":
         return 0
     tags = getattr(image, "tag_v2", {})
@@ -89,11 +89,11 @@ def image_bands(image: Image.Image) -> int:
 
 
 def is_picture(name: str) -> bool:
-    """Say whether a name ends as those of pictures do."""
+    """Say whether a name has an ending of pictures; one without an ending has not."""
     suffix = os.path.splitext(name)[1].lower()
     return suffix != "" and suffix in ENDINGS
 
 
 def kind_of(encoded: bytes) -> str:
-    """Return what a file is by its first bytes, one of KINDS."""
+    """Return the format of a file by its first bytes, one of KINDS."""
     return next((kind for kind, mark in MARKS.items() if mark.match(encoded)), "other")

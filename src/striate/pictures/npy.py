@@ -1,4 +1,4 @@
-"""Pixels that stand as numbers: NumPy's .npy files, and arrays in memory."""
+"""Pictures stored as plain numbers: .npy files, and arrays in memory."""
 
 import io
 import math
@@ -15,9 +15,9 @@ HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_arr
 
 
 def read_npy(data: bytes) -> NDArray[Any]:
-    """Return the array of a .npy file, sharing its memory; nothing in it is ever unpickled.
+    """Return the array of a .npy file, a view of `data`; nothing in it is ever unpickled.
 
-    Raises BadPicture where it holds objects, or fewer or more numbers than its header tells.
+    Raises BadPicture where it holds objects, or fewer or more numbers than its header says.
     """
     file = io.BytesIO(data)
     version = npy_format.read_magic(file)
@@ -25,7 +25,7 @@ def read_npy(data: bytes) -> NDArray[Any]:
         raise BadPicture(f"a .npy file of version {version[0]}.{version[1]}; wanted 1.0 or 2.0")
     try:
         shape, in_columns, dtype = HEADERS[version](file)
-    except Exception as error:  # the header is a line of Python, and its parser tells of its own trouble
+    except Exception as error:  # the header is a Python literal, whose parser may raise anything
         raise BadPicture("the header of the .npy file is damaged") from error
     if dtype.hasobject:
         raise BadPicture("a .npy file of Python objects, which are never opened")
@@ -37,9 +37,9 @@ def read_npy(data: bytes) -> NDArray[Any]:
 
 
 def array_raster(array: NDArray[Any], channels: int) -> Raster:
-    """Return an array as a picture; of four values the last is alpha where one or three channels are wanted.
+    """Return an array as a picture; of four bands the last is alpha if one or three channels are wanted.
 
-    Raises BadPicture for an array that is no picture of so many channels.
+    Raises BadPicture for an array whose shape, type or size does not fit.
     """
     bands = bands_of_array(array)
     fits = bands in (1, 3, 4) if channels in (1, 3) else bands == channels
@@ -56,5 +56,5 @@ def array_raster(array: NDArray[Any], channels: int) -> Raster:
 
 
 def bands_of_array(array: NDArray[Any]) -> int | None:
-    """Return how many values a pixel of (H, W) or (H, W, C) has, or None for another shape."""
+    """Return 1 for an array (H, W), C for (H, W, C), or None for another shape."""
     return 1 if array.ndim == 2 else array.shape[2] if array.ndim == 3 else None

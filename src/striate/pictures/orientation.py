@@ -1,4 +1,4 @@
-"""EXIF orientation: which way up a picture was stored, and turning it."""
+"""EXIF orientation: reading it, and turning pixels upright."""
 
 import numpy as np
 from PIL import Image
@@ -19,7 +19,7 @@ UPRIGHT = {
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 where there is none or one that means nothing."""
+    """Return the EXIF orientation from 1 to 8, 1 where it is missing or invalid."""
     try:
         value = image.getexif().get(ORIENTATION_TAG, 1)
     except Exception:  # a broken tag block says nothing about the pixels
@@ -28,7 +28,7 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Return pixels (H, W[, C]) as they are to be seen."""
+    """Return pixels (H, W[, C]) turned and mirrored upright."""
     if orientation not in UPRIGHT:
         return pixels
     transpose, up_down, left_right = UPRIGHT[orientation]

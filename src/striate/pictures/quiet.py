@@ -1,4 +1,4 @@
-"""Silence of the packages that read pictures: what matters of a stranger's file is its pixels or a reason."""
+"""Suppressing the warnings and log messages of packages that read pictures; a bad file is an exception instead."""
 
 import logging
 import warnings
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 PACKAGES = ("PIL", "tifffile", "pydicom")
-# Python prints what a package tells a log that nobody reads.
+# Without a handler, Python would print what these packages log.
 for package in PACKAGES:
     logging.getLogger(package).addHandler(logging.NullHandler())
 
@@ -18,10 +18,10 @@ _kept = warnings.catch_warnings()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Ignore what PACKAGES warn of while any thread is in here.
+    """Ignore the warnings of PACKAGES while any thread is inside.
 
-    warnings.catch_warnings alone does not do among threads: the filters are the process's, and one thread would
-    put back what another has just set.
+    warnings.catch_warnings alone is not safe with threads: filters belong to the process, so one thread would restore
+    them while another still needs its own.
     """
     global _inside, _kept
     with _lock:

@@ -1,4 +1,4 @@
-"""TIFFs that Pillow does not read, through tifffile: many bands, colour in floats, planes, rare compression."""
+"""TIFFs that Pillow does not read, through tifffile: many bands, float colour, separate planes, rare compression."""
 
 import io
 import math
@@ -13,7 +13,7 @@ from striate.pictures.pixels import MAX_PIXELS, BadPicture, Depth, Raster
 ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 PHOTOMETRIC = tifffile.PHOTOMETRIC
 READ = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB, PHOTOMETRIC.YCBCR)
-# The most bytes of values a picture may have: those of the largest one in RGBA.
+# The most bytes of values a picture may have: those of MAX_PIXELS in 8-bit RGBA.
 MAX_BYTES = 4 * MAX_PIXELS
 ORIENTATION_TAG = 274
 
@@ -25,7 +25,7 @@ def read_tiff(data: bytes) -> Raster:
         _refuse_unreadable(page, len(data))
         values = page.asarray(maxworkers=1)
         axes = page.axes
-        if values.ndim != len(axes):  # what is stored is of another shape than the tags say
+        if values.ndim != len(axes):  # the data has another shape than the tags say
             raise BadPicture("damaged or cut short")
         if "S" in axes:
             values, axes = np.moveaxis(values, axes.index("S"), -1), axes.replace("S", "") + "S"
@@ -52,7 +52,7 @@ def _first_page(file: tifffile.TiffFile) -> tifffile.TiffPage:
 
 
 def _refuse_unreadable(page: tifffile.TiffPage, length: int) -> None:
-    """Raise BadPicture for a page that is too large, not all there, or of a kind that is not read."""
+    """Raise BadPicture for a page that is too large, truncated, or of an unsupported kind."""
     height, width = page.imagelength, page.imagewidth
     if height * width > MAX_PIXELS or math.prod(page.shape) * page.bitspersample > 8 * MAX_BYTES:
         raise BadPicture(
@@ -71,10 +71,10 @@ def _refuse_unreadable(page: tifffile.TiffPage, length: int) -> None:
 
 
 def _has_alpha(page: tifffile.TiffPage) -> bool:
-    """Say whether the last sample of a pixel is how opaque it is."""
+    """Say whether the last sample of a pixel is alpha."""
     return bool(page.extrasamples) and page.extrasamples[-1] in ALPHA
 
 
 def _inverted(values: NDArray[Any]) -> NDArray[Any]:
-    """Return values of which 0 is white with 0 as black."""
+    """Return values in which 0 is white inverted, so that 0 is black."""
     return (1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max) - values

@@ -1,1 +1,1 @@
-"""A path, an address or a table becomes what a data set holds: names, targets, splits. No pixel is decoded here."""
+"""Reading data sets of every format into a `Source`: picture names, labels and splits, before a pixel is decoded."""

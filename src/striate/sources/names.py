@@ -1,4 +1,4 @@
-"""Many names in one block of bytes, since a Python string costs 50 bytes before its first letter."""
+"""A compact sequence of names in one block of bytes, since a Python string costs 50 bytes before its first letter."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self, overload
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 
 class Names(Sequence[str]):
-    """A fixed sequence of strings at about their UTF-8 length and 12 bytes each.
+    """An immutable sequence of strings, each of which takes its length in UTF-8 and 12 bytes.
 
-    Names of files that are not UTF-8 are kept, by Python's surrogate escapes.
+    File names that are not UTF-8 are kept by Python's surrogate escapes.
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
@@ -52,7 +52,7 @@ class Names(Sequence[str]):
 
     @property
     def nbytes(self) -> int:
-        """The bytes held."""
+        """The memory the names take, in bytes."""
         return len(self._block) + self._starts.nbytes + self._lengths.nbytes
 
     def take(self, indices: NDArray[np.int64]) -> Self:

@@ -1,12 +1,12 @@
-"""Names of files and folders: sorted, shortened, shown, and the splits that they mean."""
+"""Names of files and folders: how they are sorted, shortened and displayed, and which split they mean."""
 
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-# What systems leave in folders, in lower case: Windows its thumbnails and bins, macOS a folder in zips and icons, a
-# Synology thumbnails, Linux a folder in the root of a disk.
+# Files and folders that operating systems create, in lower case: thumbnails, settings and recycle bins of Windows,
+# resource forks and folder icons of macOS, thumbnails and recycle bins of Synology, lost+found of Linux.
 OF_SYSTEMS = {
     "thumbs.db",
     "ehthumbs.db",
@@ -37,35 +37,35 @@ BETWEEN_WORDS = re.compile(r"[\W_\d]+|(?<=[a-z])(?=[A-Z])")
 
 
 def is_hidden(name: str) -> bool:
-    """Say whether a file or folder is no part of a data set by its name: a hidden one, or a system's own."""
+    """Say whether a file or folder is to be ignored for its name: it is hidden, or an operating system made it."""
     return name.startswith(".") or name.lower() in OF_SYSTEMS
 
 
 def some(names: list[str]) -> str:
-    """Return the first of some names, and how many more there are."""
+    """Return the first three names joined by commas, and how many more there are."""
     more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
     return ", ".join(names[:NAMES_SHOWN]) + more
 
 
 def natural(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """Return a sort key by which '2' comes before '10'; names of one number, such as '1' and '01', go by their text."""
+    """Return a sort key by which '2' comes before '10'; numbers that are equal, as '1' and '01', are sorted as text."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], name
 
 
 def split_in(name: str) -> str:
-    """Return the split that a word of a name means, such as train for train_images, or nothing."""
+    """Return the split that a word of a name means, such as train for train_images, or ''."""
     words = (word.lower() for word in BETWEEN_WORDS.split(name))
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), "")
 
 
 def printable(name: str) -> str:
-    """Return a name with its bytes that are not UTF-8 written out, so that it can be shown and stored."""
+    """Return a name with bytes that are not UTF-8 escaped with backslashes, so that it can be displayed and stored."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def composed(files: Sequence[str]) -> list[str]:
-    """Return files in NFC, so that a copy on another system has the same names; as they are where two would be one."""
+    """Return file names in NFC, the same on every system; two that NFC would make equal keep the form they have."""
     names = [printable(unicodedata.normalize("NFC", file)) for file in files]
     often = Counter(names)
     return [name if often[name] == 1 else printable(file) for name, file in zip(names, files, strict=True)]

@@ -1,4 +1,4 @@
-"""From a path or the name of a bundled data set to what it holds."""
+"""Opening a data set by its path, address or bundled name: its format is detected and its pictures are listed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,9 +30,10 @@ BUNDLED = {"fashion": Path(__file__).parent / "bundled" / "fashion"}
 
 
 class Format(NamedTuple):
-    """A form data sets come in: how it is recognised, the reason or nothing, and how it is opened.
+    """A data set format: how a path of it is recognised, and how it is opened.
 
-    One that is `slow` to open is given the Progress to tell it to.
+    `recognise` returns the evidence that a path is of this format, or ''. `open` of a `slow` format also takes the
+    Progress to report to.
     """
 
     recognise: Callable[[Path], str]
@@ -40,7 +41,7 @@ class Format(NamedTuple):
     slow: bool = False
 
 
-# Format -> how it is read; the first that recognises a path has it.
+# Name -> format; a path is opened by the first format that recognises it.
 FORMATS: dict[str, Format] = {
     "IDX": Format(recognise_idx, open_idx),
     "CIFAR": Format(recognise_cifar, open_cifar),
@@ -51,21 +52,21 @@ FORMATS: dict[str, Format] = {
     "class folders": Format(recognise_folder, open_folder),
 }
 
-# A folder of no more names than this is gone into where all of it is one folder, so many levels deep.
+# A folder of fewer names than FEW that holds nothing but one folder is descended into, at most DEPTH times.
 FEW, DEPTH = 20, 3
-# What a file that is a data set by itself may be called.
+# File endings of data sets that are one file.
 FILES = (*SUFFIXES, ".npz", SUFFIX, ".zip", ".tar", ".tar.gz")
 
 
 def place_of(path: str | Path | Source) -> str:
-    """Return what a data set is known by from anywhere: its absolute path, its address, or a bundled set's name."""
+    """Return what identifies a data set from any working directory: its absolute path, address or bundled name."""
     if isinstance(path, Source):
         path = path.root
     return str(path) if _is_bundled(path) else absolute(path)
 
 
 def shown_place(source: Source) -> str:
-    """Return what a data set is called in messages and commands: its path, never like a flag, or its bundled name."""
+    """Return a data set's path or bundled name for messages and commands; one that begins with - gets ./ before it."""
     shown = next((name for name, root in BUNDLED.items() if root == source.root), str(source.root))
     return f"./{shown}" if shown.startswith("-") else shown
 
@@ -73,11 +74,11 @@ def shown_place(source: Source) -> str:
 def open_source(
     path: str | Path | Source, *, to_learn: bool = True, progress: Progress | None = None
 ) -> Source:
-    """Find out a data set's format and list its pictures; no picture is decoded. A Source made in Python is checked.
+    """Detect a data set's format and list its pictures, without decoding one; a Source made in Python is validated.
 
-    An archive is unpacked into the cache, and opened like the folder it was made of. Raises DataError where there is
-    nothing at the path, no data set, or `to_learn` and nothing to learn, such as only one class; StorageError where
-    there is no room to unpack it.
+    An archive is unpacked into the cache and opened like the folder it was made of. Raises DataError where the path
+    does not exist or holds no data set, or where `to_learn` is set and there is nothing to learn, such as only one
+    class; StorageError where there is no room to unpack it.
     """
     source = settled(path) if isinstance(path, Source) else _open(path, progress or Silent())
     if to_learn:
@@ -115,7 +116,7 @@ def _open(path: str | Path, progress: Progress) -> Source:
 
 
 def _inner(root: Path) -> Path:
-    """Return the folder that is all there is in a folder, as unpacking an archive leaves it, or the folder itself."""
+    """Return the folder below `root` that holds everything, as unpacking an archive may leave it, or `root` itself."""
     for _ in range(DEPTH):
         listed = first_names(root, FEW)
         names = [name for name in listed if not is_hidden(name)]
@@ -131,11 +132,11 @@ def _inner(root: Path) -> Path:
 
 
 def _recognised(root: Path, progress: Progress) -> Source | None:
-    """Return the data set as the first format that recognises it opens it; all of a folder may be one folder in it."""
+    """Return the data set at a path, or in the only folder it holds, opened by the first format that recognises it."""
     inner = _inner(root)
     for place in dict.fromkeys((root, inner)):
         for name, format in FORMATS.items():
-            # Any folder is a folder of folders, so that comes last.
+            # Every folder is recognised as class folders, so only the innermost folder is tried as such.
             if (name != "class folders" or place == inner) and (evidence := format.recognise(place)):
                 source = _opened(place, name, progress)
                 said = [] if place == root else [f"everything is in {inner.relative_to(root)}/"]
@@ -144,7 +145,7 @@ def _recognised(root: Path, progress: Progress) -> Source | None:
 
 
 def _opened(root: Path, name: str, progress: Progress) -> Source:
-    """Return a data set by its format, with notes on the tables that class folders leave unused."""
+    """Return a data set opened in a format; for class folders, with notes on tables in it that are not used."""
     format = FORMATS[name]
     unused = notes_on_unused(root) if name == "class folders" else []
     try:
@@ -155,7 +156,7 @@ def _opened(root: Path, name: str, progress: Progress) -> Source:
 
 
 def _open_archive(path: Path, kind: str, progress: Progress) -> Source:
-    """Return the data set in an archive, which is known by the archive's own path wherever the cache has it."""
+    """Return the data set in an archive; its root is the archive's path, not that of the unpacked folder."""
     unpacked = unpack(path, progress)
     try:
         source = _recognised(unpacked.folder, progress)

@@ -1,4 +1,4 @@
-"""Where a data set is: a path, a brace pattern of paths, or an address elsewhere."""
+"""The place of a data set: a path, a brace pattern of paths, or the address of remote files."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,22 +9,22 @@ from pathlib import Path
 from striate.errors import UsageError
 
 ARCHIVE_ENDING = re.compile(r"(\.(tar|zip|gz|bz2|xz|zst|tgz|tbz2|txz|tzst))+$", re.IGNORECASE)
-# More shards than these are a slip of the keyboard.
+# A pattern of more names than this is taken for a typing error.
 MOST_NAMES = 1_000_000
 
 
 def is_remote(place: str | Path) -> bool:
-    """Say whether a data set is named by an address, such as https://… or s3://…, and not by a path."""
+    """Say whether a place is an address, such as https://… or s3://…, and not a path."""
     return isinstance(place, str) and re.match(r"[a-z][a-z0-9+.-]+://", place) is not None
 
 
 def is_pattern(place: str | Path) -> bool:
-    """Say whether a name stands for several files: train-{000..009}.tar."""
+    """Say whether a place is a brace pattern for several files, such as train-{000..009}.tar."""
     return re.search(r"\{[^{}]*(\.\.|,)[^{}]*\}", str(place)) is not None
 
 
 def expand(pattern: str) -> list[str]:
-    """Return the names a brace pattern stands for, in order, as a shell has them: {00..12}, {train,val}.
+    """Return the names that a brace pattern such as {00..12} or {train,val} expands to, in the order of a shell.
 
     Raises UsageError for more than a million.
     """
@@ -36,17 +36,17 @@ def expand(pattern: str) -> list[str]:
 
 
 def absolute(place: str | Path) -> str:
-    """Return a name that is good from anywhere: an address as it is, else the absolute path."""
+    """Return a place that does not depend on the working directory: an address as it is, else the absolute path."""
     return str(place) if is_remote(place) else str(Path(place).resolve())
 
 
 def is_there(place: str) -> bool:
-    """Say whether a data set's path still leads somewhere; an address is only known once it is asked."""
+    """Say whether a place exists; an address is not requested but taken to exist, a pattern needs one of its files."""
     return is_remote(place) or Path(place).exists() or (is_pattern(place) and _any_exists(place))
 
 
 def short_name(place: str) -> str:
-    """Return what a data set is called in the name of a file: the last part of its path, without what is no word."""
+    """Return a short name of a data set for use in file names: the last part of its path, without archive endings."""
     if is_remote(place) or is_pattern(place):
         place = re.sub(r"\{[^{}]*\}", "", re.split("[?#]", place)[0])
         parts = [re.sub(r"[^\w.-]+", "-", ARCHIVE_ENDING.sub("", p)).strip("-._") for p in place.split("/")]
@@ -55,14 +55,14 @@ def short_name(place: str) -> str:
 
 
 def _choices(part: str) -> "Sequence[str] | _Numbers":
-    """Return what one part of a pattern stands for; what is in no braces stands for itself."""
+    """Return the alternatives of one part of a pattern; text outside braces is its only alternative."""
     if numbers := re.fullmatch(r"\{(\d+)\.\.(\d+)\}", part):
         return _Numbers(numbers[1], numbers[2])
     return part[1:-1].split(",") if part.startswith("{") and "," in part else [part]
 
 
 class _Numbers:
-    """The numbers from first to last, written as wide as the wider where one of them begins with a zero."""
+    """The numbers from first to last, padded with zeros to the wider of the two if either begins with a zero."""
 
     def __init__(self, first: str, last: str) -> None:
         step = 1 if int(first) <= int(last) else -1

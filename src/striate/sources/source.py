@@ -1,4 +1,4 @@
-"""What a data set holds before a pixel is decoded: pictures, their names and their labels, split by split."""
+"""A data set before a pixel is decoded: the pictures of each split with their names and labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from striate.sources.targets.task_name import ONE_CLASS, TaskName
 
 
 class Pictures(Protocol):
-    """The pictures of one split, in a fixed order, each with what is known about it."""
+    """The pictures of one split with their labels, in a fixed order."""
 
     @property
     def labels(self) -> NDArray[Any]:
-        """The class index of each picture (N,) int64; 0 or 1 for each label (N, K) uint8; or numbers (N, T) float32."""
+        """Class indices (N,) int64; or 0 and 1 for each label (N, K) uint8; or regression targets (N, T) float32."""
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
-        """Return a name that is unique in the data set: the path below its root, or split and position."""
+        """Return a name that is unique in the data set, such as a path below its root, or split and position."""
 
     def stamp(self, index: int) -> int:
-        """Return a 64-bit number that is another one once the picture's file has changed; may raise OSError."""
+        """Return a 64-bit number that changes when the picture's file does; may raise OSError."""
 
     def read(self, index: int) -> Encoded:
         """Return a file's bytes, or pixels (H, W) or (H, W, C) where the format stores pixels; may raise OSError."""
@@ -48,7 +48,7 @@ class Source:
     """A data set: where it is, its format, its class names and its splits ('all', or 'train' with 'val' and 'test').
 
     `root` is a path, or an address such as https://… . `classes` are the names of classes, of labels, or of the
-    numbers, as `task` says. `evidence` says by what the format was recognised.
+    regression targets, as `task` says. `evidence` says how the format was recognised.
     """
 
     root: Path | str
@@ -62,20 +62,20 @@ class Source:
 
 @runtime_checkable
 class Named(Protocol):
-    """Pictures that have their names at hand."""
+    """Pictures that hold all their names, so that these need not be collected one by one."""
 
     names: Names
 
 
 def names_of(pictures: Pictures) -> Names:
-    """Return the name of every picture, in order; their own where they have them, since a million take 50 MB."""
+    """Return the name of every picture, in order; pictures that are `Named` share theirs, as a million take 50 MB."""
     if isinstance(pictures, Named) and isinstance(pictures.names, Names):
         return pictures.names
     return Names(pictures.name(i) for i in range(len(pictures)))
 
 
 def stamps_of(pictures: Pictures) -> NDArray[np.uint64]:
-    """Return the stamp of every picture, 0 for one that has none, since its file is gone."""
+    """Return the stamp (N,) of every picture, 0 where it raises OSError, as for a file that is gone."""
 
     def stamp(index: int) -> int:
         try:
@@ -87,7 +87,7 @@ def stamps_of(pictures: Pictures) -> NDArray[np.uint64]:
 
 
 def stamp_of(*facts: int) -> int:
-    """Return a 64-bit number that stands for whole numbers about a file, such as its size and time of change."""
+    """Return a 64-bit hash of integers that describe a file, such as its size and modification time."""
     return hash(facts) & 0xFFFF_FFFF_FFFF_FFFF
 
 

@@ -1,1 +1,1 @@
-"""What is in a data set, what is wrong with it, and what would mend it (`striate check`)."""
+"""Auditing a data set for `striate check`: what it holds, what is wrong with it, and which commands mend that."""

@@ -1,4 +1,4 @@
-"""The audit of a data set: what is in it, what is wrong with it, and what would mend it."""
+"""The audit of a data set: its contents, what is wrong with them, and which commands mend that."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,19 +25,19 @@ from striate.sources.targets.kind import TARGET_KINDS, TargetKind
 from striate.sources.targets.task_name import TaskName
 
 Verdict = Literal["ok", "look", "stop"]
-# The most groups of copies that are listed by name; the findings count all.
+# The most groups of copies that are listed; the findings count all of them.
 GROUPS_LISTED = 1000
-# Pictures of a finding that are named; it counts all.
+# The most pictures of a finding that are named; its count is of all.
 NAMED = 20
-# What the table of the good pictures is called in commands, the second where the data is called like the first.
+# The name in commands of the table of good pictures; the second is for data that has the first name already.
 CLEAN = ("clean.csv", "clean-2.csv")
-# The schema of `as_json`, raised when a key changes its meaning or goes.
+# The version of the schema of `as_json`, increased when a key changes its meaning or is removed.
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Span:
-    """The least, the median and the greatest of some numbers."""
+    """The minimum, the median and the maximum of some numbers."""
 
     least: float
     median: float
@@ -46,7 +46,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Copy:
-    """One of several copies: its position in the data set, its name, split and label."""
+    """One picture of a group of copies: its position in the data set, its name, its split and its label as text."""
 
     position: int
     name: str
@@ -56,7 +56,11 @@ class Copy:
 
 @dataclass(frozen=True)
 class Copies:
-    """Pictures that are one; whether they stand in several splits, several in one split, or under several labels."""
+    """A group of copies, exact or near.
+
+    `across` says that they are in several splits, `within` that some split has two or more, `conflict` that their
+    labels differ.
+    """
 
     kind: Kind
     members: tuple[Copy, ...]
@@ -67,7 +71,11 @@ class Copies:
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found. `counts` is split -> class -> pictures, empty for numbers; spans are of what can be read."""
+    """The result of an audit.
+
+    `counts` is split -> class -> pictures, empty for regression. Spans, `modes` and `kinds` are of the pictures that
+    can be read. `listable` says whether `commands` may offer to write a table of the good pictures.
+    """
 
     root: str
     format: str
@@ -90,23 +98,23 @@ class Audit:
 
     @property
     def kind(self) -> TargetKind:
-        """What is asked of the pictures."""
+        """The kind of target that the pictures are labelled with."""
         return TARGET_KINDS[self.task]
 
     @property
     def verdict(self) -> Verdict:
-        """`stop` where training would be refused or its score mean nothing, `look` where something should be seen."""
+        """`stop` if training would be refused or its score mean little, `look` if a finding needs a look, else `ok`."""
         worst = max((SEVERITIES.index(finding.severity) for finding in self.findings), default=0)
         return ("ok", "look", "stop")[worst]
 
     @property
     def commands(self) -> tuple[str, ...]:
-        """The commands that mend what can be mended by one: first extras to install, then the check to do anew."""
+        """The commands that mend what commands can: installing extras, checking again, and training."""
         found = {finding.code for finding in self.findings if finding.severity != "note"}
         reasons = [bad.reason for bad in self.unreadable]
         commands, data = installs(reasons), self.root
         if len(missing_extras(reasons)) == len(set(reasons)):
-            found -= {"unreadable"}  # as all of them can be read once the extras are there
+            found -= {"unreadable"}  # since all of them can be read once the extras are installed
         if found & MENDED_BY_TABLE and self.listable:
             clean = CLEAN[Path(data).name == CLEAN[0]]
             commands, data = [*commands, command("check", data, "--write-manifest", clean)], clean
@@ -119,20 +127,20 @@ class Audit:
 
     @property
     def classes(self) -> int:
-        """The number of classes, labels or numbers."""
+        """The number of classes, labels or regression targets."""
         return len(self.names)
 
     @property
     def total(self) -> int:
-        """The pictures of all splits."""
+        """The number of pictures in all splits."""
         return sum(self.pictures.values())
 
     def finding(self, code: str) -> Finding | None:
-        """Return the first finding of a code, if there is one."""
+        """Return the first finding with a code, or None."""
         return next((finding for finding in self.findings if finding.code == code), None)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the audit for machines, by the schema in docs/check.md."""
+        """Return the audit as JSON values, by the schema in docs/check.md."""
         return {
             "schema": SCHEMA,
             "data": self.root,
@@ -159,7 +167,7 @@ class Audit:
 
 
 def audit(source: Source, ledgers: Mapping[str, Ledger], *, progress: Progress | None = None) -> Audit:
-    """Return the audit of a data set from the filled ledger of each of its splits; no picture is opened."""
+    """Return the audit of a data set from the filled ledgers of its splits; no picture is read."""
     return audit_gathered(Gathered(source, ledgers, progress or Silent()))
 
 
@@ -208,13 +216,13 @@ def _span(values: NDArray[Any]) -> Span:
 
 
 def _tally(names: tuple[str, ...], codes: NDArray[np.uint8]) -> dict[str, int]:
-    """Return how often each name's code stands there, the most frequent first."""
+    """Return name -> how often its index is in `codes`, the most frequent first."""
     counts = np.bincount(codes, minlength=len(names))
     return {names[i]: int(counts[i]) for i in np.argsort(-counts, kind="stable") if counts[i]}
 
 
 def _listed(data: Gathered) -> tuple[Copies, ...]:
-    """Return the groups of copies, the worst first: conflicts, then those across splits, then the rest."""
+    """Return the first GROUPS_LISTED groups of copies: conflicts first, then those across splits, then the rest."""
     judged = [(data.is_conflict(group), data.is_across(group), group) for group in data.duplicates.groups]
     judged.sort(key=lambda each: (not each[0], not each[1], each[2].kind, -len(each[2].members)))
     return tuple(

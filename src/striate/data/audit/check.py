@@ -1,4 +1,4 @@
-"""What `striate check` does: look at every picture of a data set, and say what is wrong."""
+"""`striate check`: inspects every picture of a data set, and audits the result."""
 
 import os
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from striate.sources.source import Source
 
 @dataclass(frozen=True)
 class Check:
-    """A data set that was looked at, and its audit."""
+    """A checked data set, and its audit."""
 
     data: Gathered
     audit: Audit
 
     def write_clean(self, path: str | Path) -> Cleaned:
-        """Write the pictures worth learning from as a table of files, labels and splits.
+        """Write the pictures fit for training as a table of files, labels and splits.
 
-        Raises UsageError where the ending is none of a table, DataError where the pictures are no files, StorageError
-        where the disk is full.
+        Raises UsageError where the ending is not that of a table or the file must not be replaced, DataError where a
+        table cannot hold the data set or no picture is left, StorageError where the file cannot be written.
         """
         with storage_errors(
             Path(path), f"run: {command('check', self.audit.root, '--write-manifest', path)}"
@@ -38,10 +38,10 @@ class Check:
 def check(
     data: str | Path | Source, *, threads: int | None = None, progress: Progress | None = None
 ) -> Check:
-    """Look at every picture of a data set, but those known from before, and return its audit.
+    """Decode every picture of a data set whose facts are not in the cache yet, and return the audit.
 
-    What was learned is kept in the cache folder, so that unchanged files are not decoded again. Raises DataError where
-    there is no data set.
+    The facts are kept in the cache folder, so that unchanged files are not decoded again. Raises DataError where there
+    is no data set.
     """
     progress = progress or Silent()
     source = open_source(data, progress=progress)

@@ -1,4 +1,4 @@
-"""The data set without what an audit found wrong beyond doubt, as a table that `striate train` takes."""
+"""Writing a table for `striate train` of the pictures that an audit did not find faulty beyond doubt."""
 
 import csv
 import io
@@ -25,18 +25,18 @@ from striate.sources.tables.labels import targets_of
 from striate.sources.tables.table import SUFFIXES, header_of
 from striate.sources.targets.kind import TARGET_KINDS
 
-# The order in which copies are worth keeping: what a network is scored by comes first.
+# Of exact copies in several splits, the one in the first of these is kept: held-out pictures before training ones.
 KEPT_FIRST = ("test", "val", "train", "all")
-# The findings that a table without the pictures at fault mends.
+# The codes of findings that are mended by leaving the pictures out of the table.
 MENDED_BY_TABLE = {"unreadable", "other-bands", "conflicts", "across", "copies"}
-# What stands between several labels in a cell of a CSV; where a label holds such a mark, cells are lists as in JSON.
+# The separator of several labels in a cell of a CSV; if a label contains one of MARKS, cells are JSON lists instead.
 SEPARATOR = "|"
 MARKS = re.compile(r"[|\[\]]")
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What was written, and how many pictures were left out for which reason."""
+    """A table that was written, and the numbers of pictures that were kept, and left out by reason."""
 
     path: Path
     kept: int
@@ -48,7 +48,7 @@ class Cleaned:
 
 @dataclass(frozen=True)
 class Kept:
-    """The positions of the pictures worth learning from, and of those left out as copies and as conflicts."""
+    """The positions of the pictures to keep, and of those left out as copies and as conflicts."""
 
     positions: tuple[int, ...]
     copies: frozenset[int]
@@ -56,11 +56,11 @@ class Kept:
 
 
 def kept_of(data: Gathered) -> Kept:
-    """Return which pictures are worth learning from.
+    """Return which pictures are fit for training.
 
-    Left out are pictures that cannot be read, those of another number of bands than most, exact copies under different
-    labels (all of them, since nobody knows which is right), and all but one of every other exact copy: of several
-    splits the one in test is kept, then val, then train. Near copies stay.
+    Left out are pictures that cannot be read, pictures with another number of bands than most, all of a group of exact
+    copies with different labels (since it is unknown which is right), and all but one of any other group of exact
+    copies. The one that is kept is in test if any is, else in val, else in train. Near copies stay.
     """
     conflicts, copies = set(), set()
     for group in data.duplicates.exact:
@@ -75,11 +75,11 @@ def kept_of(data: Gathered) -> Kept:
 
 
 def write_clean(data: Gathered, path: Path) -> Cleaned:
-    """Write the pictures of `kept_of` as a table: file, class, labels or numbers, and split if there are splits.
+    """Write the pictures of `kept_of` as a table: file, class, labels or targets, and split if there are splits.
 
-    The ending decides the form: .csv, .tsv or .jsonl. A manifest that was written before is replaced, any other file
-    is not. Raises UsageError for another ending and for such a file, DataError where no picture is left, or a table
-    cannot hold the data set.
+    The ending decides the format: .csv, .tsv or .jsonl. Raises UsageError for another ending, and where the file exists
+    and is not an earlier manifest of the same columns; DataError where no picture is left, or a table cannot hold the
+    data set.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: a manifest ends in .csv, .tsv or .jsonl.")
@@ -110,13 +110,13 @@ def write_clean(data: Gathered, path: Path) -> Cleaned:
 
 
 def can_be_listed(source: Source) -> bool:
-    """Say whether a table can name the pictures of a data set: files of their own, not an archive's."""
+    """Say whether a table can list the pictures of a data set: they are files on disk, and not from an archive."""
     roots = (Path(source.root), Path(source.root).parent)
     return all(isinstance(p, FilePictures) and p.root in roots for p in source.splits.values())
 
 
 def _refuse_to_replace(data: Gathered, path: Path) -> None:
-    """Raise UsageError for a file the data is read from, and for one that is no manifest."""
+    """Raise UsageError if a file exists from which the data is read, or which has not the columns of the manifest."""
     if not path.exists():
         return
     root = Path(data.source.root)
@@ -131,7 +131,7 @@ def _refuse_to_replace(data: Gathered, path: Path) -> None:
 
 
 def _refuse_alike(source: Source) -> None:
-    """Raise DataError for classes that are one to those who read the table; labels came from a reader already."""
+    """Raise DataError for classes whose names a table would not tell apart; several labels a picture came from one."""
     if TARGET_KINDS[source.task].names_a_picture != "one":
         return
     read = targets_of({"class": source.classes}, Roles("file", "class", ("class",)), place=str)
@@ -154,7 +154,7 @@ def _table(data: Gathered, kept: Sequence[int], path: Path) -> str:
         )
     joined = _joined if _can_be_joined(data) else _listed
     cells = [header, *([joined(c) if isinstance(c, list) else c for c in row] for row in rows)]
-    # The csv module of Python 3.11 puts no quotes around a carriage return, which would end the row.
+    # The csv module of Python 3.11 does not quote a cell with a carriage return, which would end the row.
     returns = any("\r" in cell for row in cells for cell in row)
     out = io.StringIO()
     writer = csv.writer(
@@ -168,7 +168,7 @@ def _table(data: Gathered, kept: Sequence[int], path: Path) -> str:
 
 
 def _can_be_joined(data: Gathered) -> bool:
-    """Say whether labels with | between them are told apart again, and told from one class a picture."""
+    """Say whether labels joined by | can be read back: no name has a mark, and some picture has several labels."""
     if data.kind.names_a_picture != "several":
         return True
     several = bool((data.labels.sum(axis=1) > 1).any())
@@ -184,7 +184,7 @@ def _listed(labels: list[str]) -> str:
 
 
 def _header(data: Gathered) -> list[str]:
-    """Return the names of the columns, by which a table's reader knows what they hold."""
+    """Return the column names, which are those that `striate.sources.tables.columns` recognises."""
     learned = data.kind.columns(data.source.classes)
     return ["file", *learned, *(["split"] if _has_splits(data) else [])]
 
@@ -203,7 +203,7 @@ def _rows(data: Gathered, kept: Sequence[int], folder: Path) -> Iterator[list[st
 
 
 def _path_from(folder: Path, file: Path) -> str:
-    """Return a file's path from the table's folder where it lies below it, else from the root."""
+    """Return a file's path relative to the table's folder if it is below it, else its absolute path."""
     file = Path(os.path.abspath(file))
     path = str(file.relative_to(folder)) if file.is_relative_to(folder) else str(file)
     try:
@@ -212,7 +212,7 @@ def _path_from(folder: Path, file: Path) -> str:
         raise DataError(
             f"{path!a}: a name that is not UTF-8 cannot stand in a table. Rename the file."
         ) from error
-    # A reader passes over spaces around a cell.
+    # Reading a table strips the spaces around a cell.
     return path if path == path.lstrip() else f"./{path}"
 
 

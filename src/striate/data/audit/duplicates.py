@@ -1,4 +1,4 @@
-"""Pictures that stand in a data set more than once: byte for byte, or saved anew, resized or recoloured a little."""
+"""Finding exact duplicates by digest, and near-duplicates, such as resized copies, by perceptual hash."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,23 +12,24 @@ from striate.progress import Progress, Silent
 
 Kind = Literal["exact", "near"]
 
-# Two pictures are the same if they are nearer than this share of how near strangers come in this data set ...
+# Two pictures are near-duplicates if their distance is under this share of the distance expected between different
+# pictures of the data set (see `crowding`); the second share is for pictures that are compared coarsely ...
 SHARE, COARSE_SHARE = 0.36, 0.6
-# ... but always below the one distance and never above the other. Unlike photographs lie 0.5 to 1.4 apart.
+# ... but always if it is under SURE, and never if it is over FARTHEST. Different photographs are 0.5 to 1.4 apart.
 SURE, FARTHEST = 0.03, 0.3
-# Pictures of a shorter side than WHOLE pixels are compared by the frequencies under FEW alone, which resizing leaves
-# them, and those under TINY not at all.
+# Pictures with a shorter side under WHOLE pixels are compared coarsely, by the frequencies under FEW, which resizing
+# preserves; those under TINY pixels are not compared.
 WHOLE, TINY, FEW = 20, 8, 5
-# A picture with less contrast than this, as the length of its vector in roots of grey levels, is as good as blank.
+# A picture with less contrast than this (the length of its fingerprint's grey vector, before STEPS) counts as blank.
 BLANK = 1.0
-# How far means and colours may lie apart, in grey levels. A picture without colour may be a copy of one with, if its
-# shapes are surely the same.
+# The most that means and colours of near-duplicates may differ, in grey levels. Where one of the two has colours under
+# COLOURLESS, the colours may differ by more if the distance is under GREY_COPY: a grey copy of a coloured picture.
 MEAN_APART, COLOUR_APART, COLOURLESS, GREY_COPY = 60, 16, 2, 0.1
 
 
 @dataclass(frozen=True)
 class Group:
-    """Positions of pictures that are one: of the same content, or some of them only nearly the same."""
+    """A group of duplicates, by position: all of the same content, or joined by near-duplicate pairs."""
 
     kind: Kind
     members: tuple[int, ...]
@@ -36,18 +37,18 @@ class Group:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """The groups of a data set, exact ones first; a near group holds every exact copy of its members too."""
+    """The groups of a data set, exact ones first; a near group also includes every exact copy of its members."""
 
     groups: tuple[Group, ...]
 
     @property
     def exact(self) -> tuple[Group, ...]:
-        """The groups of the same content."""
+        """The groups of pictures with the same content."""
         return tuple(group for group in self.groups if group.kind == "exact")
 
     @property
     def near(self) -> tuple[Group, ...]:
-        """The groups of nearly the same pictures."""
+        """The groups that near-duplicate pairs join."""
         return tuple(group for group in self.groups if group.kind == "near")
 
 
@@ -56,11 +57,11 @@ def find_duplicates(
 ) -> Duplicates:
     """Group pictures by digest (N, 16) and by fingerprint (N, 64).
 
-    Mirrored and turned copies are not found, nor are blank pictures and those under 8 pixels, but by their digest.
+    Mirrored and rotated copies are not found. Blank pictures and those under TINY pixels are compared by digest alone.
     """
     keys = np.ascontiguousarray(digests).view(f"V{digests.shape[1]}").ravel()
     _, first, content = np.unique(keys, return_index=True, return_inverse=True)
-    # The number of a content, then the least number of those it is joined to.
+    # For each distinct content, the lowest index of a content that pairs join it to.
     joined = _joined(near_duplicates(fingerprints[first], progress=progress), len(first))
     near = np.bincount(joined, minlength=1)[joined] > 1
     exact = [Group("exact", members) for members in _several(content, np.arange(len(content)))]
@@ -70,7 +71,7 @@ def find_duplicates(
 
 
 def near_duplicates(fingerprints: NDArray[np.uint8], *, progress: Progress | None = None) -> Pairs:
-    """Return the pairs of fingerprints (N, 64) that are of the same picture."""
+    """Return the pairs of near-duplicates among fingerprints (N, 64)."""
     progress = progress or Silent()
     grey = fingerprints[:, GREY].copy().view(np.int8)
     seen = (fingerprints[:, 0] >= TINY) & (_lengths(grey) >= BLANK * STEPS)
@@ -84,7 +85,7 @@ def near_duplicates(fingerprints: NDArray[np.uint8], *, progress: Progress | Non
 
 
 def _search(grey: NDArray[np.int8], chosen: Indices, small: NDArray[np.bool_], progress: Progress) -> Pairs:
-    """Return the near pairs among the frequencies of some pictures."""
+    """Return the near-duplicate pairs among the `chosen` pictures by their grey frequencies."""
     vectors = unit_vectors(grey[chosen])
     progress.begin("comparing", len(chosen))
     crowd = crowding(vectors)
@@ -102,7 +103,7 @@ def _lengths(grey: NDArray[np.int8]) -> NDArray[np.float32]:
 
 
 def _coloured_alike(fingerprints: NDArray[np.uint8], pairs: Pairs) -> NDArray[np.bool_]:
-    """Say of pairs whether their means and colours allow them to be one picture."""
+    """Say for each pair whether mean and colours are similar enough for near-duplicates."""
     one, other = fingerprints[pairs.first], fingerprints[pairs.second]
     means = np.abs(one[:, 1].astype(np.int16) - other[:, 1]) <= MEAN_APART
     a, b = (2 * each[:, COLOUR].copy().view(np.int8).astype(np.int16) for each in (one, other))
@@ -114,7 +115,7 @@ def _coloured_alike(fingerprints: NDArray[np.uint8], pairs: Pairs) -> NDArray[np
 
 
 def _joined(pairs: Pairs, count: int) -> Indices:
-    """Return for each position the first of those it is joined to by pairs, over any number of steps."""
+    """Return for each position the lowest position in its connected component of the graph of pairs."""
     label = np.arange(count)
     while True:
         least = np.minimum(label[pairs.first], label[pairs.second])
@@ -127,7 +128,7 @@ def _joined(pairs: Pairs, count: int) -> Indices:
 
 
 def _several(label: Indices, position: Indices) -> list[tuple[int, ...]]:
-    """Return the positions of each label that stands there more than once, by the first of them."""
+    """Return the groups of positions that share a label, of two or more, sorted by their first position."""
     often = np.flatnonzero(np.bincount(label, minlength=1)[label] > 1)
     often = often[np.argsort(label[often], kind="stable")]
     runs = np.split(position[often], np.flatnonzero(np.diff(label[often])) + 1)

@@ -1,14 +1,14 @@
-"""What an audit may find: each finding's sentence in two languages, and how serious it is."""
+"""The findings of an audit: their sentences in two languages, and their severities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Severity = Literal["note", "look", "stop"]
-# From harmless to grave.
+# From the least to the most severe.
 SEVERITIES: tuple[Severity, ...] = ("note", "look", "stop")
 
-# Code -> what is said of it in English and in Korean. {count} is the finding's number.
+# Code -> its sentence in English and in Korean. {count} is the finding's count, the rest its words.
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "unreadable": (
         "pictures that cannot be read: {count} of {total}",
@@ -99,7 +99,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """One finding: a code of SENTENCES, how serious it is, its number, words for the sentence, and its pictures.
+    """One finding: a code of SENTENCES, its severity, its count, the words of its sentence, and its pictures.
 
     `examples` are the positions of all its pictures, `names` the names of the first of them.
     """
@@ -122,7 +122,7 @@ class Finding:
         return SENTENCES[self.code][1].format(count=f"{self.count:,}", **self.words)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the finding for machines."""
+        """Return the finding as JSON values."""
         return {
             "code": self.code,
             "severity": self.severity,

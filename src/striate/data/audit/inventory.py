@@ -1,4 +1,4 @@
-"""A whole data set in columns: what is known of each picture, its split and its labels, one split after the other."""
+"""A data set gathered into arrays over all pictures, split after split: facts, splits and labels."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from striate.progress import Progress, Silent
 from striate.sources.source import Pictures, Source
 from striate.sources.targets.kind import TARGET_KINDS, TargetKind
 
-# The order in which splits are told.
+# The order of splits.
 SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """A data set and the ledger of each of its splits, which must be filled."""
+    """A data set and the filled ledgers of its splits; a position counts pictures through all splits in order."""
 
     source: Source
     ledgers: Mapping[str, Ledger]
@@ -33,7 +33,7 @@ class Gathered:
 
     @property
     def kind(self) -> TargetKind:
-        """What is asked of the pictures."""
+        """The kind of target that the pictures are labelled with."""
         return TARGET_KINDS[self.source.task]
 
     @cached_property
@@ -49,12 +49,12 @@ class Gathered:
 
     @cached_property
     def split(self) -> NDArray[np.int64]:
-        """The number (N,) of each picture's split."""
+        """The index (N,) of each picture's split in `splits`."""
         return np.repeat(np.arange(len(self.splits)), [len(self.source.splits[s]) for s in self.splits])
 
     @cached_property
     def labels(self) -> NDArray[Any]:
-        """The labels of every picture: (N,), (N, K) or (N, T) by the task."""
+        """The labels of every picture: (N,), (N, K) or (N, T), depending on the task."""
         return np.concatenate([self.source.splits[split].labels for split in self.splits])
 
     @cached_property
@@ -74,13 +74,13 @@ class Gathered:
 
     @cached_property
     def of_other_bands(self) -> NDArray[np.int64]:
-        """The positions of the readable pictures of other bands than most; grey and colour go together."""
+        """The positions of the readable pictures with another number of bands than most; grey counts as colour."""
         bands = self.facts["bands"][self.readable]
         kinds = np.where(bands == 1, 3, bands)
         return self.readable[kinds != np.bincount(kinds).argmax()] if len(kinds) else self.readable
 
     def flagged(self, flag: int) -> NDArray[np.int64]:
-        """Return the positions of the readable pictures that have a flag."""
+        """Return the positions of the readable pictures with a flag of their facts set."""
         return self.readable[(self.facts["flags"][self.readable] & flag) != 0]
 
     def name(self, position: int) -> str:
@@ -98,7 +98,7 @@ class Gathered:
         return self.splits[self.split[position]]
 
     def label_of(self, position: int) -> str:
-        """Return a picture's class, its labels or its numbers, in words."""
+        """Return a picture's class, labels or regression targets as text."""
         return ", ".join(self.kind.told(self.labels[position], self.source.classes))
 
     def reasons(self) -> Iterator[tuple[int, str]]:
@@ -110,11 +110,11 @@ class Gathered:
             start += len(self.ledgers[split])
 
     def is_across(self, group: Group) -> bool:
-        """Say whether copies stand in several splits."""
+        """Say whether copies are in several splits."""
         return len(np.unique(self.split[list(group.members)])) > 1
 
     def is_within(self, group: Group) -> bool:
-        """Say whether some split has two or more of the copies."""
+        """Say whether a split has two or more of the copies."""
         return len(np.unique(self.split[list(group.members)])) < len(group.members)
 
     def is_conflict(self, group: Group) -> bool:
@@ -123,7 +123,7 @@ class Gathered:
         return bool((labels != labels[0]).any())
 
     def class_counts(self, split: str) -> NDArray[np.int64]:
-        """Return how many pictures of a split each class or label has."""
+        """Return how many pictures of a split each class, label or regression target has."""
         counts = self.kind.counts(self.source.splits[split].labels, len(self.source.classes))
         return np.array(counts, np.int64)
 

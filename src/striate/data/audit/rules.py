@@ -1,4 +1,4 @@
-"""The rules of the audit: each looks at the whole data set and finds something, or nothing."""
+"""The rules of the audit: each is a function that yields findings about the whole data set."""
 
 import re
 import unicodedata
@@ -15,15 +15,15 @@ from striate.data.audit.inventory import Gathered
 from striate.pictures.facts import ANIMATED, BAD, BLANK, MISNAMED, MODES, TURNED
 from striate.sources.naming import SPLIT_NAMES, some
 
-# Shares above which training is refused or misleads: of unreadable pictures, of conflicts, of a split seen in another.
+# Shares above which severity is stop: of unreadable pictures, of conflicts, and of a split with copies in another.
 BAD_SHARE, CONFLICT_SHARE, LEAK_SHARE = 0.01, 0.01, 0.05
-# The share of near copies within a split from which they are worth a look.
+# The share of pictures with near copies in their split above which severity is look.
 NEAR_SHARE = 0.01
-# The largest class over the smallest from where it is said, and from where something should be done about it.
+# The ratio of the largest class to the smallest from which imbalance is a note, and from which it is look.
 UNEVEN, VERY_UNEVEN = 3, 10
-# A picture is tiny if its shorter side is under a quarter of the median, and under this.
+# A picture is tiny if its shorter side is under this and under a quarter of the median.
 TINY_SIDE = 32
-# Names that folders get from systems and programs when nobody names them.
+# Names that systems and programs give to folders.
 MACHINE_NAMES = re.compile(
     r"""(new|untitled|neuer|nouveau|nueva|nuova)[\s_-]*(folder|ordner|dossier|carpeta|cartella)?[\s_-]*\(?\d*\)?
     | (새[\s_-]*폴더|제목\s*없는\s*폴더|無題のフォルダ|新しいフォルダー?|新建文件夹)[\s_-]*\(?\d*\)?
@@ -42,7 +42,7 @@ def _unreadable(data: Gathered) -> Iterator[Finding]:
 
 
 def _other_bands(data: Gathered) -> Iterator[Finding]:
-    """Find the pictures that cannot be learned from beside the others: training is refused."""
+    """Find the pictures with another number of bands than most, for which training is refused."""
     odd = data.of_other_bands.tolist()
     most = set(data.facts["bands"][data.readable].tolist()) - set(data.facts["bands"][odd].tolist())
     words = {"most": " or ".join(map(str, sorted(most))), "total": f"{len(data):,}"}
@@ -70,7 +70,7 @@ def _copies(data: Gathered) -> Iterator[Finding]:
 
 
 def _across(data: Gathered, code: str, positions: Sequence[int], most: float) -> Iterator[Finding]:
-    """Find the pictures of the held-out splits that stand in another split too."""
+    """Yield for test and val how many of the copies at `positions` are in it; `stop` above the share `most` of it."""
     for split in ("test", "val"):
         mine = [i for i in positions if data.split_of(i) == split]
         if mine:
@@ -80,7 +80,7 @@ def _across(data: Gathered, code: str, positions: Sequence[int], most: float) ->
 
 
 def _spare(data: Gathered, group: Group) -> Iterator[int]:
-    """Yield the members of a group that have another one before them in their split."""
+    """Yield the members of a group that come after another one in the same split."""
     seen = set()
     for position in group.members:
         split = data.split_of(position)
@@ -90,7 +90,7 @@ def _spare(data: Gathered, group: Group) -> Iterator[int]:
 
 
 def _class_sizes(data: Gathered) -> Iterator[Finding]:
-    """Find classes that are empty, alone, not scored, or far larger than others, by the pictures to learn from."""
+    """Find classes with no or one training picture, without held-out pictures, or far larger than others."""
     if data.kind.names_a_picture == "none":
         return
     learned = "train" if "train" in data.splits else data.splits[0]
@@ -109,7 +109,7 @@ def _class_sizes(data: Gathered) -> Iterator[Finding]:
 
 
 def _class_names(data: Gathered) -> Iterator[Finding]:
-    """Find class names that look like accidents."""
+    """Find class names that look accidental."""
     names = data.source.classes
     alike = defaultdict(list)
     for name in names:
@@ -127,7 +127,7 @@ def _class_names(data: Gathered) -> Iterator[Finding]:
 
 
 def _pictures(data: Gathered) -> Iterator[Finding]:
-    """Find pictures unlike the others."""
+    """Find pictures that are tiny, blank, misnamed, animated, turned, or grey among coloured ones."""
     facts = data.facts[data.readable]
     if not len(facts):
         return
@@ -157,12 +157,12 @@ RULES: tuple[Rule, ...] = (
 
 
 def findings_of(data: Gathered) -> list[Finding]:
-    """Return what every rule finds in a data set, in the order of the rules."""
+    """Return the findings of every rule about a data set, in the order of the rules."""
     return [finding for rule in RULES for finding in rule(data)]
 
 
 def _members(groups: Iterator[Group]) -> list[int]:
-    """Return the members of groups, each once, in order."""
+    """Return the positions of all members of groups, each once, sorted."""
     return sorted({position for group in groups for position in group.members})
 
 

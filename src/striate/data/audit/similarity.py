@@ -1,8 +1,8 @@
-"""All pairs of vectors nearer than their reach, without comparing every pair and in memory that pairs do not fill.
+"""Finding all pairs of vectors within a radius (their reach), without comparing every pair or storing all distances.
 
-Vectors are sorted into blocks by a tree of halves (Bentley, Multidimensional Binary Search Trees Used for Associative
-Searching, 1975). Two blocks whose bounding boxes are farther apart than either reaches are never compared; the others
-are compared whole, as one product of matrices. No pair within reach is missed.
+Vectors are sorted into blocks by a k-d tree (Bentley, Multidimensional Binary Search Trees Used for Associative
+Searching, 1975). Two blocks whose bounding boxes are farther apart than the reach of either are skipped; the others are
+compared whole, as one matrix product. The search is exact: no pair within reach is missed.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,17 +19,17 @@ Indices = NDArray[np.int64]
 BLOCK = 512
 # Vectors compared with one block at a time.
 AT_ONCE = 32 * BLOCK
-# Vectors from which the axis to halve along is chosen.
+# The most vectors by whose variance the axis to split along is chosen.
 LOOKED_AT = 512
-# The crowd round a vector is measured on this many others, by the distance of the eighth and the thirty-second of them.
+# `crowding` uses a sample of this many vectors, and the distances to the 8th and the 32nd nearest of them.
 SAMPLE = 1024
 NEAR, FAR = 8, 32
-# What rounding may do to a distance worked out from a product.
+# The rounding error of a distance that is computed from a dot product.
 SLACK = 1e-3
 
 
 class Pairs(NamedTuple):
-    """Positions of the two of each pair, first < second, and their distances."""
+    """Pairs of positions (P,) with first < second, and their distances (P,)."""
 
     first: Indices
     second: Indices
@@ -38,7 +38,7 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors, held as small whole numbers (N, D) int8 and the factor of each that makes it one long."""
+    """Unit vectors, stored as int8 values (N, D) and a factor (N,) that scales each to length one."""
 
     values: NDArray[np.int8]
     factors: Floats
@@ -51,12 +51,12 @@ class Vectors:
         return unit
 
     def take(self, chosen: Indices) -> "Vectors":
-        """Return the vectors at some positions."""
+        """Return the vectors at these positions."""
         return Vectors(self.values[chosen], self.factors[chosen])
 
 
 def unit_vectors(values: NDArray[np.int8]) -> Vectors:
-    """Return rows of whole numbers as unit vectors; a row of zeros stays one."""
+    """Return rows of integers scaled to unit vectors; a row of zeros stays zero."""
     squares = np.einsum("ij,ij->i", values, values, dtype=np.float32)
     return Vectors(values, 1 / np.sqrt(np.maximum(squares, 1), dtype=np.float32))
 
@@ -64,7 +64,7 @@ def unit_vectors(values: NDArray[np.int8]) -> Vectors:
 def near_pairs(
     vectors: Vectors, reach: Floats, *, advance: Callable[[int], None] = lambda count: None
 ) -> Pairs:
-    """Return every pair of vectors that lies within the reach (N,) of both; `advance` is told of vectors done."""
+    """Return every pair of vectors within the reach (N,) of both; `advance` is called with numbers of vectors done."""
     found = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))]
     if len(vectors):
         order, starts = _sorted_into_blocks(vectors)
@@ -78,7 +78,7 @@ def near_pairs(
 
 
 def joined_pairs(*parts: Pairs) -> Pairs:
-    """Return the pairs of several."""
+    """Return the concatenation of several sets of pairs."""
     return Pairs(
         np.concatenate([part.first for part in parts]),
         np.concatenate([part.second for part in parts]),
@@ -87,11 +87,11 @@ def joined_pairs(*parts: Pairs) -> Pairs:
 
 
 def crowding(vectors: Vectors) -> Floats:
-    """Return how far the nearest of the other vectors is to be expected from each, were no two of them copies.
+    """Return the distance (N,) at which each vector's nearest neighbour would be expected if there were no copies.
 
-    Read off the distance to the eighth nearest of a sample, so that a few copies do not matter, and carried over to
-    all of them by the dimension the distances grow by (Levina and Bickel, Maximum Likelihood Estimation of Intrinsic
-    Dimension, 2004). Where there are too few others to tell, it is endless.
+    It is estimated from the distance to the 8th nearest vector of a sample, so that a few copies do not matter, and
+    extrapolated from the sample to all vectors by their intrinsic dimension (Levina and Bickel, Maximum Likelihood
+    Estimation of Intrinsic Dimension, 2004). With 32 vectors or fewer it is infinite.
     """
     count = len(vectors)
     if count <= FAR:
@@ -112,7 +112,7 @@ def crowding(vectors: Vectors) -> Floats:
 
 
 class Tree:
-    """Vectors in an order in which near ones stand together, cut into blocks with their bounding boxes."""
+    """The leaves of a k-d tree: vectors in an order that keeps near ones together, in blocks with bounding boxes."""
 
     def __init__(self, vectors: Vectors, reach: Floats, starts: Indices) -> None:
         self._vectors, self._reach, self._starts = vectors, reach, starts
@@ -122,13 +122,13 @@ class Tree:
         self._farthest = np.maximum.reduceat(reach, starts[:-1])
 
     def pairs_of(self, block: int) -> Iterator[Pairs]:
-        """Yield the near pairs of a block's members with each other and with those of later blocks."""
+        """Yield the pairs within reach among a block's vectors, and between them and those of later blocks."""
         start, stop = self._starts[block : block + 2]
         own, reach = self._vectors[start:stop], self._reach[start:stop]
-        # Distance d of unit vectors is likeness 1 - d^2 / 2.
+        # Unit vectors at distance d have a dot product (likeness) of 1 - d^2 / 2.
         alike = 1 - (reach + SLACK) ** 2 / 2
         others = self._neighbours(block)[1:]
-        # With itself first and alone, since there every row has a likeness of one.
+        # The block itself first and alone, since there every row has a likeness of one, with itself.
         parts = np.array_split(others, -(-len(others) * BLOCK // AT_ONCE) or 1)
         for some in [np.array([block]), *parts]:
             if not len(some):
@@ -140,13 +140,13 @@ class Tree:
                 continue
             row, column = np.nonzero(likeness[rows] >= alike[rows, None])
             first, second = start + rows[row], theirs[column]
-            # Taken anew from the differences, since one minus a likeness near one has few digits left.
+            # Computed again from differences, since 1 - likeness loses precision where likeness is near one.
             distance = np.linalg.norm(self._vectors[first] - self._vectors[second], axis=1)
             near = (first < second) & (distance <= np.minimum(self._reach[first], self._reach[second]))
             yield Pairs(first[near], second[near], distance[near])
 
     def _neighbours(self, block: int) -> Indices:
-        """Return the block and the later ones that its members may reach, and that may reach them."""
+        """Return the block and the later blocks whose bounding boxes are within reach of its own."""
         below = self._low[block:] - self._high[block]
         above = self._low[block] - self._high[block:]
         gap = np.maximum(np.maximum(below, above), 0)
@@ -155,7 +155,7 @@ class Tree:
 
 
 def _sorted_into_blocks(vectors: Vectors) -> tuple[Indices, Indices]:
-    """Halve the vectors along the axis of most spread, again and again; return their order and the blocks' starts."""
+    """Halve the vectors repeatedly along the axis of largest variance; return their order and the starts of blocks."""
     order = np.arange(len(vectors))
     starts = [0]
     waiting = [(0, len(vectors))]

@@ -1,1 +1,1 @@
-"""Pictures decoded once: packs on disk, rows in memory, and the ledger of what was learned on the way."""
+"""Stores of decoded pictures, in packs on disk or in memory, and ledgers of facts recorded while decoding."""

@@ -1,4 +1,4 @@
-"""Room for a pack in the cache: its size limit, and the packs that have to go for a new one."""
+"""Eviction of packs from the cache: its size limit, and removing the least recently used packs for a new one."""
 
 import fcntl
 import os
@@ -10,17 +10,18 @@ from striate.data.store.pack import INDEX, LOCK, PackPath
 from striate.errors import StorageError, UsageError
 from striate.units import BYTE_UNITS, decimal_bytes
 
-# The most all packs together may take, unless the environment says otherwise; 0 keeps none.
+# The environment variable that limits the size of all packs together, and its default; 0 keeps no pack.
 VARIABLE = "STRIATE_CACHE_LIMIT"
 DEFAULT_LIMIT = "100G"
-# The share of the disk that is always left free.
+# The share of the disk that is left free.
 SPARE = 0.05
 
 
 def make_room(place: PackPath, needed: int) -> None:
-    """Drop the packs used longest ago until `needed` more bytes fit.
+    """Evict the least recently used packs until `needed` more bytes fit into the limit and on the disk.
 
-    Raises StorageError where they cannot: the limit or the disk is too small.
+    A pack that is being written is kept, even if there is then too little room. Raises StorageError, and evicts
+    nothing, where the limit or the disk is too small.
     """
     limit, cache = limit_of(os.environ.get(VARIABLE) or DEFAULT_LIMIT), place.folder.parent
     own, sizes = _size(place.folder), {path: _size(path) for path in _by_last_use(cache)}
@@ -54,12 +55,12 @@ def limit_of(text: str) -> int:
 
 
 def mark_used(place: PackPath) -> None:
-    """Remember that a pack was used just now."""
+    """Record that a pack was used now, as the modification time of its index."""
     os.utime(place.folder / INDEX)
 
 
 def _by_last_use(cache: Path) -> list[Path]:
-    """Return the folders of the packs, the one used longest ago first; one without an index goes before all."""
+    """Return the folders of the packs, the least recently used first; those without an index come before all others."""
 
     def used(path: Path) -> int:
         try:
@@ -71,7 +72,7 @@ def _by_last_use(cache: Path) -> list[Path]:
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of a pack; another process may be removing it."""
+    """Return the bytes a pack takes on the disk; files that another process removes meanwhile are not counted."""
     total = 0
     for path in folder.glob("*"):
         try:
@@ -82,7 +83,10 @@ def _size(folder: Path) -> int:
 
 
 def _drop(folder: Path) -> bool:
-    """Remove a pack, unless a process is writing it, and say whether. Who is reading it keeps its pages."""
+    """Remove a pack unless a process is writing it, and say whether it was removed.
+
+    A process that has mapped the pack keeps its pages.
+    """
     try:
         with (folder / LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

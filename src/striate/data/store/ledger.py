@@ -1,4 +1,4 @@
-"""The ledger of a data set: what was learned of each picture when it was decoded, kept so that it need not be again."""
+"""The ledger of a data set: a cache of facts about each picture, so that it need not be decoded again for them."""
 
 import io
 import json
@@ -26,17 +26,17 @@ from striate.pictures.header import UNREADABLE, header_of
 from striate.progress import Progress
 from striate.sources.source import Pictures, names_of, stamps_of
 
-# What a row says and who decoded it; ledgers of another form are made anew. The number is raised when rows change.
+# The version of rows, increased when they change, and the decoders; a ledger file of another form is ignored.
 FORM = f"3 Pillow {PIL.__version__} simplejpeg {simplejpeg.__version__}"
-# A fingerprint needs no more of a picture than this, and of a large JPEG less is decoded in half the time.
+# A fingerprint needs no larger picture than this, and a large JPEG takes half the time at a reduced size.
 SEEN_AT = (128, 128)
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The facts (N,) of the pictures of a split, in their order, and the reasons of those that cannot be read.
+    """The facts (N,) about the pictures of a split, in their order, and why some cannot be read, by position.
 
-    A picture nothing is known of yet has an empty row. Threads may write different rows at once.
+    The row of a picture that was not inspected yet is empty. Threads may enter different rows at the same time.
     """
 
     facts: NDArray[Any]
@@ -47,20 +47,20 @@ class Ledger:
 
     @property
     def missing(self) -> NDArray[np.int64]:
-        """The pictures nothing is known of yet."""
+        """The positions of the pictures that were not inspected yet."""
         return np.flatnonzero((self.facts["flags"] & SEEN) == 0)
 
     def knows(self, index: int) -> bool:
-        """Say whether anything is known of a picture."""
+        """Say whether a picture was inspected."""
         return bool(self.facts["flags"][index] & SEEN)
 
     @property
     def readable(self) -> NDArray[np.int64]:
-        """The pictures that are known and can be read."""
+        """The positions of the pictures that were inspected and can be read."""
         return np.flatnonzero((self.facts["flags"] & (SEEN | BAD)) == SEEN)
 
     def enter(self, index: int, row: Row, reason: str = "") -> None:
-        """Write down a row of `facts_of` or, with the reason, of `bad_facts`."""
+        """Enter a picture's row of `facts_of` or, with the reason, of `bad_facts`; sets its `id` and `stamp`."""
         row["id"], row["stamp"] = self.facts["id"][index], self.facts["stamp"][index]
         self.facts[index] = row
         if reason:
@@ -73,7 +73,7 @@ class Ledger:
 
 
 def ledger_path(cache: Path, root: str) -> Path:
-    """Return where the ledger of the data set at `root` is kept."""
+    """Return the path of the ledger file of the data set at `root`."""
     return (
         cache
         / "ledgers"
@@ -82,16 +82,16 @@ def ledger_path(cache: Path, root: str) -> Path:
 
 
 def open_ledgers(splits: Mapping[str, Pictures], path: Path | None) -> dict[str, Ledger]:
-    """Return a ledger for each split with what `path` remembers of pictures whose files have not changed.
+    """Return a ledger for each split, filled from the file at `path` for pictures whose files have not changed.
 
-    A file that is broken, or of another version, is as if there were none.
+    A damaged file, or one of another version, is ignored.
     """
     remembered = _load(path) if path else None
     return {split: _recall(pictures, remembered) for split, pictures in splits.items()}
 
 
 def save_ledgers(ledgers: Iterable[Ledger], path: Path) -> None:
-    """Replace the file by what these ledgers know; may raise OSError."""
+    """Write the rows of these ledgers to a file, replacing it; may raise OSError."""
     known = [ledger.subset(_lasting(ledger)) for ledger in ledgers]
     facts = np.concatenate([ledger.facts for ledger in known]) if known else np.zeros(0, FACTS)
     reasons = [
@@ -107,7 +107,7 @@ def save_ledgers(ledgers: Iterable[Ledger], path: Path) -> None:
 
 
 def inspect(pictures: Pictures, ledger: Ledger, *, threads: int, progress: Progress) -> Ledger:
-    """Read and decode the pictures the ledger knows nothing of, with a pool of threads, and return it filled."""
+    """Inspect the pictures that are missing in the ledger with a pool of threads, and return the ledger, now filled."""
 
     missing = ledger.missing.tolist()
 
@@ -121,7 +121,7 @@ def inspect(pictures: Pictures, ledger: Ledger, *, threads: int, progress: Progr
 
 
 def look_at(pictures: Pictures, index: int) -> tuple[Row, str]:
-    """Read and decode one picture; return its row, and why it cannot be read or nothing."""
+    """Read and decode one picture; return its row, and the reason it cannot be read or ''."""
     encoded: Encoded | None = None
     try:
         encoded = pictures.read(index)
@@ -135,7 +135,7 @@ def look_at(pictures: Pictures, index: int) -> tuple[Row, str]:
 
 
 def _recall(pictures: Pictures, remembered: Ledger | None) -> Ledger:
-    """Return the ledger of a split, with the remembered rows of files that have the same name and stamp."""
+    """Return the ledger of a split, with the remembered rows of pictures whose name and stamp are the same."""
     facts = np.zeros(len(pictures), FACTS)
     facts["id"] = ids_of(names_of(pictures))
     facts["stamp"] = stamps_of(pictures)
@@ -152,7 +152,7 @@ def _recall(pictures: Pictures, remembered: Ledger | None) -> Ledger:
 
 
 def _load(path: Path) -> Ledger | None:
-    """Return what a file remembers, or None where there is none that can be used."""
+    """Return the rows in a ledger file as one ledger, or None where there is no usable file."""
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             facts, text = kept["facts"], json.loads(kept["text"].tobytes())
@@ -165,7 +165,7 @@ def _load(path: Path) -> Ledger | None:
 
 
 def _lasting(ledger: Ledger) -> NDArray[np.int64]:
-    """Return the rows that hold as long as the file does: for want of memory or of a package it may not."""
+    """Return the rows worth saving, without failures that may pass: unread files, lack of memory, a missing package."""
     lasting: NDArray[np.bool_] = ((ledger.facts["flags"] & SEEN) != 0) & ledger.facts["digest"].any(axis=1)
     passing = {NO_MEMORY, *missing_extras(ledger.reasons.values())}
     lasting[[index for index, reason in ledger.reasons.items() if reason in passing]] = False

@@ -1,10 +1,10 @@
-"""Packs: the decoded pictures of a data set in one file, so that a picture is decoded once and then read as a page.
+"""Packs: the decoded pictures of a data set in one memory-mapped file, so that each picture is decoded only once.
 
-A pack is a folder of the cache with rows.bin, which only ever grows, and index.bin, which says of each row what
-picture it is and is replaced in one step after the rows are written. A crash leaves rows that no index names, and the
-next writer cuts them off. Nobody waits for the disk: rows that may not have reached it yet are trusted until the
-machine is started anew, and the next process that opens the pack makes sure of them. One pack serves every split, seed
-and process of a data set at one size.
+A pack is a folder in the cache with rows.bin, which is only appended to, and index.bin, which says which picture each
+row is and is replaced atomically after the rows are written. Rows that a crash leaves without an index entry are cut
+off by the next writer. Where the kernel has a boot id, writing does not wait for fsync: rows that may not be on disk
+yet are trusted until the machine reboots, and the next process that opens the pack calls fsync for them. One pack
+serves all splits, seeds and processes of a data set at one size.
 """
 
 import fcntl
@@ -23,12 +23,12 @@ from striate.data.draw import Ids, places_of
 from striate.errors import StorageError
 from striate.host.durable import write_file
 
-# What the index says of each row: whose it is, of what state of the file, and the digest of the file's content.
+# An entry of the index, for one row: the picture's id, the stamp and the digest of its file, and the kind below.
 ENTRY = np.dtype([("id", "<u8"), ("stamp", "<u8"), ("digest", "u1", 16), ("kind", "u1")])
 HOLE, STILL, ANIMATED = range(3)
 ROWS, INDEX, LOCK = "rows.bin", "index.bin", "lock"
 
-# Before the entries: the boot during which rows were last written, and how many had surely reached the disk by then.
+# Before the entries: the boot id of when the index was written, and how many rows are known to be on the disk.
 HEAD = np.dtype([("boot", "u1", 16), ("settled", "<u8")])
 COPIED_AT_ONCE = 1 << 24
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -38,7 +38,7 @@ Index = NDArray[Any]
 
 @dataclass(frozen=True)
 class PackPath:
-    """Where the pack of a data set is, and the shape (H, W, C) and type of its rows."""
+    """The folder of a pack, and the shape (H, W, C) and dtype of its rows."""
 
     folder: Path
     shape: tuple[int, int, int]
@@ -46,31 +46,31 @@ class PackPath:
 
     @property
     def row_bytes(self) -> int:
-        """The size of one picture."""
+        """The size of one row in bytes."""
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 
 def place_of_pack(cache: Path, root: str, *, shape: tuple[int, int, int], dtype: str, how: str) -> PackPath:
-    """Return where the pack of the data set at `root` is; `how` names everything else that decides the pixels."""
+    """Return the path of the pack of the data set at `root`; `how` names all else that its pixels depend on."""
     text = f"{root}\n{shape}\n{dtype}\n{how}".encode("utf-8", "surrogateescape")
     return PackPath(cache / "packs" / blake2b(text, digest_size=16).hexdigest(), shape, dtype)
 
 
 class Writer:
-    """The one writer of a pack. Rows are written from any thread, and become part of the pack by `keep`."""
+    """The only writer of a pack; threads may `put` rows, which become part of the pack by `keep`."""
 
     def __init__(self, place: PackPath) -> None:
         self.place = place
         self.index, self.settled = _read(place)
         if len(self.index) < _listed(place):
-            # By another start, of this machine or of one that has the same folder, where they may still be mapped.
+            # Rows from before a reboot, or from another machine that shares the folder and may still map them.
             _renew(place.folder / ROWS, len(self.index) * place.row_bytes)
         self._file = os.open(place.folder / ROWS, os.O_RDWR | os.O_CREAT, 0o644)
-        os.ftruncate(self._file, len(self.index) * place.row_bytes)  # what a crash left behind
+        os.ftruncate(self._file, len(self.index) * place.row_bytes)  # cuts off what a crash left
 
     def put(self, position: int, row: NDArray[Any]) -> None:
-        """Write one row behind those kept, at `position` counted from the first of them; may raise OSError."""
-        # Written, not mapped: a full disk then is an error and not a signal that ends the process.
+        """Write one row at `position` after the kept rows, counted from 0; may raise OSError."""
+        # Not through a memory map, where a full disk would be a signal that ends the process instead of an error.
         data = np.ascontiguousarray(row).data.cast("B")
         at = (len(self.index) + position) * self.place.row_bytes
         while data:
@@ -78,16 +78,16 @@ class Writer:
             data, at = data[written:], at + written
 
     def keep(self, entries: Index) -> None:
-        """Make the rows put since the last `keep` part of the pack; may raise OSError."""
+        """Add the rows put since the last `keep` to the pack, with their index entries; may raise OSError."""
         index = np.concatenate([self.index, entries])
-        os.ftruncate(self._file, len(index) * self.place.row_bytes)  # longer where the last ones are holes
+        os.ftruncate(self._file, len(index) * self.place.row_bytes)  # longer if the last rows are holes
         if not any(_boot()):
             os.fsync(self._file)
             self.settled = len(index)
         self._save(index)
 
     def settle(self) -> None:
-        """Make sure that the rows an earlier process wrote are on the disk; may raise OSError."""
+        """Call fsync if rows of an earlier process may not be on the disk yet; may raise OSError."""
         if self.settled < len(self.index):
             os.fsync(self._file)
             self.settled = len(self.index)
@@ -100,16 +100,16 @@ class Writer:
         self.index = index
 
     def close(self) -> None:
-        """Cut off what was not kept and close the file."""
+        """Cut off rows that were not kept, and close the file."""
         os.ftruncate(self._file, len(self.index) * self.place.row_bytes)
         os.close(self._file)
 
 
 @contextmanager
 def writing(place: PackPath, *, waiting: Callable[[], None]) -> Iterator[Writer]:
-    """Be the one writer of a pack; where another process is, call `waiting` and wait for it to end.
+    """Lock a pack and give its writer; if another process holds the lock, call `waiting` and wait for it.
 
-    Raises StorageError where the pack cannot be written, as on a full disk; what was kept before stays.
+    Raises StorageError where the pack cannot be written, as on a full disk; rows that were kept before stay.
     """
     try:
         place.folder.mkdir(parents=True, exist_ok=True)
@@ -125,13 +125,13 @@ def writing(place: PackPath, *, waiting: Callable[[], None]) -> Iterator[Writer]
 
 
 def read_index(place: PackPath) -> Index:
-    """Return what a pack's index says, or nothing where there is none, or the rows are fewer than it says."""
+    """Return the entries of a pack that can be trusted, none where the index is missing or does not fit the rows."""
     return _read(place)[0]
 
 
 def find(index: Index, ids: Ids, stamps: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return the row of each picture, -1 for one that has none or whose file has changed since."""
-    rows = places_of(ids, index["id"])  # of rows of one picture the last
+    """Return the row of each picture, -1 for one that has none, could not be decoded or whose file has changed."""
+    rows = places_of(ids, index["id"])  # the last row of a picture, if it has several
     held = np.flatnonzero(rows >= 0)
     entries = index[rows[held]]
     rows[held[(entries["stamp"] != stamps[held]) | (entries["kind"] == HOLE)]] = -1
@@ -139,14 +139,14 @@ def find(index: Index, ids: Ids, stamps: NDArray[np.uint64]) -> NDArray[np.int64
 
 
 def map_rows(place: PackPath, count: int) -> NDArray[Any]:
-    """Return the rows of a pack as an array (count, H, W, C) whose pages are read when they are touched."""
+    """Memory-map the first `count` rows of a pack as an array (count, H, W, C)."""
     if count == 0:
         return np.empty((0, *place.shape), place.dtype)
     return np.memmap(place.folder / ROWS, place.dtype, "r", shape=(count, *place.shape))
 
 
 def _read(place: PackPath) -> tuple[Index, int]:
-    """Return the entries that can be trusted, and how many of them are surely on the disk."""
+    """Return the entries that can be trusted, and how many of their rows are known to be on the disk."""
     try:
         data = (place.folder / INDEX).read_bytes()
         rows = (place.folder / ROWS).stat().st_size // place.row_bytes
@@ -169,7 +169,7 @@ def _listed(place: PackPath) -> int:
 
 
 def _renew(path: Path, size: int) -> None:
-    """Put a copy of a file's first `size` bytes in its place; whoever has mapped the file keeps it as it was."""
+    """Replace a file by a copy of its first `size` bytes; processes that have mapped it keep the old one."""
     aside = path.with_name(path.name + ".tmp")
     with suppress(FileNotFoundError), path.open("rb") as old, aside.open("wb") as new:
         while size and (some := old.read(min(size, COPIED_AT_ONCE))):
@@ -180,7 +180,7 @@ def _renew(path: Path, size: int) -> None:
 
 
 def _boot() -> bytes:
-    """Return what tells this start of the machine from every other, or zeros where nothing does."""
+    """Return the kernel's id of this boot, 16 bytes, or zeros where it has none."""
     try:
         return bytes.fromhex(BOOT.read_text().strip().replace("-", ""))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How the pictures of a data set become stores: from its pack, into memory, or decoded each time they are asked for."""
+"""Making stores of a data set's pictures: in its pack, in memory, or decoding pictures each time they are needed."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,17 +16,17 @@ from striate.pictures.preprocess import Preprocess
 from striate.progress import Progress, Silent
 from striate.sources.source import Pictures
 
-# The share of the machine's memory that decoded pictures may take, and over which a pack is read page by page.
+# The share of the machine's memory that decoded pictures may take; above it a pack is shuffled page by page.
 MEMORY_SHARE = 0.5
-# Decoded pictures that must fit in memory wherever the others are, for there to be a batch.
+# Decoded pictures that must fit in memory at once wherever the others are kept, for there to be a batch.
 LEAST_AT_ONCE = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """Reads the pictures of one data set at `root`; `data` is its place, which its packs are known by.
+    """Reads the pictures of one data set; `data` identifies its packs and ledgers, `root` names it in messages.
 
-    With `pack=False` files are decoded each time. `threads` decode, and do not change the result.
+    With `pack=False` files are decoded each time they are needed. The number of `threads` does not change the result.
     """
 
     data: str
@@ -36,34 +36,34 @@ class Reader:
     pack: bool = True
 
     def refuse_too_large(self, count: int, preprocess: Preprocess) -> None:
-        """Raise StorageError where not even some of the pictures would fit in memory at once."""
+        """Raise StorageError where neither all pictures nor LEAST_AT_ONCE of them would fit in memory."""
         if count * preprocess.row_bytes > memory() < LEAST_AT_ONCE * preprocess.row_bytes:
             raise self._too_large(count, preprocess)
 
     def ledgers(self, splits: Mapping[str, Pictures]) -> dict[str, Ledger]:
-        """Return what is known of each split's files; none for pixels that were never encoded."""
+        """Return each split's ledger, filled as far as the cache goes; {} if a split stores pixels instead of files."""
         files = {split: pictures for split, pictures in splits.items() if _are_files(pictures)}
         return (
             open_ledgers(files, ledger_path(cache_folder(), self.data)) if len(files) == len(splits) else {}
         )
 
     def keep(self, ledgers: Mapping[str, Ledger]) -> None:
-        """Remember what is known for the next time, unless there is no room for it."""
+        """Save ledgers in the cache, unless that fails, as on a full disk."""
         with suppress(OSError):
             save_ledgers(ledgers.values(), ledger_path(cache_folder(), self.data))
 
     def store(
         self, split: str, pictures: Pictures, preprocess: Preprocess, ledger: Ledger | None = None
     ) -> Store:
-        """Return the decoded pictures of a split; those that cannot be decoded are listed in its `bad`.
+        """Return the store of a split; pictures that cannot be decoded are listed in its `bad`.
 
-        What is learned of the pictures is entered into `ledger`.
-        Raises StorageError where pixels that were never encoded do not fit in memory.
+        Facts about all pictures are entered into `ledger`. Raises StorageError where pictures that are stored as pixels
+        do not fit into half of the memory.
         """
         phase = f"reading {split}"
         self.progress.begin(phase, len(pictures))
         store = self._filled(phase, pictures, preprocess, ledger)
-        if ledger is not None:  # of those from a pack, and those that cannot be read
+        if ledger is not None:  # facts about pictures that were in the pack already or cannot be read
             inspect(pictures, ledger, threads=self.threads, progress=Silent())
         self.progress.end()
         return store
@@ -85,7 +85,7 @@ class Reader:
         except StorageError as error:
             then = "into memory instead" if fits else "each time they are needed instead"
             self.progress.say(f"note: {error}; the pictures are decoded {then}")
-            self.progress.begin(phase, len(pictures))  # since some may have been counted
+            self.progress.begin(phase, len(pictures))  # anew, since some may have been counted
         return fill(pictures, preprocess, keep=fits, **how)
 
     def _too_large(self, count: int, preprocess: Preprocess) -> StorageError:
@@ -98,7 +98,7 @@ class Reader:
 
 
 def _are_files(pictures: Pictures) -> bool:
-    """Say whether pictures are encoded; a format that stores pixels has nothing to decode."""
+    """Say whether pictures are encoded files and not pixels, judged by the first one."""
     try:
         return len(pictures) > 0 and isinstance(pictures.read(0), bytes)
     except OSError:

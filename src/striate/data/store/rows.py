@@ -1,4 +1,4 @@
-"""Where the decoded pictures of a split are: in memory, in a pack on disk, or made anew each time."""
+"""Access to the decoded pictures of a split: in memory, in a pack on disk, or decoded each time."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def take(self, indices: Indices) -> NDArray[Any]:
-        """Return the pixels (B, H, W, C) of the pictures at these positions, the caller's own."""
+        """Return a copy of the pixels (B, H, W, C) at these positions."""
 
     def subset(self, indices: Indices) -> "Rows":
         """Return the rows at these positions."""
@@ -30,7 +30,7 @@ class Rows(Protocol):
 
 @dataclass(frozen=True)
 class HeldRows:
-    """Rows of an array (M, H, W, C), in memory or mapped from a pack; `places` are their positions in it."""
+    """Rows of an array (M, H, W, C), in memory or memory-mapped from a pack; `places` (N,) are indices into it."""
 
     array: NDArray[Any]
     places: Indices
@@ -39,7 +39,7 @@ class HeldRows:
         return len(self.places)
 
     def take(self, indices: Indices) -> NDArray[Any]:
-        """Return copies of rows."""
+        """Return copies of the rows (B, H, W, C) at these positions."""
         return np.take(self.array, self.places[indices], axis=0)
 
     def subset(self, indices: Indices) -> "HeldRows":
@@ -49,7 +49,7 @@ class HeldRows:
 
 @dataclass(frozen=True)
 class DecodedRows:
-    """Rows read and decoded each time, for sets that neither memory nor disk can hold decoded."""
+    """Rows that are decoded each time they are taken, for data sets that fit decoded neither in memory nor on disk."""
 
     pictures: Pictures
     preprocess: Preprocess
@@ -59,7 +59,7 @@ class DecodedRows:
         return len(self.pictures)
 
     def take(self, indices: Indices) -> NDArray[Any]:
-        """Read and decode some pictures; raises DataError for one that could be read when training began."""
+        """Read and decode the pictures at these positions; raises DataError for one that can no longer be read."""
         return np.stack(list(self._pool.map(self._row, indices.tolist())))
 
     def subset(self, indices: Indices) -> "DecodedRows":

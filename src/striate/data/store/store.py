@@ -1,4 +1,4 @@
-"""The decoded pictures of one split with their labels: each file is read and decoded once, before training."""
+"""The decoded pictures of one split with their labels, and the functions that fill it before training."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,17 +27,17 @@ from striate.sources.names import Names
 from striate.sources.source import Bad as Bad
 from striate.sources.source import Pictures, names_of, stamps_of
 
-# Pictures whose mean and deviation are taken at a time.
+# Pictures that `mean_and_std` takes at a time.
 CHUNK = 512
-# Bytes of rows after which a pack's index is written, so that a crash costs no more than these.
+# Bytes of rows after which a pack's index is written: the most work that a crash loses.
 KEPT_EACH = 1 << 30
-# The most pictures that mean and deviation are taken of.
+# The most pictures that `mean_and_std` looks at.
 LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True)
 class Store:
-    """Pictures of one shape, their labels as tensors, and of each its name and the digest (16 bytes) of its content."""
+    """Decoded pictures of one shape with labels, names and digests (N, 16); `bad` lists those that were left out."""
 
     rows: Rows
     labels: Tensor
@@ -50,27 +50,27 @@ class Store:
 
     @cached_property
     def ids(self) -> Ids:
-        """The identity of each picture for counted randomness."""
+        """The id of each picture, which random draws depend on."""
         return ids_of(self.names)
 
     @property
     def images(self) -> Tensor:
-        """Every picture (N, C, H, W), a copy of all the store holds."""
+        """A copy of all pictures (N, C, H, W), as `take` returns them."""
         return self.take(np.arange(len(self)))
 
     def take(self, indices: Indices) -> Tensor:
-        """Return pictures (B, C, H, W): uint8, or for 16-bit ones float32 on the same scale of 0 to 255."""
+        """Return a copy of pictures (B, C, H, W): uint8, or float32 in 0..255 for 16-bit ones."""
         return shallow(torch.from_numpy(self.rows.take(indices))).permute(0, 3, 1, 2)
 
     def subset(self, indices: Indices) -> "Store":
-        """Return the pictures at these positions."""
+        """Return the pictures at these positions, with `bad` empty."""
         return Store(
             self.rows.subset(indices), self.labels[indices], self.names.take(indices), self.digests[indices]
         )
 
 
 class Decoded(NamedTuple):
-    """What came of one picture: its content's digest, why it failed or nothing, and whether it is an animation."""
+    """The result of decoding one picture: its digest, the reason of a failure or '', and whether it is animated."""
 
     digest: bytes = bytes(DIGEST_BYTES)
     reason: str = ""
@@ -78,7 +78,7 @@ class Decoded(NamedTuple):
 
 
 class Decoder:
-    """Reads and decodes pictures with a pool of threads, in order, and remembers which could not be."""
+    """Reads and decodes pictures with a pool of threads, and records which failed and which are animated."""
 
     def __init__(
         self,
@@ -98,10 +98,13 @@ class Decoder:
         self.moving: list[int] = []
 
     def run(self, indices: Indices, put: Callable[[int, NDArray[Any]], None]) -> NDArray[np.uint8]:
-        """Give the row of each picture and its place in `indices` to `put`; return the digests (N, 16)."""
+        """Decode the pictures at `indices`, pass the place in `indices` and the row to `put`, return digests (N, 16).
+
+        Threads call `put`, in any order; it is not called for pictures that fail.
+        """
 
         def load(place: int) -> Decoded:
-            """Decode one picture into its place."""
+            """Decode one picture and pass its row to `put`."""
             index, digest = int(indices[place]), bytes(DIGEST_BYTES)
             try:
                 encoded = self.pictures.read(index)
@@ -128,7 +131,7 @@ class Decoder:
         return digests
 
     def tell(self) -> None:
-        """Say what a user may not expect of the pictures that were decoded."""
+        """Note to the user that only the first frame of animations is used."""
         if self.moving:
             one = self.pictures.name(min(self.moving))
             self.progress.say(
@@ -136,7 +139,7 @@ class Decoder:
             )
 
     def store(self, rows: Rows, digests: NDArray[np.uint8]) -> Store:
-        """Return the pictures that could be decoded; `rows` and `digests` are those of all."""
+        """Return a store of the pictures that could be decoded, given rows and digests of all pictures."""
         pictures, labels = self.pictures, self.pictures.labels
         names = names_of(pictures)
         bad = tuple(Bad(names[i], reason) for i, reason in sorted(self.bad.items()))
@@ -158,8 +161,8 @@ def fill(
 ) -> Store:
     """Read and decode every picture into memory; those that cannot be decoded are listed in `bad`.
 
-    With `keep=False` they are decoded to see that they can be, and again each time they are asked for. What is learned
-    of those that can be is entered into `ledger`.
+    With `keep=False` the rows are not kept: pictures are decoded now to find the bad ones, and again each time they are
+    taken. Facts about those that can be decoded are entered into `ledger`.
     """
     decoder = Decoder(pictures, preprocess, threads=threads, progress=progress, ledger=ledger)
     everything = np.arange(len(pictures))
@@ -183,14 +186,14 @@ def fill_packed(
     progress: Progress,
     ledger: Ledger | None = None,
 ) -> Store:
-    """Return the pictures as rows of a pack; those it does not hold yet are decoded into it.
+    """Return the pictures as rows of a pack, after decoding those that it lacks into it.
 
-    Raises StorageError where the pack cannot be written, having kept in it what could be.
+    Raises StorageError where there is no room or the pack cannot be written; rows that were written before stay in it.
     """
     decoder = Decoder(pictures, preprocess, threads=threads, progress=progress, ledger=ledger)
     if ledger is None:
         ids, stamps = ids_of(names_of(pictures)), stamps_of(pictures)
-    else:  # which has asked every file already
+    else:  # the ledger has read the stamp of every file already
         ids, stamps = ledger.facts["id"], ledger.facts["stamp"]
 
     def waiting() -> None:
@@ -214,7 +217,7 @@ def fill_packed(
 
 
 def _append(writer: Writer, decoder: Decoder, chunk: Indices, known: tuple[Ids, NDArray[np.uint64]]) -> None:
-    """Decode some pictures into a pack and keep them."""
+    """Decode some pictures into a pack, and add their rows and index entries to it."""
     entries = np.zeros(len(chunk), ENTRY)
     entries["id"], entries["stamp"] = (column[chunk] for column in known)
     entries["digest"] = decoder.run(chunk, writer.put)
@@ -230,9 +233,9 @@ def _chunks(indices: Indices, size: int) -> Iterator[Indices]:
 
 
 def mean_and_std(store: Store) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return each channel's mean and standard deviation, scaled to 0..1 and rounded.
+    """Return each channel's mean and standard deviation on the scale 0..1, rounded to 4 digits.
 
-    Of at most LOOKED_AT pictures, evenly spread over the store.
+    They are those of at most LOOKED_AT pictures, evenly spread over the store; a deviation is 0.01 at least.
     """
     chosen = np.unique(np.linspace(0, len(store) - 1, LOOKED_AT).astype(np.int64))
     first = store.rows.take(chosen[:1])

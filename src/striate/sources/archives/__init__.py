@@ -1,1 +1,1 @@
-"""Zip and tar, read entry by entry and unpacked whole or not at all."""
+"""Zip and tar archives: read entry by entry, and unpacked into the cache completely or not at all."""

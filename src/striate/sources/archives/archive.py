@@ -1,4 +1,4 @@
-"""Zip and tar archives, read entry by entry; nothing but files and folders is let through."""
+"""Zip and tar archives, read entry by entry; one with an entry that is neither file nor folder is refused."""
 
 import bz2
 import gzip
@@ -24,28 +24,28 @@ SUFFIXES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2", ".x
 ZIP = (b"PK\3\4", b"PK\5\6")
 ZIP_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 ENCRYPTED, UTF_8 = 0x1, 0x800  # flags of a zip's entry
-# How a compressed tar begins -> its name, and how it is opened.
+# Magic bytes of a compressed tar -> its name, and what opens it.
 COMPRESSED: dict[bytes, tuple[str, Callable[[IO[bytes]], Any]]] = {
     b"\x1f\x8b": ("tar.gz", gzip.open),
     b"BZh": ("tar.bz2", bz2.open),
     b"\xfd7zXZ\0": ("tar.xz", lzma.open),
 }
-# How what the standard library cannot read begins -> its name.
+# Magic bytes of archives that the standard library cannot read -> their name.
 FOREIGN = {b"\x28\xb5\x2f\xfd": "Zstandard", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!\x1a\x07": "RAR"}
-# What reading a stranger's archive may raise.
+# What reading a damaged or malicious archive may raise.
 DAMAGE = (
     *(BadTar, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error),
     *(EOFError, OSError, ValueError, NotImplementedError, RuntimeError, OverflowError, MemoryError),
 )
-# What the names of a zip without the UTF-8 flag are in: what Linux writes, Korean Windows, and what the format says.
+# Encodings of names in a zip without the UTF-8 flag: that of Linux, of Korean Windows, and the format's default.
 ENCODINGS = ("utf-8", "cp949", "cp437")
 
 
 class ArchiveEntry(NamedTuple):
     """A file or folder of an archive.
 
-    `size` is what the archive declares, `passed` how many bytes of the archive stand before it. `chunks` reads the
-    content, once, before the next entry is asked for.
+    `name` is a path below the folder to unpack into. `size` is the size the archive declares, `passed` how many bytes
+    of the archive come before it. `chunks` yields the content; it may be called once, before the next entry is read.
     """
 
     name: str
@@ -56,9 +56,9 @@ class ArchiveEntry(NamedTuple):
 
 
 class Archive:
-    """An open archive: its kind, its entries, and what a user may not expect of how it was read.
+    """An open archive: its kind, its entries, and a note to the user on how it was read, or ''.
 
-    `declared` is the bytes all entries say they have, where that is known before they are read.
+    `declared` is the total size of the entries where it is known before they are read, an upper bound for a plain tar.
     """
 
     def __init__(self, kind: str, entries: Iterator[ArchiveEntry], declared: int = 0, note: str = "") -> None:
@@ -69,7 +69,7 @@ class Archive:
 
 
 def recognise_archive(path: Path) -> str:
-    """Return the kind of archive a file is by its content, or by its name where the content is none, or nothing."""
+    """Return the evidence that a file is an archive, from its content or else from its name, or ''."""
     if not path.is_file():
         return ""
     kind = _kind(path)
@@ -78,10 +78,10 @@ def recognise_archive(path: Path) -> str:
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
-    """Open a zip or tar archive for one pass.
+    """Open a zip or tar archive to be read once.
 
-    Raises DataError, also while its entries are read, for one that is damaged, encrypted or of another kind, and for
-    an entry that is a link or a device, or leads out of the folder it will be unpacked into.
+    Raises DataError, also while its entries are read, if it is damaged, encrypted or of another kind, or if an entry is
+    a link or a device, or has a path outside the folder it would be unpacked into.
     """
     try:
         with path.open("rb") as file:
@@ -114,7 +114,7 @@ def _zip(opened: zipfile.ZipFile) -> Archive:
 
 def _zip_names(infos: Sequence[zipfile.ZipInfo]) -> tuple[list[str], str]:
     """Return the names of a zip's entries, and a note where their encoding had to be guessed."""
-    # zipfile takes a name without the UTF-8 flag for cp437, which has a letter for every byte.
+    # zipfile decodes a name without the UTF-8 flag as cp437, which can be undone, since it maps every byte.
     raw = [b"" if i.flag_bits & UTF_8 else i.orig_filename.encode("cp437") for i in infos]
     encoding = encoding_of(raw)
     names = [r.decode(encoding) if r else i.orig_filename for r, i in zip(raw, infos, strict=True)]
@@ -151,14 +151,14 @@ def _zip_chunks(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[byte
 def _tar_entries(tar: TarStream, file: IO[bytes]) -> Iterator[ArchiveEntry]:
     for member in tar:
         encoding = encoding_of([member.name])
-        # Bytes that are no text in any encoding but the last are kept as they are.
+        # In a tar, names that only cp437 could decode are kept as bytes.
         encoding, errors = ("utf-8", "surrogateescape") if encoding == "cp437" else (encoding, "strict")
         name = member.name.decode(encoding, errors)
         if member.kind not in ("file", "folder"):
             raise _not_a_file(name, member.kind)
         chunks = partial(_tar_chunks, tar, member.size)
         yield ArchiveEntry(inside(name), member.kind == "folder", member.size, file.tell(), chunks)
-    tar.drain(LONGEST_PADDING)  # to the checksum that ends a compressed file
+    tar.drain(LONGEST_PADDING)  # so that the decompressor verifies the checksum at the end
 
 
 def _tar_chunks(tar: TarStream, size: int) -> Iterator[bytes]:
@@ -192,7 +192,7 @@ def _beginning(start: bytes, known: dict[bytes, Any]) -> bytes:
 
 
 def _is_tar(start: bytes) -> bool:
-    """Say whether a block is a tar header, or the empty one of a tar archive without members."""
+    """Say whether a block is a tar header, or the zero block of a tar archive without members."""
     try:
         tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
@@ -214,9 +214,9 @@ def _reason(error: BaseException) -> str:
 
 
 def inside(name: str) -> str:
-    """Return a name as a path below a folder, or "" for the folder itself; raises DataError where it leads out.
+    """Return an entry's name as a relative path, "" for the folder itself; raises DataError where it leads outside.
 
-    A backslash divides as a slash does, as some programs on Windows write it.
+    A backslash is taken for a slash, since some programs on Windows write it so.
     """
     path = name.replace("\\", "/")
     parts = [part for part in path.split("/") if part not in ("", ".")]
@@ -228,12 +228,12 @@ def inside(name: str) -> str:
 
 
 def shown(name: str) -> str:
-    """Return a name for a message, in quotes, with what cannot be printed written out."""
+    """Return a name in quotes for a message, with unprintable characters escaped."""
     return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name) + "'"
 
 
 def encoding_of(names: Sequence[bytes]) -> str:
-    """Return the first encoding that all of these names may be in; every name may be in the last."""
+    """Return the first of ENCODINGS that can decode all of these names; the last, cp437, can decode any."""
     return next(encoding for encoding in ENCODINGS if all(_fits(name, encoding) for name in names))
 
 

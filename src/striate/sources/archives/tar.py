@@ -1,7 +1,7 @@
 """Tar archives, read front to back: ustar, GNU long names, and PAX paths and sizes (POSIX.1-2008, pax).
 
-The standard library's tarfile ends in silence at a damaged header, which would drop pictures, and takes more than twice
-as long over a header; a test holds that both read the same members.
+The standard library's tarfile stops silently at a damaged header, which would lose pictures, and takes more than twice
+as long per header; a test asserts that both read the same members.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ BLOCK = 512
 EMPTY = bytes(BLOCK)
 # Bytes skipped at a time in a stream that cannot seek.
 STRIDE = 1 << 20
-# The longest name or PAX header that is believed.
+# The longest GNU name or PAX header that is accepted, in bytes.
 LONGEST_HEADER = 1 << 20
 
 Kind = Literal["file", "folder", "symbolic link", "hard link", "device", "sparse file"]
@@ -31,7 +31,7 @@ GNU_NAME, GNU_LINK, PAX, PAX_GLOBAL = b"L", b"K", b"x", b"g"
 
 
 class Member(NamedTuple):
-    """One entry: its name as stored, what it is, and where its data stand."""
+    """One entry: its name as stored, its kind, and the offset and size of its data in bytes."""
 
     name: bytes
     kind: Kind
@@ -44,14 +44,14 @@ class BadTar(Exception):
 
 
 class CutShort(BadTar):
-    """A tar archive that ends before its end."""
+    """A tar archive that is cut short."""
 
 
 class TarStream:
-    """The members of a tar archive in order; a member's data may be read before the next is asked for.
+    """An iterator over the members of a tar archive; a member's data can be read until the next member is requested.
 
-    Only names are kept, one at a time. Raises BadTar where a header is none, CutShort where the archive ends inside
-    a member or without the empty block that ends it. Without `seek` what is not wanted is read over.
+    No list of members is kept. Raises BadTar where a header is damaged, CutShort where the archive ends inside a
+    member or without the zero block that ends it. Without `seek`, data to skip is read and discarded.
     """
 
     def __init__(self, read: Callable[[int], bytes], seek: Callable[[int], object] | None = None) -> None:
@@ -59,7 +59,7 @@ class TarStream:
         self.position = 0
 
     def __iter__(self) -> Iterator[Member]:
-        name, size = b"", -1  # what an extra header said of the entry after it
+        name, size = b"", -1  # from an extra header, for the entry after it
         while (header := self._header()) is not None:
             kind, length = header[156:157], _number(header[124:136])
             start = self.position
@@ -76,7 +76,7 @@ class TarStream:
             self.skip_to(start + -(-length // BLOCK) * BLOCK)
 
     def read(self, size: int) -> bytes:
-        """Return the next bytes; raises CutShort where there are fewer."""
+        """Return the next `size` bytes; raises CutShort where there are fewer."""
         data = self._read(size)
         while len(data) < size and (more := self._read(size - len(data))):
             data += more
@@ -86,7 +86,7 @@ class TarStream:
         return data
 
     def skip_to(self, position: int) -> None:
-        """Go on at a later position; where it lies beyond the end, the next read fails."""
+        """Move forward to a position; beyond the end of the archive, this or the next `read` raises CutShort."""
         if self._seek:
             if position != self.position:
                 self._seek(position)
@@ -96,12 +96,12 @@ class TarStream:
             self.read(min(STRIDE, position - self.position))
 
     def drain(self, most: int) -> None:
-        """Read what stands after the end, so that a decompressor comes to its checksum."""
+        """Read up to about `most` bytes past the archive's end, so that a decompressor verifies its checksum."""
         while most > 0 and (data := self._read(STRIDE)):
             most -= len(data)
 
     def _header(self) -> bytes | None:
-        """Return the next header, or None at the empty block that ends an archive."""
+        """Return the next header, or None at the zero block that ends an archive."""
         try:
             header = self.read(BLOCK)
         except CutShort:
@@ -114,7 +114,7 @@ class TarStream:
         return header
 
     def _extra(self, kind: bytes, length: int) -> tuple[bytes, int]:
-        """Return name and size that an extra header gives the next entry: b"" and -1 where it gives none."""
+        """Return the name and size that an extra header gives for the next entry, b"" and -1 if it gives none."""
         if length > LONGEST_HEADER:
             raise BadTar(f"a header of {length:,} bytes")
         data = self.read(length)
@@ -127,15 +127,15 @@ def _member(header: bytes, name: bytes, offset: int, size: int) -> Member:
     if not name:
         name = header[:100].partition(b"\0")[0]
         prefix = header[345:500].partition(b"\0")[0]
-        # GNU's own magic, "ustar  ", has other things in the prefix's place.
+        # Where the magic is GNU's "ustar  ", these bytes hold other fields than the prefix.
         name = prefix + b"/" + name if prefix and header[257:263] == b"ustar\0" else name
     kind = KINDS.get(header[156:157], "file")
-    # Archives older than ustar mark a folder by a slash.
+    # Archives older than ustar mark a folder by a slash at the end of its name.
     return Member(name, "folder" if kind == "file" and name.endswith(b"/") else kind, offset, size)
 
 
 def _number(field: bytes) -> int:
-    """Return a number in octal digits, or in GNU's base 256."""
+    """Return the value of a header field, in octal digits or in GNU's base-256 encoding."""
     if field[0] & 0x80:
         return int.from_bytes(bytes([field[0] & 0x7F]) + field[1:])
     digits = field.partition(b"\0")[0].strip() or b"0"
@@ -145,7 +145,7 @@ def _number(field: bytes) -> int:
 
 
 def _pax(data: bytes) -> tuple[bytes, int]:
-    """Return path and size of a PAX header, whose records are 'length key=value', each with a line end."""
+    """Return path and size from a PAX header of lines 'length key=value'; b"" and -1 for those it does not give."""
     name, size = b"", -1
     while data.strip(b"\0"):
         digits, _, rest = data.partition(b" ")

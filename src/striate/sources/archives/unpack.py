@@ -1,4 +1,4 @@
-"""Archives unpacked into the cache folder: once, whole or not at all, and nothing outside it."""
+"""Unpacking archives into the cache folder: once, completely or not at all, and never outside it."""
 
 import errno
 import fcntl
@@ -18,33 +18,33 @@ from striate.sources.archives.archive import Archive, ArchiveEntry, open_archive
 from striate.sources.naming import is_hidden
 from striate.units import rough_bytes
 
-# An archive that grows more than so many times holds no pictures, but may be meant to fill a disk. What stays below
-# the size that is always allowed may be blank.
+# An archive that unpacks to more than MOST_GROWTH times its size is refused as a possible decompression bomb, unless it
+# stays below ALWAYS_ALLOWED bytes: pictures of one colour compress that well.
 MOST_GROWTH = 100
 ALWAYS_ALLOWED = 1 << 30
 MOST_ENTRIES = 5_000_000
-# Room left on the disk, and how many bytes are written before it is looked at again.
+# Bytes that stay free on the disk, and how many are written before free space is checked again.
 SPARE_BYTES = 64 << 20
 LOOKED_AT_EVERY = 64 << 20
 ADVICE = "Free some space, or put the cache elsewhere: STRIATE_CACHE=FOLDER"
 TRUSTED = "Unpack it yourself if you trust it, and give the folder."
-# What a cached archive is: a folder of what was in it, and the note that reading it gave.
+# An unpacked archive in the cache: a folder with its content, and a file with the note on how it was read.
 DATA, NOTE = "data", "note.txt"
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """An archive in the cache: the folder its data set begins in, and what a user may not expect of it."""
+    """An archive in the cache: the folder that its data set is in, and notes to the user on how it was read."""
 
     folder: Path
     notes: tuple[str, ...]
 
 
 def unpack(path: Path, progress: Progress) -> Unpacked:
-    """Unpack an archive into the cache, if it is not there, and return where its data set begins.
+    """Unpack an archive into the cache, if it is not there yet, and return the folder of its data set.
 
-    A single folder that holds all the rest is gone into. Raises DataError for an archive that is damaged or not to be
-    trusted, StorageError where it does not fit; neither leaves anything behind.
+    A single folder that holds everything else is descended into. Raises DataError for an archive that is damaged or
+    unsafe, StorageError where it does not fit; in both cases nothing is left behind.
     """
     folder = cache_folder() / "archives" / _key(path)
     with _storage_errors():
@@ -52,17 +52,17 @@ def unpack(path: Path, progress: Progress) -> Unpacked:
         with _alone(folder.with_name(folder.name + ".lock")):
             if not folder.exists():
                 _unpack_aside(path, folder, progress)
-            os.utime(folder)  # the cache may forget first what was used longest ago
+            os.utime(folder)  # records when it was last used
         note = (folder / NOTE).read_text(encoding="utf-8")
     return Unpacked(_descend(folder / DATA), (note,) if note else ())
 
 
 def _key(path: Path) -> str:
-    """Return a folder name that is another one once the archive has changed; raises DataError if it cannot be read."""
+    """Return a hash of an archive's path, size, modification time and last 64 KiB; raises DataError if unreadable."""
     try:
         stat = path.stat()
         with path.open("rb") as file:
-            # The end of a zip lists all that is in it: a guard against a copy that keeps size and date.
+            # The end of a zip is its list of entries, which tells apart two archives of the same size and date.
             file.seek(-min(stat.st_size, 1 << 16), os.SEEK_END)
             end = file.read()
     except OSError as error:
@@ -73,16 +73,16 @@ def _key(path: Path) -> str:
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Wait until no other process unpacks the same archive; the lock goes with the process."""
+    """Hold a file lock, so that one process at a time unpacks an archive; it is released when the process ends."""
     with lock.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _unpack_aside(path: Path, folder: Path, progress: Progress) -> None:
-    """Unpack beside the place it belongs, and rename when the disk has it all."""
+    """Unpack into a temporary folder, which is renamed once all of it is on the disk."""
     aside = folder.with_name(folder.name + ".part")
-    _remove(aside)  # of a process that was killed
+    _remove(aside)  # left by a process that was killed
     try:
         with open_archive(path) as archive:
             (aside / DATA).mkdir(parents=True, mode=0o700)
@@ -90,14 +90,14 @@ def _unpack_aside(path: Path, folder: Path, progress: Progress) -> None:
             _Unpacking(path, aside / DATA, progress).write(archive)
             progress.end()
             (aside / NOTE).write_text(archive.note, encoding="utf-8")
-        os.sync()  # waiting for every file by itself would take minutes
+        os.sync()  # an fsync for every file would take minutes
         aside.rename(folder)
     finally:
         _remove(aside)
 
 
 class _Unpacking:
-    """What has been written so far, and the limits it must keep."""
+    """Writes an archive's entries below a folder, and enforces the limits on size and free space."""
 
     def __init__(self, path: Path, target: Path, progress: Progress) -> None:
         self._target, self._progress = target, progress
@@ -135,7 +135,7 @@ class _Unpacking:
                     file.write(chunk)
             with _writing(entry):
                 file.flush()
-                # So that a picture unpacked again still has the stamp it had.
+                # The archive's time, so that a picture keeps its stamp when the archive is unpacked again.
                 os.utime(file.fileno(), ns=(self._changed, self._changed))
         finally:
             with _writing(entry):
@@ -167,7 +167,7 @@ class _Unpacking:
 
 @contextmanager
 def _writing(entry: ArchiveEntry) -> Iterator[None]:
-    """Turn what the disk says against one entry into an error about the entry, where it is to blame, or the disk."""
+    """Turn an OSError into a DataError if the entry is at fault (a name twice or too long), else a StorageError."""
     try:
         yield
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
@@ -184,7 +184,7 @@ def _writing(entry: ArchiveEntry) -> Iterator[None]:
 
 @contextmanager
 def _storage_errors() -> Iterator[None]:
-    """Turn what is left of the disk's errors into a StorageError."""
+    """Turn any OSError into a StorageError."""
     try:
         yield
     except OSError as error:
@@ -201,7 +201,7 @@ def _remove(folder: Path) -> None:
 
 
 def _descend(folder: Path) -> Path:
-    """Return the first folder that holds more than one other, not counting what is hidden."""
+    """Descend while a folder holds nothing but one folder, hidden names aside, and return where that ends."""
     while True:
         with os.scandir(folder) as found:
             entries = [entry for entry in found if not is_hidden(entry.name)]

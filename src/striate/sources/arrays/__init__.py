@@ -1,1 +1,1 @@
-"""Pictures that stand as pixels: NumPy, IDX, CIFAR."""
+"""Data sets that store pixels in arrays, not picture files: NumPy, IDX and CIFAR."""

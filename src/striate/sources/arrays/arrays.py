@@ -1,4 +1,4 @@
-"""Pictures that stand as pixels in one array."""
+"""Pictures stored as pixels in one array."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from striate.errors import DataError
 from striate.sources.source import stamp_of
 
-# Pictures looked at together, so that an array larger than memory is read through.
+# Pictures processed at a time, so that a memory-mapped array may be larger than memory.
 CHUNK = 1024
-# How far from a whole number 255 times a float may lie that once was a byte.
+# How far 255 times a float may be from an integer for the float to count as a byte divided by 255.
 ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
 class ArrayPictures:
-    """Pictures (N, H, W) or (N, H, W, C) of one split, in memory or mapped from a file.
+    """The pictures of one split in an array (M, H, W) or (M, H, W, C), in memory or memory-mapped.
 
-    `positions` are those of the pictures in `images`; `stamped` is a number that changes with the file.
+    `positions` (N,) are the pictures' indices into `images`; `stamped` is a number that changes with the file.
     """
 
     split: str
@@ -32,11 +32,11 @@ class ArrayPictures:
         return len(self.positions)
 
     def name(self, index: int) -> str:
-        """Return split and position in the file."""
+        """Return the split and the position in `images`, such as train/0."""
         return f"{self.split}/{self.positions[index]}"
 
     def stamp(self, index: int) -> int:
-        """Return a number of the file's own and the position."""
+        """Return a hash of the file's stamp and the position."""
         return stamp_of(self.stamped, int(self.positions[index]))
 
     def read(self, index: int) -> NDArray[Any]:
@@ -52,10 +52,11 @@ class ArrayPictures:
 
 
 def as_pictures(images: NDArray[Any], *, place: str) -> NDArray[Any]:
-    """Return pictures (N, H, W) or (N, H, W, C) as uint8 or uint16; what already is so is not copied.
+    """Return pictures (N, H, W) or (N, H, W, C) as uint8 or uint16, without a copy where they already are.
 
-    Floats must lie in 0..1 and whole numbers of other types in 0..255. Raises DataError, which begins with `place`,
-    where they do not, or where it cannot be told which axis holds the channels.
+    Floats must lie in 0..1; they become uint8 if all are bytes divided by 255, else uint16. Integers of other types
+    must lie in 0..255. Booleans become 0 and 255. Raises DataError, which begins with `place`, where values lie outside
+    or it is ambiguous which axis holds the channels.
     """
     images = _channels_last(images, place)
     if images.dtype in (np.uint8, np.uint16):
@@ -72,7 +73,7 @@ def as_pictures(images: NDArray[Any], *, place: str) -> NDArray[Any]:
 
 
 def _channels_last(images: NDArray[Any], place: str) -> NDArray[Any]:
-    """Return pictures with their channels, the smallest of the three axes, last."""
+    """Return pictures with the channel axis last; in (N, C, H, W) or (N, H, W, C) it is the smallest of the three."""
     if images.ndim == 3:
         return images
     if images.ndim != 4:
@@ -102,13 +103,13 @@ def _refuse_beyond(images: NDArray[Any], top: int, place: str) -> None:
 
 
 def _were_bytes(images: NDArray[Any]) -> bool:
-    """Say whether floats are bytes that were divided by 255."""
+    """Say whether all floats are bytes divided by 255, within rounding."""
     scaled = (images[chunk] * np.float32(255) for chunk in _chunks(images))
     return all(bool((np.abs(values - np.rint(values)) < ROUNDING).all()) for values in scaled)
 
 
 def _as_type(images: NDArray[Any], kind: type[np.uint8] | type[np.uint16]) -> NDArray[Any]:
-    """Return floats of 0..1 over the range of an integer type."""
+    """Return floats in 0..1 scaled to the full range of an integer type and rounded."""
     whole = np.empty(images.shape, kind)
     for chunk in _chunks(images):
         whole[chunk] = np.rint(images[chunk].astype(np.float64) * np.iinfo(kind).max)

@@ -20,7 +20,11 @@ PIXELS = 3 * 32 * 32
 
 
 class Layout(NamedTuple):
-    """The files of one form: training, test and class names; of the labels the last byte, or `key`, is taken."""
+    """One variant of the CIFAR files: glob patterns of its training and test files, and where names and labels are.
+
+    A binary record begins with `label_bytes` bytes of labels, of which the last is used; a python batch holds its
+    labels under `key`, and the class names are under `names_key`.
+    """
 
     name: str
     train: str
@@ -42,22 +46,22 @@ LAYOUTS = (
 
 
 class Batch(NamedTuple):
-    """Pictures (N, 3072) uint8, plane after plane, and labels (N,)."""
+    """Pictures (N, 3072) uint8, one colour plane of 32 x 32 after the other, and class indices (N,)."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
 
 def recognise_cifar(root: Path) -> str:
-    """Return the batch by which a folder is a CIFAR data set, or nothing."""
+    """Return the evidence that a folder is a CIFAR data set, or ''."""
     layout = _layout(root) if root.is_dir() else None
     return f"it holds {_files(root, layout.train)[0].name} and {layout.names}" if layout else ""
 
 
 def open_cifar(root: Path) -> Source:
-    """Read a CIFAR folder, of CIFAR-100 the fine labels; python batches are read without unpickling.
+    """Read a CIFAR folder, with the fine labels of CIFAR-100; python batches are read without unpickling.
 
-    Raises DataError where a file is damaged or holds more than such files do.
+    Raises DataError where a file is damaged, or a python batch holds anything but plain values and byte arrays.
     """
     layout = _layout(root)
     assert layout is not None
@@ -72,7 +76,7 @@ def open_cifar(root: Path) -> Source:
 
 
 def _layout(root: Path) -> Layout | None:
-    """Return the form of a folder: it has training batches and the names of the classes."""
+    """Return the first layout of which a folder has training files and class names, or None."""
     fits = (form for form in LAYOUTS if (root / form.names).is_file() and _files(root, form.train))
     return next(fits, None)
 
@@ -101,7 +105,7 @@ def _pictures(split: str, files: Sequence[Path], layout: Layout, classes: Sequen
 
 
 def _binary(path: Path, label_bytes: int) -> Batch:
-    """Return a batch of records of one or two labels and the pixels, a byte each."""
+    """Read a binary batch, whose records are `label_bytes` bytes of labels and 3072 bytes of pixels."""
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -116,7 +120,7 @@ def _binary(path: Path, label_bytes: int) -> Batch:
 
 
 def _python(path: Path, layout: Layout) -> Batch:
-    """Return a batch that was a dict of 'data' (N, 3072) and a list of labels."""
+    """Read a python batch, a pickled dict with 'data' (N, 3072) and a list of labels."""
     content = read_plain_pickle(path)
     images, labels = _item(content, "data"), _item(content, layout.key)
     fits = isinstance(images, np.ndarray) and images.shape[1:] == (PIXELS,) and isinstance(labels, list)
@@ -139,7 +143,7 @@ def _class_names(path: Path, layout: Layout) -> tuple[str, ...]:
 
 
 def _item(content: Any, key: str) -> Any:
-    """Return an item of a dict whose keys Python 2 or Python 3 wrote, or None."""
+    """Return an item of a dict whose keys are texts, or bytes if Python 2 wrote it; None where there is none."""
     if not isinstance(content, dict):
         return None
     return content.get(key, content.get(key.encode()))

@@ -1,4 +1,4 @@
-"""IDX folders: the format of MNIST and its kin (http://yann.lecun.com/exdb/mnist/), plain or gzipped."""
+"""IDX folders, the format of MNIST and Fashion-MNIST (http://yann.lecun.com/exdb/mnist/), plain or gzipped."""
 
 import gzip
 import hashlib
@@ -19,7 +19,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-# SHA-256 of a train label file's content -> its class names, which the format has no place for.
+# SHA-256 of a training label file's content -> its class names, which the format does not store.
 KNOWN_CLASSES = {
     "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9": (
         "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
@@ -30,15 +30,16 @@ UNSIGNED_BYTE = 8
 
 
 def recognise_idx(root: Path) -> str:
-    """Return the training file by which a folder is an IDX data set, or nothing."""
+    """Return the evidence that a folder is an IDX data set, or ''."""
     found = (_find(root, name) for name in FILES["train"])
     return next((f"it holds {path.name}" for path in found if path), "")
 
 
 def open_idx(root: Path) -> Source:
-    """Read an IDX folder: train, and test where it has one. Class names come from classes.txt beside it, if any.
+    """Read an IDX folder: the train split, and test where it has one.
 
-    Raises DataError where a file is missing or is not what its header says.
+    Class names are those in classes.txt, else those known for these labels, else numbers. Raises DataError where a file
+    is missing, does not match its header, or has a label without a class name.
     """
     splits = {
         split: _open_split(root, split)
@@ -58,7 +59,7 @@ def open_idx(root: Path) -> Source:
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """Return the array of an IDX file of unsigned bytes, gzipped or not; raises DataError where it is not one."""
+    """Return the array in an IDX file of unsigned bytes, gzipped or not; raises DataError for any other file."""
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
@@ -93,13 +94,13 @@ def _open_split(root: Path, split: str) -> ArrayPictures:
 
 
 def _find(root: Path, name: str) -> Path | None:
-    """Return a file of the format, plain or gzipped, also with the dot that some mirrors write before idx."""
+    """Return the path of a file, plain or gzipped, or None; some mirrors write .idx for -idx in its name."""
     spelled = (name, name.replace("-idx", ".idx"))
     return next((p for n in spelled for p in (root / n, root / f"{n}.gz") if p.is_file()), None)
 
 
 def _class_names(root: Path, labels: NDArray[np.int64]) -> tuple[str, ...]:
-    """Return the names in classes.txt, those of a known data set, or the numbers."""
+    """Return the class names in classes.txt, else those of a known data set, else the class indices as text."""
     listed = root / "classes.txt"
     if listed.is_file():
         return listed_classes(listed.read_bytes(), str(listed))

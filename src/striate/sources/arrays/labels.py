@@ -1,4 +1,4 @@
-"""Arrays of labels as they come: class numbers or names, one-hot rows, several labels, or numbers to learn."""
+"""Interpreting label arrays: class indices or names, one-hot rows, multi-label rows, or regression targets."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, Tas
 
 
 class Labels(NamedTuple):
-    """The task, the names of its classes, labels or numbers, the labels of each split, and what was inferred."""
+    """The task, the names of its classes, labels or targets, the labels of each split, and notes on the inference."""
 
     task: TaskName
     classes: tuple[str, ...]
@@ -23,11 +23,11 @@ class Labels(NamedTuple):
 
 
 def read_labels(root: Path, splits: Mapping[str, NDArray[Any]], *, names: Sequence[str] = ()) -> Labels:
-    """Return what the label arrays of the splits mean together; `names` are those of the classes, if known.
+    """Infer the task from the label arrays of all splits together; `names` are the class names, if known.
 
-    (N,) or (N, 1) of whole numbers or texts are classes, floats are numbers to learn unless all are 0 or 1; (N, K) of
-    0 and 1 are classes where each row has one 1, else several labels; (N, K) of other numbers are numbers to learn.
-    Raises DataError for other shapes, or where `names` are too few.
+    (N,) or (N, 1): integers and texts are classes; floats are regression targets, or classes if all are 0 or 1.
+    (N, K): rows of 0 and 1 are classes if each has exactly one 1, else several labels; other numbers are regression
+    targets. Raises DataError for other shapes and types, and where `names` do not fit.
     """
     flat = {split: labels[:, 0] if labels.shape[1:] == (1,) else labels for split, labels in splits.items()}
     shapes = {labels.shape[1:] for labels in flat.values()}
@@ -97,7 +97,7 @@ def _refuse_unnamed(root: Path, low: int, high: int, names: Sequence[str]) -> No
 
 
 def texts_of(labels: NDArray[Any]) -> list[str]:
-    """Return class names in the Unicode form by which names are compared."""
+    """Return texts stripped and in Unicode form NFC, so that equal class names compare equal."""
     texts = labels.tolist()
     plain = [
         text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else str(text) for text in texts

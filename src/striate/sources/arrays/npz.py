@@ -17,7 +17,7 @@ from striate.sources.source import Source, stamp_of
 from striate.sources.targets.class_list import listed_classes
 from striate.sources.targets.learnable import settled
 
-# What the arrays are called, alone or beside a split: 'images', 'x_train', 'val_images'.
+# Names of arrays, which may be joined with a split by an underscore: images, x_train, val_images.
 IMAGES = ("images", "image", "x", "data", "imgs", "pictures")
 LABELS = ("labels", "label", "y", "targets", "target")
 CLASSES = ("classes", "class_names", "label_names")
@@ -26,14 +26,14 @@ SPLITS = ("train", "val", "test", "all")
 
 
 class Arrays(NamedTuple):
-    """The arrays a data set is made of: split -> (name of its pictures, name of its labels), '' for one missing."""
+    """The names of arrays: split -> (of pictures, of labels), and of class names; '' for one that is missing."""
 
     splits: Mapping[str, tuple[str, str]]
     classes: str = ""
 
 
 def recognise_npz(root: Path) -> str:
-    """Return the arrays by which a path is an .npz file of pictures, or a folder has one or .npy files, or nothing."""
+    """Return the evidence that a path is an .npz file, or a folder with one or with .npy files of pictures, or ''."""
     if root.is_file():
         return f"its name ends in {root.suffix}" if root.suffix.lower() == ".npz" else ""
     if not root.is_dir() or has_folders(root) or not (file := _file(root)):
@@ -48,9 +48,9 @@ def recognise_npz(root: Path) -> str:
 
 
 def open_npz(root: Path) -> Source:
-    """Read the arrays of an .npz file or of a folder of .npy files; those stored plainly are mapped, not loaded.
+    """Open the arrays of an .npz file or of a folder of .npy files; uncompressed ones are memory-mapped.
 
-    Raises DataError where an array is missing, has to be unpickled, or is of a shape or type that is not understood.
+    Raises DataError where an array is missing, is pickled, or has a shape or type that is not supported.
     """
     file = root if root.is_file() else _file(root) or root
     arrays = _sorted(_names(file))
@@ -88,7 +88,7 @@ def _file(root: Path) -> Path | None:
 
 
 def _names(file: Path) -> list[str]:
-    """Return the names of the arrays, of an .npz file without reading one."""
+    """Return the names of the arrays, without reading any."""
     if file.is_dir():
         return [path.stem for path in files_ending(file, ".npy") if path.suffix == ".npy"]
     try:
@@ -99,7 +99,7 @@ def _names(file: Path) -> list[str]:
 
 
 def _sorted(names: list[str]) -> Arrays:
-    """Return which arrays are pictures and which are labels, by their names."""
+    """Assign arrays to splits, as pictures or as labels, by their names; other names are ignored."""
     splits: dict[str, tuple[str, str]] = {}
     classes = next((name for name in names if name.lower() in CLASSES), "")
     for name in names:
@@ -129,7 +129,7 @@ def _refuse_halves(root: Path, arrays: Arrays) -> None:
 
 
 def _load(file: Path, name: str) -> NDArray[Any]:
-    """Return an array, mapped where its bytes stand in a file as they are; nothing is ever unpickled."""
+    """Return an array, memory-mapped if it is uncompressed; nothing is ever unpickled."""
     try:
         if file.is_dir():
             return np.load(file / f"{name}.npy", mmap_mode="r", allow_pickle=False)
@@ -145,14 +145,14 @@ def _load(file: Path, name: str) -> NDArray[Any]:
 
 
 def _map(file: Path, member: str) -> NDArray[Any] | None:
-    """Return an array of an .npz file mapped from the disk, or None where it is compressed."""
+    """Memory-map an array of an .npz file; None where that cannot be done, as for one that is compressed or empty."""
     with zipfile.ZipFile(file) as archive:
         info = archive.getinfo(member)
     if info.compress_type != zipfile.ZIP_STORED:
         return None
     with file.open("rb") as stream:
         stream.seek(info.header_offset + 26)
-        # The local header is 30 bytes, a name and an extra field, whose lengths stand at 26 and 28.
+        # A zip's local header has 30 bytes, then a name and an extra field, whose lengths are at offsets 26 and 28.
         lengths = stream.read(4)
         stream.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), 1)
         version = np.lib.format.read_magic(stream)
@@ -166,7 +166,7 @@ def _map(file: Path, member: str) -> NDArray[Any] | None:
 
 
 def _listed(root: Path) -> tuple[str, ...]:
-    """Return the names in classes.txt, in the folder or beside the file."""
+    """Return the class names in classes.txt, in the folder or beside the file, or none."""
     listed = (root if root.is_dir() else root.parent) / "classes.txt"
     return listed_classes(listed.read_bytes(), str(listed)) if listed.is_file() else ()
 

@@ -1,4 +1,4 @@
-"""Pickle files of plain values and byte arrays, read opcode by opcode: nothing a file names is imported or called."""
+"""Reading pickle files of plain values and byte arrays opcode by opcode, without importing or calling anything."""
 
 import pickletools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from striate.errors import DataError
 
 
 class Name(Enum):
-    """What a name in such a file stands for while it is read."""
+    """Placeholders for the functions and types that a pickle may name, none of which is imported."""
 
     ENCODE = "encode"
     ARRAY = "array"
@@ -20,7 +20,7 @@ class Name(Enum):
     DTYPE = "dtype"
 
 
-# The only names such files need.
+# The only names that are accepted.
 NAMES = {
     "_codecs encode": Name.ENCODE,  # how Python 3 writes bytes for Python 2
     "numpy.core.multiarray _reconstruct": Name.ARRAY,
@@ -31,7 +31,7 @@ NAMES = {
 
 
 class Unfinished:
-    """An array or a type whose state follows; `value` is the array once it has come."""
+    """An array or dtype whose state a later BUILD opcode sets; `value` is the array after that."""
 
     def __init__(self, kind: Name) -> None:
         self.kind = kind
@@ -39,14 +39,14 @@ class Unfinished:
 
 
 class Unknown(Exception):
-    """Something in a file that is not read; the text says what."""
+    """An opcode, name or call that is not supported; the text says which."""
 
 
 def read_plain_pickle(path: Path) -> Any:
-    """Return the value of a pickle file of protocol 2 or 3: dicts, lists, tuples, strings, whole numbers, byte arrays.
+    """Return the value in a pickle file of protocol 2 or 3: dicts, lists, tuples, strings, integers and byte arrays.
 
-    Strings of Python 2 are bytes, arrays are as numpy writes them. Raises DataError for anything else, before any
-    of it could act.
+    A string that Python 2 wrote becomes bytes, an array that NumPy wrote an array of uint8. Raises DataError for
+    anything else; no code that a file names is ever run.
     """
     try:
         content = path.read_bytes()
@@ -62,7 +62,7 @@ def read_plain_pickle(path: Path) -> Any:
 
 
 class _Reader:
-    """The stack, the marks on it and the memo of a pickle file."""
+    """A pickle machine: its stack, the marks on it and its memo."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -85,7 +85,7 @@ class _Reader:
         self.marks.append(len(self.stack))
 
     def marked(self) -> list[Any]:
-        """Return and remove what stands above the last mark."""
+        """Pop and return the values above the last mark."""
         start = self.marks.pop()
         values = [_finished(value) for value in self.stack[start:]]
         del self.stack[start:]
@@ -145,11 +145,11 @@ class _Reader:
 
 
 def _finished(value: Any) -> Any:
-    """Return an array for what stood for it while its state was awaited."""
+    """Return the array of an Unfinished array, and any other value as it is."""
     return value.value if isinstance(value, Unfinished) and value.kind == Name.ARRAY else value
 
 
-# Instruction -> what it does with its argument.
+# Opcode -> its action, given the reader and the opcode's argument.
 _ACTS: dict[str, Callable[[_Reader, Any], None]] = {
     "PROTO": lambda reader, _: None,
     "MARK": _Reader.mark,

@@ -1,1 +1,1 @@
-"""Files below a folder, one folder a class."""
+"""Data sets of picture files below a folder, with one folder for each class."""

@@ -1,4 +1,4 @@
-"""Pictures that are files below a folder."""
+"""Pictures that are files below a root folder."""
 
 import os
 from collections.abc import Sequence
@@ -15,9 +15,10 @@ from striate.sources.source import stamp_of
 
 @dataclass(frozen=True)
 class FilePictures:
-    """Pictures that are files below a root, each with the name it is known by and what is known about it.
+    """Pictures that are files below a root, with the names that identify them and their labels.
 
-    `files` are paths below the root as the disk has them; `names` is the same object where the two do not differ.
+    `files` are paths below the root as the disk spells them, `names` the same paths in a form that is equal on every
+    system; both are one object if they do not differ.
     """
 
     root: Path
@@ -29,11 +30,11 @@ class FilePictures:
         return len(self.files)
 
     def name(self, index: int) -> str:
-        """Return the path below the root, with slashes, in the Unicode form that is the same on every system."""
+        """Return the path below the root, with slashes, in NFC, so that it is the same on every system."""
         return self.names[index]
 
     def stamp(self, index: int) -> int:
-        """Return a number of the file's size and its time of change; may raise OSError."""
+        """Return a hash of the file's size and modification time; may raise OSError."""
         stat = (self.root / self.files[index]).stat()
         return stamp_of(stat.st_size, stat.st_mtime_ns)
 

@@ -23,15 +23,15 @@ FoundClasses = Mapping[str, Mapping[str, Sequence[str]]]
 
 
 def recognise_folder(root: Path) -> str:
-    """Return that a path is a folder, which is all that is known before it is listed, or nothing."""
+    """Return 'it is a folder of folders' for any folder, since it is not listed yet, and '' for anything else."""
     return "it is a folder of folders" if root.is_dir() else ""
 
 
 def open_folder(root: Path) -> Source:
     """List a folder of class folders without opening a picture.
 
-    Raises DataError where there is no class folder, no picture to learn from, a class that train/
-    lacks, two folders for one split, or a link without an end.
+    Raises DataError where no class folder has a picture to learn from, train/ lacks a class of another split, two
+    folders mean one split, or a link leads back to a folder it is in.
     """
     walk = Walk(root)
     splits = _split_folders(walk)
@@ -52,7 +52,7 @@ def open_folder(root: Path) -> Source:
 
 
 def _split_folders(walk: Walk) -> dict[str, str]:
-    """Return the folder of each split, or the root itself as 'all' where the class folders stand in it."""
+    """Return split -> its folder below the root, or {'all': ''} where the class folders are in the root itself."""
     folders = walk.folders("")
     splits: dict[str, list[str]] = defaultdict(list)
     for folder in folders:
@@ -69,9 +69,10 @@ def _split_folders(walk: Walk) -> dict[str, str]:
 
 
 def _worded_splits(walk: Walk, folders: Sequence[str]) -> dict[str, str]:
-    """Return the folders that have splits for a word of their names, as seg_train has, or nothing.
+    """Return split -> its folder by a word in the folder's name, such as seg_train, or {}.
 
-    Every folder with class folders in it must have another one, since classes too may be called so.
+    Since classes may have such names too, there must be a train, and every folder that holds class folders must name a
+    split of its own.
     """
     if "train" not in map(split_in, folders):
         return {}
@@ -82,16 +83,16 @@ def _worded_splits(walk: Walk, folders: Sequence[str]) -> dict[str, str]:
 
 
 def _home(walk: Walk, folder: str) -> str:
-    """Return a folder, or the one of its name in it where that is all there is, as after unpacking twice."""
+    """Return a folder, or the only folder in it if that has the same name, as in seg_train/seg_train."""
     inside = walk.folders(folder)
     return f"{folder}/{folder}" if inside == [folder] else folder
 
 
 def _by_class(walk: Walk, folder: str) -> dict[str, list[str]]:
-    """Return class name -> picture files below root.
+    """Return class name -> picture files below the root.
 
-    The identity of a class name is its NFC form, so that one class written in two Unicode forms is one class;
-    files keep the form the disk has.
+    Class names are compared in NFC, so that one class written in two Unicode forms is one class; file names keep the
+    form the disk has.
     """
     by_class: dict[str, list[str]] = defaultdict(list)
     for name in walk.folders(folder):
@@ -101,7 +102,7 @@ def _by_class(walk: Walk, folder: str) -> dict[str, list[str]]:
 
 
 def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[str]]) -> None:
-    """Raise DataError where there is nothing to learn to tell apart."""
+    """Raise DataError where no class folder has a picture."""
     place = walk.root / folder
     full = [name for name, files in by_class.items() if files]
     if not full and (loose := walk.pictures_in(folder)):
@@ -111,7 +112,7 @@ def _refuse_too_little(walk: Walk, folder: str, by_class: Mapping[str, Sequence[
 
 
 def _notes(walk: Walk, splits: Mapping[str, str], found: FoundClasses, loose: list[str]) -> list[str]:
-    """Return what a user may not expect of how the folder was read."""
+    """Return notes to the user on what was left out, and on splits that were inferred."""
     notes = []
     notes += [
         f"{folder}/ is {split}, by a word of its name"
@@ -134,7 +135,7 @@ def _notes(walk: Walk, splits: Mapping[str, str], found: FoundClasses, loose: li
 
 
 def _folder_pictures(root: Path, classes: Sequence[str], by_class: Mapping[str, Sequence[str]]) -> Pictures:
-    """Return one split's pictures, class after class."""
+    """Return the pictures of one split, sorted by class."""
     files = [file for name in classes for file in by_class.get(name, [])]
     counts = [len(by_class.get(name, [])) for name in classes]
     return file_pictures(root, files, composed(files), np.repeat(np.arange(len(classes)), counts))

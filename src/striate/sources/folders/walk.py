@@ -1,4 +1,4 @@
-"""Listing the picture files below a root, and keeping count of what is left out."""
+"""Listing the picture files below a root, and counting the files that are left out."""
 
 import os
 from collections import Counter
@@ -13,7 +13,7 @@ KINDS_SHOWN = 8
 
 
 class Walk:
-    """Lists folders and pictures by their paths below a root, with slashes; nothing is opened."""
+    """Lists folders and pictures as paths below a root, with slashes, and records what it leaves out; opens no file."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -25,11 +25,11 @@ class Walk:
         return [entry.name for entry in self._entries(folder) if self._is_folder(entry, folder)]
 
     def pictures_in(self, folder: str) -> list[str]:
-        """Return the pictures that stand in a folder itself, and count what else does."""
+        """Return the pictures directly in a folder, and count its other files."""
         return self._listed(folder)[0]
 
     def pictures_below(self, folder: str) -> list[str]:
-        """Return the pictures in a folder and the folders in it; a folder that links lead to twice counts once."""
+        """Return the pictures in a folder and its sub-folders; a folder reached twice through links is listed once."""
         pictures: list[str] = []
         seen: set[str] = set()
         waiting = [folder]
@@ -44,7 +44,7 @@ class Walk:
         return pictures
 
     def notes(self) -> list[str]:
-        """Return what was left out so far, in sentences."""
+        """Return notes on what was left out so far."""
         notes = []
         if self._hidden:
             notes.append(f"left out as hidden: {some(sorted(self._hidden))}")
@@ -56,7 +56,7 @@ class Walk:
         return notes
 
     def _listed(self, folder: str) -> tuple[list[str], list[str]]:
-        """Return the pictures and the folders in a folder; other files count once, however often it is listed."""
+        """Return the pictures and folders directly in a folder; its other files are counted once if listed again."""
         pictures, folders, others = [], [], Counter[str]()
         for entry in self._entries(folder):
             name = _join(folder, entry.name)
@@ -71,7 +71,7 @@ class Walk:
         return pictures, folders
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
-        """Return what is visible in a folder, by name."""
+        """Return the visible entries of a folder, sorted by name."""
         try:
             with os.scandir(self.root / folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
@@ -81,7 +81,7 @@ class Walk:
         return [entry for entry in entries if not is_hidden(entry.name)]
 
     def _is_folder(self, entry: os.DirEntry[str], folder: str) -> bool:
-        """Say whether an entry is a folder or a link to one; a link that leads back up is refused."""
+        """Say whether an entry is a folder or a link to one; raises DataError for a link to a folder it is in."""
         try:
             if not entry.is_dir():
                 return False
@@ -97,16 +97,16 @@ class Walk:
 
 
 def has_folders(root: Path) -> bool:
-    """Say whether two or more visible folders stand in a root, as class folders do."""
+    """Say whether a root holds two or more visible folders, as one with class folders does."""
     return len(folders_in(root, most=2)) > 1
 
 
 def folders_in(root: Path, *, most: int) -> list[Path]:
-    """Return some of the visible folders in a root, in no order: no more than `most`; none of one that is closed."""
+    """Return at most `most` of the visible folders in a root, in no order; none where it cannot be listed."""
     try:
         with os.scandir(root) as entries:
             visible = (entry for entry in entries if not is_hidden(entry.name))
-            # Of a link, whose own type is no help, the path is asked: it may lead nowhere.
+            # isdir() for links, since is_dir() raises OSError for a link to itself.
             folders = (e.path for e in visible if (os.path.isdir(e.path) if e.is_symlink() else e.is_dir()))
             return list(map(Path, islice(folders, most)))
     except OSError:
@@ -114,13 +114,13 @@ def folders_in(root: Path, *, most: int) -> list[Path]:
 
 
 def files_ending(folder: Path, *suffixes: str) -> list[Path]:
-    """Return the visible files in a folder whose names end so, in lower or upper case, by name."""
+    """Return the visible files in a folder whose names end with a suffix, in any case, sorted by name."""
     names = [name for name in first_names(folder) if name.lower().endswith(suffixes)]
     return [path for name in sorted(names) if not is_hidden(name) and (path := folder / name).is_file()]
 
 
 def first_names(folder: Path, most: int | None = None) -> list[str]:
-    """Return the names in a folder, in no order and no more than `most`; none of one that cannot be listed."""
+    """Return at most `most` names in a folder, in no order; none where it cannot be listed."""
     try:
         with os.scandir(folder) as entries:
             return [entry.name for entry in islice(entries, most)]
@@ -129,7 +129,7 @@ def first_names(folder: Path, most: int | None = None) -> list[str]:
 
 
 def _is_picture(entry: os.DirEntry[str]) -> bool:
-    """Say whether a file may be a picture by its name; a dead link is kept, so that it is named as unreadable."""
+    """Say whether a file's ending is that of a picture; a dead link counts, so that it is reported as unreadable."""
     named = os.path.splitext(entry.name)[1].lower() in ENDINGS
     return named and (entry.is_symlink() or entry.is_file(follow_symlinks=False))
 

@@ -1,1 +1,1 @@
-"""Parquet files, of embedded pictures or of paths."""
+"""Parquet data sets, whose rows hold embedded pictures or the paths of picture files."""

@@ -1,4 +1,4 @@
-"""Parquet files read with pyarrow: their columns as a table, and the pictures embedded in them."""
+"""Reading Parquet files with pyarrow: their columns as a table, and the pictures embedded in them."""
 
 import threading
 from collections import OrderedDict
@@ -24,20 +24,20 @@ from striate.sources.tables.listing import Part, TableRows, listed_source
 from striate.sources.tables.table import Cell, TextTable, cell_of
 from striate.sources.targets.learnable import settled
 
-# Row groups held decoded: two at least, since threads that read in order are in one or in its neighbour, and more of
-# small ones.
+# Decoded row groups to cache: at least two, since threads that read in order work in one group and the next, and more
+# while they take no more than HELD_BYTES together.
 HELD = 2
 HELD_BYTES = 128 * 2**20
 SPLITS = ("train", "val", "test", "all")
-# Columns of bytes that are pictures where Hugging Face's own words on the columns are missing.
+# Names of binary columns that are taken for pictures, with or without Hugging Face's metadata.
 EMBEDDED = ("image", "img", "picture", "image_bytes", "bytes", "jpg", "png")
 
 
 @dataclass(frozen=True)
 class FileColumns:
-    """What the columns of files are: that of embedded pictures, '' if none, and the class names of numbered ones.
+    """What the columns of some Parquet files hold: `embedded` is the column of embedded pictures, '' if there is none.
 
-    `names` are those of each file, none where a file has none of its own.
+    `names` maps a column of class indices to its class names in each file, empty for a file that does not have any.
     """
 
     embedded: str
@@ -45,15 +45,16 @@ class FileColumns:
     names: Mapping[str, Sequence[Sequence[str]]]
 
     def names_of(self, column: str, place: int) -> Sequence[str]:
-        """Return the class names of a column for the numbers in a file, those of the first that has any if need be."""
+        """Return the class names of a column in the file at `place`, or else in the first file that has any."""
         named = self.names.get(column)
         return [] if named is None else named[place] or next(filter(None, named))
 
 
 class Groups:
-    """The embedded pictures of some files by their row in all of them together.
+    """The embedded pictures of some Parquet files, by row number counted through all files.
 
-    Parquet packs the rows of a group together, so a whole group is decoded to read one; the last ones are kept.
+    Parquet compresses the rows of a row group together, so one row is read by decoding its whole group; the groups used
+    last are cached.
     """
 
     def __init__(self, root: Path, files: Sequence[Path], column: str) -> None:
@@ -71,12 +72,12 @@ class Groups:
         self._lock = threading.Lock()
 
     def place(self, row: int) -> tuple[int, int]:
-        """Return the number of a row's file, and its row in that file."""
+        """Return the index of a row's file, and the row's number in that file."""
         file = int(np.searchsorted(self.file_starts, row, side="right")) - 1
         return file, row - int(self.file_starts[file])
 
     def read(self, row: int) -> bytes:
-        """Return the bytes of the picture in a row; raises OSError where there are none."""
+        """Return the encoded picture in a row; raises OSError where the row holds none or cannot be decoded."""
         group = int(np.searchsorted(self.group_starts, row, side="right")) - 1
         cell = self._decoded(group)[row - int(self.group_starts[group])].as_py()
         content = cell.get("bytes") if isinstance(cell, dict) else cell
@@ -85,7 +86,7 @@ class Groups:
         return bytes(content)
 
     def _decoded(self, group: int) -> Any:
-        """Return the column of a row group, decoded by one thread while the others wait for it."""
+        """Return the picture column of a row group, from the cache or decoded under a lock."""
         with self._lock:
             if group not in self._held:
                 while len(self._held) >= HELD and sum(g.nbytes for g in self._held.values()) > HELD_BYTES:
@@ -107,7 +108,7 @@ class Groups:
 
 @dataclass(frozen=True)
 class ParquetPictures:
-    """Pictures embedded in Parquet files: the rows they stand in, and what is known about them."""
+    """Pictures embedded in Parquet files: their row numbers and their labels."""
 
     groups: Groups
     rows: NDArray[np.int64]
@@ -117,29 +118,29 @@ class ParquetPictures:
         return len(self.rows)
 
     def name(self, index: int) -> str:
-        """Return the file without its suffix, and the row in it."""
+        """Return the file's path without its suffix, and the row in it, such as train-00000/7."""
         file, row = self.groups.place(int(self.rows[index]))
         return f"{self.groups.names[file]}/{row}"
 
     def stamp(self, index: int) -> int:
-        """Return a number of the file's size and time of change, and the row; may raise OSError."""
+        """Return a hash of the file's size and modification time, and the row; may raise OSError."""
         file, row = self.groups.place(int(self.rows[index]))
         stat = self.groups.files[file].stat()
         return stamp_of(stat.st_size, stat.st_mtime_ns, row)
 
     def read(self, index: int) -> bytes:
-        """Return the bytes of the picture's file as it was embedded; may raise OSError."""
+        """Return the bytes of the embedded picture file; may raise OSError."""
         return self.groups.read(int(self.rows[index]))
 
     def subset(self, indices: NDArray[np.int64]) -> "ParquetPictures":
-        """Return the pictures at these positions; what is decoded is shared."""
+        """Return the pictures at these positions; the cache of row groups is shared."""
         return ParquetPictures(self.groups, self.rows[indices], self.labels[indices])
 
 
 def open_shards(root: Path, shards: Sequence[ParquetFile], notes: Sequence[str]) -> Source:
-    """Return the pictures in Parquet files, or those that they list as tables do.
+    """Return the pictures embedded in Parquet files or, where there are none, those whose paths their rows list.
 
-    Raises DataError where a file cannot be read, or its columns do not say what is in the pictures.
+    Raises DataError where a file cannot be read, or its columns do not tell what the labels are.
     """
     schemas = [_schema(shard.path) for shard in shards]
     sheet = _sheet(shards[0].path, schemas)
@@ -178,7 +179,7 @@ def open_shards(root: Path, shards: Sequence[ParquetFile], notes: Sequence[str])
 
 
 def _sheet(path: Path, schemas: Sequence[Any]) -> FileColumns:
-    """Return what the columns of the first file are, by Hugging Face's words on them or by their names and types."""
+    """Infer from the first file what the columns hold, by Hugging Face's metadata or by names and types."""
     schema, words = schemas[0], [features_of(schema) for schema in schemas]
     embedded = [
         field.name for field in schema if kind_of(words[0].get(field.name)) == "Image" or _holds_bytes(field)
@@ -211,7 +212,7 @@ def _schema(path: Path) -> Any:
 
 
 def _refuse_others(paths: Sequence[Path], schemas: Sequence[Any], sheet: FileColumns) -> None:
-    """Raise DataError where a column is missing, holds no pictures or paths, or texts here and numbers there."""
+    """Raise DataError where a file lacks a column, the file column is no path, or texts and numbers are mixed."""
     used = (sheet.embedded or sheet.roles.file, *sheet.roles.used[1:])
     for path, schema in zip(paths, schemas, strict=True):
         if lacking := [name for name in used if name not in schema.names]:
@@ -236,7 +237,7 @@ def _refuse_others(paths: Sequence[Path], schemas: Sequence[Any], sheet: FileCol
 
 
 def _table(path: Path, place: int, schema: Any, sheet: FileColumns) -> TextTable:
-    """Return the columns of a file that are not pictures; numbers that stand for classes become their names."""
+    """Return the used columns of a file, without embedded pictures; class indices become class names."""
     used = sheet.roles.used[1:] if sheet.embedded else sheet.roles.used
     try:
         read = pq.read_table(path, columns=list(used))
@@ -272,12 +273,12 @@ def _is_number(kind: Any) -> bool:
 
 
 def _item(kind: Any) -> Any:
-    """Return the type of the items of a column of lists, or else its own."""
+    """Return the item type of a list type, and any other type as it is."""
     return kind.value_type if pa.types.is_list(kind) or pa.types.is_large_list(kind) else kind
 
 
 def _holds_bytes(field: Any) -> bool:
-    """Say whether a column holds files: bytes beside a path, or bytes under the name of a picture."""
+    """Say whether a column holds picture files: structs with `bytes`, or binary values under a name of EMBEDDED."""
     if pa.types.is_struct(field.type):
         return "bytes" in [inner.name for inner in field.type]
     binary = pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)

@@ -1,4 +1,4 @@
-"""Hugging Face's words on the columns of a file: which hold pictures, and the class names that numbers stand for."""
+"""Hugging Face's metadata on columns (their features): which hold pictures, and the class names of class indices."""
 
 import json
 import unicodedata
@@ -9,12 +9,12 @@ from typing import Any
 from striate.errors import DataError
 from striate.sources.tables.table import Cell, cell_of
 
-# What stands for no class.
+# Values for a row without a class.
 NO_CLASS = (None, -1)
 
 
 def features_of(schema: Any) -> Mapping[str, Any]:
-    """Return the words on each column of an Arrow schema, none where there are none that can be read."""
+    """Return column -> feature from the Hugging Face metadata of an Arrow schema, empty where there is none to read."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):
@@ -23,12 +23,12 @@ def features_of(schema: Any) -> Mapping[str, Any]:
 
 
 def kind_of(feature: Any) -> str:
-    """Return what a column is said to hold, such as Image or ClassLabel."""
+    """Return the type of a feature, such as Image or ClassLabel, or ''."""
     return str(feature.get("_type", "")) if isinstance(feature, dict) else ""
 
 
 def class_names(feature: Any) -> Sequence[str]:
-    """Return the class names of a column of class numbers, or of lists of them, in the form by which they compare."""
+    """Return the class names of a ClassLabel feature, or of lists of it, stripped and in NFC; empty for any other."""
     if isinstance(feature, list) and feature:
         return class_names(feature[0])
     if isinstance(feature, dict) and "feature" in feature:
@@ -41,10 +41,10 @@ def class_names(feature: Any) -> Sequence[str]:
 
 
 def named_cells(values: Sequence[Any], names: Sequence[str], *, column: str) -> list[Cell]:
-    """Return the cells of a column of class numbers, or lists of them, in names; texts are names as they are.
+    """Return a column of class indices, or of lists of them, as class names; texts are class names already.
 
-    Raises DataError for a number that has no name, for what is neither number nor text, and where the names do not
-    tell the classes apart.
+    Raises DataError for an index without a name, for a value that is neither integer nor text, and where a name is
+    blank or belongs to two classes.
     """
     if "" in names:
         raise DataError(f"a class of column {column} has a blank name. Give each a name of its own.")

@@ -1,4 +1,4 @@
-"""Parquet files of pictures, as Hugging Face keeps data sets: which files of a folder those are, and their splits."""
+"""Finding the Parquet files of a data set, as Hugging Face lays them out, and the split of each."""
 
 import re
 from pathlib import Path
@@ -12,22 +12,22 @@ from striate.sources.naming import SPLIT_NAMES, some, split_in
 from striate.sources.source import Source
 
 SUFFIX = ".parquet"
-# How deep its files may lie: data/train-00000-of-00005.parquet, default/train/0000.parquet.
+# Folder levels that are searched: data/train-00000-of-00005.parquet, default/train/0000.parquet.
 DEPTH = 3
-# How many folders of a folder, and how many entries of each, are looked at to find out.
+# The most sub-folders of a folder, and the most entries of each, that the search looks at.
 MOST = 16
 PEEKED = 32
 
 
 class ParquetFile(NamedTuple):
-    """A file, and the split that its name or its folder's says, '' if none."""
+    """A file and its split, by its own name or its folder's, '' if neither says one."""
 
     path: Path
     split: str
 
 
 def recognise_parquet(root: Path) -> str:
-    """Return the file by which a path is a Parquet file, or a folder has some, or nothing."""
+    """Return the evidence that a path is a Parquet file, or a folder with some, or ''."""
     if root.is_file():
         return f"its name ends in {root.suffix}" if root.suffix.lower() == SUFFIX else ""
     files = _files(root) if root.is_dir() else []
@@ -35,9 +35,9 @@ def recognise_parquet(root: Path) -> str:
 
 
 def open_parquet(root: Path) -> Source:
-    """Read the labels of Parquet files; the pictures in them are read when asked for.
+    """Read the labels of Parquet files; embedded pictures are read later, one by one.
 
-    Raises UsageError where pyarrow is not installed, DataError where two sets may be meant or a file cannot be read.
+    Raises UsageError where pyarrow is not installed, DataError where two folders may be meant or a file cannot be read.
     """
     leaf = load_leaf("striate.sources.parquet.arrow")
     source: Source = leaf.open_shards(root, *_shards(root))
@@ -45,7 +45,7 @@ def open_parquet(root: Path) -> Source:
 
 
 def _shards(root: Path) -> tuple[list[ParquetFile], list[str]]:
-    """Return the files of a data set, those of train first, and a note on others that lie beside them."""
+    """Return the files of a data set, those of train first, and notes on files of no split that are left out."""
     shards = [ParquetFile(path, "" if path == root else _split(path)) for path in _files(root)]
     homes = {
         shard.path.parent.parent if _is_split(shard.path.parent) else shard.path.parent for shard in shards
@@ -64,7 +64,7 @@ def _shards(root: Path) -> tuple[list[ParquetFile], list[str]]:
 
 
 def _files(root: Path) -> list[Path]:
-    """Return the Parquet files at a path, or in a folder at the least depth where there are any."""
+    """Return the Parquet file at a path, or those in a folder at the first level that has any."""
     if root.is_file():
         return [root]
     level = [root]
@@ -76,13 +76,13 @@ def _files(root: Path) -> list[Path]:
 
 
 def _may_hold(folder: Path) -> bool:
-    """Say by its first entries whether a folder may be one of Parquet files: those of pictures may be very large."""
+    """Say from its first entries whether a folder may hold Parquet files, since one of pictures may be very large."""
     names = first_names(folder, PEEKED)
     return not any(map(is_picture, names)) and any(n.endswith(SUFFIX) or (folder / n).is_dir() for n in names)
 
 
 def _split(path: Path) -> str:
-    """Return the split that a file's first word says, or its folder, or any word."""
+    """Return the split named by the first word of a file's name, else by its folder, else by any word, else ''."""
     first = re.split(r"[-_.]", path.name.lower())[0]
     return SPLIT_NAMES.get(first) or SPLIT_NAMES.get(path.parent.name.lower()) or split_in(path.stem)
 

@@ -1,1 +1,1 @@
-"""Tar shards read at random, here or at an address."""
+"""WebDataset: tar shards of samples with random access, local or remote."""

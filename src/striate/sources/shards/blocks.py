@@ -1,4 +1,4 @@
-"""Blocks of files that are far away: the last ones fetched are kept, and what will be wanted next is fetched ahead."""
+"""A cache of blocks of remote files, which evicts the least recently used block and prefetches the next one."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -8,22 +8,22 @@ from threading import Lock
 from striate.errors import StriateError
 
 BLOCK_BYTES = 4 << 20
-# Of all files and threads together: 64 MiB.
+# Of all files and threads together, 64 MiB.
 MOST_BLOCKS = 16
 FETCHED_AT_ONCE = 8
-# Blocks of which it is remembered that something was read.
+# The most blocks that are remembered as read from once.
 MOST_TOUCHED = 4096
 
-# Fetches bytes [start, stop) of a file; raises StriateError when it has given up.
+# Fetches bytes [start, stop) of a file; raises StriateError once its retries have failed.
 Fetch = Callable[[str, int, int], bytes]
 
 
 class Blocks:
-    """A bounded store of blocks, each fetched once however many threads ask for it at a time.
+    """A bounded cache of blocks; threads that ask for one block at the same time share one fetch.
 
-    What lies alone is fetched alone: a block is fetched whole when something in it is read for the second time, or
-    when the block before it was, and then the next is fetched ahead. Once a fetch has given up, every read fails with
-    its error: what is far away is not tried again for each of a million pictures.
+    A block is fetched whole if it is the first of a file, if something in it was read before, or if the block before it
+    is cached; in the first and the last case the next block is prefetched. Any other read fetches its own bytes alone.
+    Once a fetch has failed, every read raises its error, so that it is not retried for each of a million pictures.
     """
 
     def __init__(self, fetch: Fetch) -> None:
@@ -35,7 +35,7 @@ class Blocks:
         self._error: StriateError | None = None
 
     def read(self, place: str, size: int, offset: int, count: int) -> bytes:
-        """Return `count` bytes of a file of `size` bytes, fewer where it ends before."""
+        """Return `count` bytes from `offset` of a file of `size` bytes, fewer where the file ends."""
         if self._error:
             raise self._error
         stop = min(offset + count, size)
@@ -49,7 +49,7 @@ class Blocks:
         return data[begin : begin + stop - offset]
 
     def _is_run(self, place: str, number: int) -> bool:
-        """Say whether what begins in a block is likely to be followed by more of it; a file's front always is."""
+        """Say whether a block is worth fetching whole, as the class says; if not, remember that it was read from."""
         key = place, number
         with self._lock:
             known = number == 0 or key in self._touched or key in self._blocks
@@ -76,7 +76,7 @@ class Blocks:
             raise
 
     def _asked(self, place: str, size: int, number: int) -> Future[bytes]:
-        """Return a block that is there or on its way; the one unused for longest makes room."""
+        """Return a block from the cache, or start to fetch it, evicting the least recently used one."""
         key = place, number
         if key not in self._blocks:
             start = number * BLOCK_BYTES

@@ -1,4 +1,4 @@
-"""The indexes of shards, kept in the cache folder so that a shard is read through only once."""
+"""A cache of shard indexes on disk, so that each shard is scanned only once."""
 
 import hashlib
 import os
@@ -17,16 +17,16 @@ from striate.sources.place import absolute
 from striate.sources.shards.sample import Shard, TwiceThere, index_shard
 from striate.sources.shards.shards import ShardFile
 
-# Raised when what is found in a shard changes, so that older indexes are not believed.
+# Increased when the content of an index changes, so that older cached indexes are not used.
 VERSION = 1
-# How compressed shards begin.
+# Magic bytes of gzip, bzip2, xz and Zstandard.
 COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 
 
 def shard_of(file: ShardFile) -> Shard:
-    """Return what a shard holds, from the cache, or else by reading it through.
+    """Return the index of a shard from the cache, or else by scanning the shard.
 
-    Raises DataError where it is compressed, cannot be reached or names a sample twice.
+    Raises DataError where the shard is compressed, cannot be read or holds a sample twice.
     """
     try:
         kept = _kept(file)
@@ -40,7 +40,7 @@ def shard_of(file: ShardFile) -> Shard:
         raise DataError(f"{file.place}: cannot be read ({error.strerror or error}).") from error
     except TwiceThere as error:
         raise DataError(f"{file.place}: {error} Pack the shard anew.") from error
-    with suppress(OSError):  # a full disk: it is read through again the next time
+    with suppress(OSError):  # a full disk: the shard is scanned again next time
         _save(shard, kept)
     return shard
 
@@ -78,7 +78,7 @@ def _save(shard: Shard, path: Path) -> None:
 
 
 def _load(path: Path) -> Shard | None:
-    """Return an index, or None where there is none that can be read."""
+    """Return a cached index, or None where it is missing or damaged."""
     try:
         with np.load(BytesIO(path.read_bytes()), allow_pickle=False) as kept:
             names, labels = _unpacked(kept["names"]), _unpacked(kept["labels"])
@@ -93,7 +93,7 @@ def _load(path: Path) -> Shard | None:
 
 
 def _packed(names: Names) -> NDArray[np.uint8]:
-    """Return texts as bytes, with a byte that no name or JSON text has after each."""
+    """Return texts as UTF-8, each ended by a zero byte, which neither a name nor JSON text contains."""
     return np.frombuffer("".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape"), np.uint8)
 
 

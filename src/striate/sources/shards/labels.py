@@ -1,4 +1,4 @@
-"""From the labels of samples, as people wrote them, to one of the three kinds of label that are learned."""
+"""Interpreting the labels of WebDataset samples: class indices, multi-label rows or regression targets."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,18 +12,18 @@ from striate.errors import DataError
 from striate.sources.naming import natural, printable
 from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, TaskName
 
-# Beyond these a number is no class.
+# Without class names, a class index from this on is refused.
 MOST_CLASSES = 100_000
-# Texts that differ in more than half of so many samples are captions.
+# From this many samples on, texts of which more than half are different are taken for captions.
 CAPTIONS_FROM = 20
 LONGEST_SHOWN = 60
-# Beyond it a number is no longer one in 32 bits.
+# Numbers from here on are refused; float32 ends at 3.4e38.
 LARGEST = 1e38
 
 
 @dataclass(frozen=True)
 class SampleLabels:
-    """What is learned of every sample: class indices (N,), 0 or 1 a label (N, K), or numbers (N, T)."""
+    """The labels of all samples: class indices (N,), 0 and 1 for each label (N, K), or regression targets (N, T)."""
 
     task: TaskName
     classes: tuple[str, ...]
@@ -31,10 +31,11 @@ class SampleLabels:
 
 
 def labels_of(labels: Sequence[str], names: Sequence[str]) -> SampleLabels:
-    """Return what JSON labels stand for; `names` are the class names, where they are known.
+    """Infer the task from labels in JSON; `names` are the class names if they are known.
 
-    Whole numbers and texts are classes, lists of these several labels a picture, numbers with a point and lists of
-    such are regressed. Raises DataError, without saying where, for a mixture and for what is none of these.
+    Integers and texts are classes, lists of them several labels a picture; floats, alone, in lists or mixed with
+    integers, are regression targets. Raises DataError, whose text does not name the data set, for labels of other or
+    mixed kinds.
     """
     values = {text: json.loads(text) for text in set(labels)}
     met = {_kind(value) for value in values.values()}
@@ -55,13 +56,13 @@ def labels_of(labels: Sequence[str], names: Sequence[str]) -> SampleLabels:
 
 
 def _kind(value: Any) -> str:
-    """Return what a label is; a list of whole numbers may be several labels or several numbers."""
+    """Return the kind of a label; a list of integers is a 'list', which may yet be labels or regression targets."""
     if isinstance(value, bool):
         return "none"
     if isinstance(value, int):
         return "class" if abs(value) < LARGEST else "none"
     if isinstance(value, float):
-        return "number" if abs(value) < LARGEST else "none"  # nor is what is not a number
+        return "number" if abs(value) < LARGEST else "none"  # NaN is not smaller either
     if isinstance(value, str):
         return "name"
     if not isinstance(value, list):
@@ -73,14 +74,14 @@ def _kind(value: Any) -> str:
 
 
 def _indices(labels: Sequence[str], values: dict[str, int], names: Sequence[str]) -> SampleLabels:
-    """Return class numbers as they are."""
+    """Return labels that are class indices already."""
     classes = tuple(names) or tuple(str(i) for i in range(_highest(values.values(), names) + 1))
     _highest(values.values(), names)
     return SampleLabels(ONE_CLASS, classes, np.array([values[text] for text in labels], np.int64))
 
 
 def _highest(numbers: Iterable[int], names: Sequence[str]) -> int:
-    """Return the highest class number; raises DataError for one below zero or beyond the names."""
+    """Return the highest class index; raises DataError for one below zero or without a name."""
     numbers = list(numbers)
     low, high, most = min(numbers, default=0), max(numbers, default=0), len(names) or MOST_CLASSES
     if low < 0 or high >= most:
@@ -100,7 +101,7 @@ def _named(labels: Sequence[str], values: dict[str, str], names: Sequence[str]) 
 
 
 def _index(met: Iterable[str], names: Sequence[str]) -> dict[str, int]:
-    """Return class name -> index, in the order of `names` where they are known; raises DataError for another."""
+    """Return class name -> index, in the order of `names` if these are known; raises DataError for any other name."""
     met = set(met)
     if names and (other := sorted(met - set(names))):
         raise DataError(f"label '{other[0]}', which is none of the {len(names)} class names.")

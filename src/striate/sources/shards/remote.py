@@ -1,4 +1,4 @@
-"""Shards elsewhere: https://…, s3://… and what else fsspec reaches, read in blocks and kept nowhere whole."""
+"""Remote shards, at https://…, s3://… and other addresses of fsspec, read in blocks instead of downloaded."""
 
 import errno
 import hashlib
@@ -27,7 +27,7 @@ from striate.sources.shards.shards import LocalShard
 from striate.sources.shards.webdataset import Beside, common_folder, source_of_shards, stems
 from striate.sources.source import Source
 
-# Scheme of an address -> the package that reaches it.
+# Scheme of an address -> the package that reads it.
 SCHEMES = {
     "http": "striate[remote]",
     "https": "striate[remote]",
@@ -37,7 +37,7 @@ SCHEMES = {
     "hf": "huggingface_hub",
     "memory": "striate[remote]",
 }
-# What a server says of a file that changes with it.
+# Keys of fsspec's file information whose values change when a file does.
 FACTS = (
     "size",
     "ETag",
@@ -53,9 +53,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def open_remote(place: str, progress: Progress) -> Source:
-    """Index the shards at an address: one .tar, a brace pattern, or a folder where its server lists it.
+    """Index the shards at an address: one .tar, a brace pattern, or a folder if its server can list it.
 
-    Raises UsageError for an address of another kind, DataError where there is nothing or it cannot be fetched.
+    Raises UsageError for an address of an unknown scheme or whose package is missing, DataError where there is no shard
+    or it cannot be fetched.
     """
     files = _file_system(place)
     places = expand(place) if is_pattern(place) else [place] if _is_tar(place) else _listed(files, place)
@@ -66,7 +67,7 @@ def open_remote(place: str, progress: Progress) -> Source:
 
 
 class RemoteShard:
-    """A shard at an address; one whose server gives no parts of it is fetched whole into the cache, once."""
+    """A shard at an address; if its server supports no range requests, it is downloaded whole into the cache, once."""
 
     def __init__(self, place: str, files: AbstractFileSystem, blocks: Blocks) -> None:
         self.place = place
@@ -80,30 +81,30 @@ class RemoteShard:
 
     @property
     def size(self) -> int:
-        """Its bytes."""
+        """Its size in bytes."""
         return int(self._facts["size"]) if self._in_parts else self._whole.size
 
     @property
     def stamp(self) -> int:
-        """A number of what its server says of it: size, date and checksum."""
+        """A hash of what its server reports: size, date and checksum, as far as given."""
         facts = repr([(key, str(self._facts[key])) for key in FACTS if key in self._facts]).encode()
         return int.from_bytes(hashlib.blake2b(facts, digest_size=8).digest())
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return some of its bytes; raises DataError where they cannot be had."""
+        """Return `size` bytes from `offset`; raises DataError where they cannot be fetched."""
         if self._in_parts:
             return self._blocks.read(self.place, self.size, offset, size)
         return self._whole.read(offset, size)
 
     @contextmanager
     def tar(self) -> Iterator[TarStream]:
-        """Return its members, read from the front, block by block."""
+        """Return a stream of its members, which reads from the start, block by block."""
         cursor = _Cursor(self)
         yield TarStream(cursor.read, cursor.seek)
 
     @cached_property
     def _in_parts(self) -> bool:
-        """Whether its server gives a part of it alone; asked once, of the first bytes but one."""
+        """Whether parts of it can be read: its size is known, and over HTTP a request for its second byte succeeds."""
         size = self._facts.get("size")
         return isinstance(size, int) and (
             urlsplit(self.place).scheme not in ("http", "https")
@@ -112,7 +113,7 @@ class RemoteShard:
 
     @property
     def _whole(self) -> LocalShard:
-        """The shard in the cache, fetched where it is not there."""
+        """The copy of the shard in the cache, downloaded if it is not there yet."""
         name = hashlib.blake2b(f"{self.place}\0{self.stamp}".encode(), digest_size=16).hexdigest()
         kept = cache_folder() / "remote" / f"{name}.tar"
         with self._fetching:
@@ -122,7 +123,7 @@ class RemoteShard:
 
 
 class _Cursor:
-    """A place in a shard, from which it is read on."""
+    """Reads a shard like a file, with a position of its own."""
 
     def __init__(self, shard: RemoteShard) -> None:
         self._shard = shard
@@ -170,12 +171,12 @@ def _gives_parts(files: AbstractFileSystem, place: str, size: int) -> bool:
         file.seek(1)
         try:
             return len(file.read(1)) == 1
-        except ValueError:  # fsspec's word for a server that sends the whole
+        except ValueError:  # what fsspec raises where a server sends the whole file
             return False
 
 
 def _fetch_whole(files: AbstractFileSystem, place: str, kept: Path) -> None:
-    """Fetch a shard into the cache; raises StorageError where it does not fit."""
+    """Download a shard into the cache; raises StorageError where it does not fit."""
     aside = kept.with_suffix(f".{os.getpid()}.part")
 
     def fetch() -> None:
@@ -198,7 +199,7 @@ def _fetch_whole(files: AbstractFileSystem, place: str, kept: Path) -> None:
 
 
 def _listed(files: AbstractFileSystem, place: str) -> list[str]:
-    """Return the addresses of the tars in a folder and in its train/, val/ and test/."""
+    """Return the addresses of .tar files in a folder and in its train/, val/ and test/; raises DataError for none."""
     root = place.rstrip("/")
     names = _names_in(files, root)
     folders = [name for name in names if name.rpartition("/")[2].lower() in SPLIT_NAMES]

@@ -1,4 +1,4 @@
-"""Trying again what may fail for a moment: a bounded number of times, with longer pauses."""
+"""Retrying requests that may fail for a moment: a bounded number of times, with growing pauses."""
 
 import time
 from collections.abc import Callable
@@ -8,27 +8,28 @@ from striate.errors import DataError, StriateError
 
 # Seconds between tries.
 PAUSES = (0.5, 1.0, 2.0)
-# Answers of a web server that another try may change.
+# HTTP status codes worth a retry.
 PASSING = (408, 425, 429, 500, 502, 503, 504)
 
 T = TypeVar("T")
 
 
 class NotThere(DataError):
-    """There is nothing at an address, or nothing that may be seen."""
+    """A request that no retry would change: the file does not exist, or the server refuses it."""
 
 
 def tried(place: str, work: Callable[[], T]) -> T:
-    """Return what `work` returns, trying again while it fails for a reason that may pass.
+    """Return what `work` returns, retrying while it fails for a reason that may pass.
 
-    Raises NotThere where the server says that there is nothing, DataError where the tries are used up.
+    Raises NotThere where the file does not exist or the server refuses it, DataError when the retries are used up; a
+    StriateError of `work` itself is raised at once.
     """
     for pause in (*PAUSES, None):
         try:
             return work()
         except StriateError:
             raise
-        except Exception as error:  # which errors a file system of fsspec raises is in no list
+        except Exception as error:  # what fsspec's file systems raise is not documented
             cause = _root(error)
             if _is_final(cause):
                 raise NotThere(f"{place}: cannot be fetched ({_reason(cause)}).") from error
@@ -42,7 +43,7 @@ def tried(place: str, work: Callable[[], T]) -> T:
 
 
 def _root(error: Exception) -> Exception:
-    """Return what lies behind a FileNotFoundError: fsspec says so of a web server whatever went wrong."""
+    """Return the cause of a FileNotFoundError, which fsspec raises for any failed HTTP request, else the error."""
     cause = error.__cause__ if isinstance(error, FileNotFoundError) else None
     return cause if isinstance(cause, Exception) and not isinstance(cause, LookupError) else error
 
@@ -50,7 +51,7 @@ def _root(error: Exception) -> Exception:
 def _is_final(error: Exception) -> bool:
     if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError | IsADirectoryError):
         return True
-    status = getattr(error, "status", None)  # of aiohttp's ClientResponseError
+    status = getattr(error, "status", None)  # of an aiohttp.ClientResponseError
     return isinstance(status, int) and status >= 400 and status not in PASSING
 
 

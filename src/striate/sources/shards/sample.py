@@ -1,6 +1,6 @@
-"""The samples of one WebDataset shard: files of a tar archive that share a name up to their first dot.
+"""Indexing the samples of one WebDataset shard: consecutive files of a tar that share a name up to its first dot.
 
-The format is that of https://github.com/webdataset/webdataset: 0001.jpg and 0001.cls, one after the other.
+The format is that of https://github.com/webdataset/webdataset, such as 0001.jpg followed by 0001.cls.
 """
 
 import json
@@ -18,19 +18,20 @@ from striate.sources.archives.tar import BadTar, TarStream
 from striate.sources.names import Names
 from striate.sources.naming import printable
 
-# How a sample's picture may end, and its label, the likelier kind first.
+# File endings of pictures and of labels in a sample; of several labels the first in this order is used.
 PICTURES = {suffix[1:] for suffix in ENDINGS if suffix} | {"npy"}
 LABELS = ("cls", "class", "label", "cls.txt", "label.txt", "json", "txt")
-# Where a sample's .json has its label.
+# Keys of a sample's .json that may hold the label; the first one present is used.
 JSON_KEYS = ("label", "labels", "class", "classes", "cls", "target", "targets")
 LONGEST_LABEL = 1 << 20
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What one shard holds: of each sample its picture's name, where that stands, and its label as JSON.
+    """The index of one shard: each sample's picture, by name, offset and size in bytes, and its label as JSON text.
 
-    `unlabelled` and `unpictured` count the samples left out; `damage` says why the shard was read no further.
+    `unlabelled` and `unpictured` count samples left out for want of a label or a picture; `damage` says why the rest of
+    the shard could not be read, or is ''.
     """
 
     names: Names
@@ -43,11 +44,11 @@ class Shard:
 
 
 class TwiceThere(Exception):
-    """A shard that has two files of one name, or two samples."""
+    """A shard with two files of one name, or with two samples of one key."""
 
 
 class Member(NamedTuple):
-    """A file in a tar archive."""
+    """A file in a tar archive: its name, its ending from the first dot on, and the offset and size of its data."""
 
     name: str
     ending: str
@@ -57,7 +58,10 @@ class Member(NamedTuple):
 
 @dataclass
 class Sample:
-    """The files of one key: the picture and the label that count, and all endings there are."""
+    """The sample being read: its best picture and label so far, and all endings seen.
+
+    `rank` is the position of its label's ending in LABELS.
+    """
 
     key: str
     picture: Member | None = None
@@ -67,9 +71,9 @@ class Sample:
 
 
 def index_shard(tar: TarStream, size: int) -> Shard:
-    """Read the headers and labels of a shard of `size` bytes; of one that is damaged, what stands before.
+    """Index a shard of `size` bytes by reading its headers and labels; if it is damaged, up to the damage.
 
-    Raises TwiceThere where a name stands twice, since then it cannot be told which one is meant.
+    Raises TwiceThere where a file or sample occurs twice, since it is ambiguous which one is meant.
     """
     samples, damage = _Samples(), ""
     try:
@@ -84,19 +88,19 @@ def index_shard(tar: TarStream, size: int) -> Shard:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Return the key of a file, which its sample shares, and its ending: a/0001.seg.png has a/0001 and seg.png."""
+    """Return the key of a file, which is that of its sample, and its ending: a/0001 and seg.png for a/0001.seg.png."""
     folder, slash, base = name.rpartition("/")
     stem, _, ending = base.partition(".")
     return folder + slash + stem, ending.lower()
 
 
 def is_picture(ending: str) -> bool:
-    """Say whether a file is a picture by its ending, which may have parts: input.jpg."""
+    """Say whether an ending is that of a picture; it may have parts, as input.jpg."""
     return ending.rpartition(".")[2] in PICTURES
 
 
 class _Samples:
-    """The samples of a shard as they are found."""
+    """Collects the samples of a shard while it is read."""
 
     def __init__(self) -> None:
         self._pictures: list[Member] = []
@@ -106,7 +110,7 @@ class _Samples:
         self._open = Sample("")
 
     def add(self, place: Member, tar: TarStream, *, whole: bool) -> None:
-        """Take a file in, reading it where it is a label; what is not whole is no picture."""
+        """Add the next file, reading it if it is a label; a picture that is not `whole` in the shard is ignored."""
         key = split_name(place.name)[0]
         if key != self._open.key:
             self._close()
@@ -123,7 +127,7 @@ class _Samples:
             self._add_label(LABELS.index(place.ending), place, tar)
 
     def _add_picture(self, place: Member) -> None:
-        """Keep the picture with the plainest ending: 0001.jpg goes before 0001.depth.png."""
+        """Keep the picture whose ending has the fewest dots: 0001.jpg goes before 0001.depth.png."""
         have = self._open.picture
         if have is None or place.ending.count(".") < have.ending.count("."):
             self._open.picture = place
@@ -142,7 +146,7 @@ class _Samples:
             self._unpictured += sample.picture is None and bool(sample.key)
 
     def shard(self, damage: str) -> Shard:
-        """Return what was found."""
+        """Close the last sample and return the index."""
         self._close()
         return Shard(
             Names(printable(unicodedata.normalize("NFC", place.name)) for place in self._pictures),
@@ -156,26 +160,26 @@ class _Samples:
 
 
 def _is_hidden(name: str) -> bool:
-    """Say whether a file is what machines add: hidden files, and webdataset's own such as __url__."""
+    """Say whether a file is no part of a sample: hidden, or metadata of webdataset such as __url__."""
     return any(part.startswith((".", "__")) for part in name.split("/"))
 
 
 def _read_label(content: bytes, ending: str) -> str:
-    """Return a label as JSON text, or nothing where there is none.
+    """Return a label as JSON text, or '' where it is empty or cannot be decoded.
 
-    A text that is a number is that number, any other is a class name.
+    A text that spells a number is that number, any other is a class name.
     """
     try:
         text = content.decode("utf-8-sig").strip()
         if ending == "json":
             return _plain(_json_label(json.loads(text)))
         return _plain(_number(text)) if text else ""
-    except (ValueError, RecursionError):  # neither UTF-8 nor JSON: as good as none
+    except (ValueError, RecursionError):  # neither UTF-8 nor JSON counts as no label
         return ""
 
 
 def _json_label(value: Any) -> Any:
-    """Return the label of a sample's JSON: of an object one of its usual keys, else the value itself."""
+    """Return the label in a sample's JSON: under the first of JSON_KEYS in an object, else the value itself."""
     if isinstance(value, dict):
         return next((value[key] for key in JSON_KEYS if value.get(key) is not None), None)
     return value
@@ -188,7 +192,7 @@ def _number(text: str) -> int | float | str:
 
 
 def _plain(value: Any) -> str:
-    """Return a label in one form, so that equal labels are equal texts."""
+    """Return a label as canonical JSON text, so that equal labels are equal texts; '' for None."""
     if isinstance(value, str):
         value = unicodedata.normalize("NFC", value)
     return "" if value is None else json.dumps(value, ensure_ascii=False)

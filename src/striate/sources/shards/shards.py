@@ -1,4 +1,4 @@
-"""Pictures in shards, which are tar archives read at random, wherever they are."""
+"""Pictures in shards: random access to the members of local or remote tar archives."""
 
 import errno
 import os
@@ -16,12 +16,12 @@ from striate.sources.archives.tar import TarStream
 from striate.sources.names import Names
 from striate.sources.source import stamp_of
 
-# What of a shard is read at one go when a set is larger than memory.
+# Size of the parts of a shard that `pages` gives.
 PAGE_BYTES = 32 << 20
 
 
 class ShardFile(Protocol):
-    """One shard, wherever it is."""
+    """A shard that can be read, local or remote."""
 
     @property
     def place(self) -> str:
@@ -29,22 +29,22 @@ class ShardFile(Protocol):
 
     @property
     def size(self) -> int:
-        """Its bytes."""
+        """Its size in bytes."""
 
     @property
     def stamp(self) -> int:
-        """A number that is another one once it has changed; may raise OSError."""
+        """A number that changes when the shard does; may raise OSError."""
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return some of its bytes; may raise OSError."""
+        """Return `size` bytes from `offset`, fewer where the shard ends; may raise OSError."""
 
     def tar(self) -> AbstractContextManager[TarStream]:
-        """Return its members, read from the front."""
+        """Return a stream of its members, which reads from the start."""
 
 
 @dataclass(frozen=True)
 class LocalShard:
-    """A shard that is a file."""
+    """A shard that is a local file."""
 
     place: str
 
@@ -55,12 +55,12 @@ class LocalShard:
 
     @property
     def stamp(self) -> int:
-        """A number of the file's size and its time of change."""
+        """A hash of the file's size and modification time; may raise OSError."""
         stat = os.stat(self.place)
         return stamp_of(stat.st_size, stat.st_mtime_ns)
 
     def read(self, offset: int, size: int) -> bytes:
-        """Return some of its bytes; opened each time, which takes microseconds, so that no handle is held."""
+        """Return `size` bytes from `offset`; opens the file each time, in microseconds, to hold no descriptor."""
         handle = os.open(self.place, os.O_RDONLY | os.O_CLOEXEC)
         try:
             return os.pread(handle, size, offset)
@@ -69,14 +69,14 @@ class LocalShard:
 
     @contextmanager
     def tar(self) -> Iterator[TarStream]:
-        """Return its members, read from the front; pictures are passed over."""
+        """Return a stream of its members, which seeks past data that is not read."""
         with open(self.place, "rb", buffering=1 << 13) as file:
             yield TarStream(file.read, file.seek)
 
 
 @dataclass(frozen=True)
 class ShardPictures:
-    """Pictures in shards: of each the shard, where in it, and its name.
+    """Pictures in shards: each one's name in its shard, its shard as an index into `files`, its offset and its size.
 
     `stems` are the shards' paths below the data set's root, without their endings.
     """
@@ -93,11 +93,11 @@ class ShardPictures:
         return len(self.shards)
 
     def name(self, index: int) -> str:
-        """Return the shard's path below the root and the picture's path in it."""
+        """Return the shard's stem and the picture's name in it, such as train-000000/0001.jpg."""
         return f"{self.stems[self.shards[index]]}/{self.members[index]}"
 
     def stamp(self, index: int) -> int:
-        """Return a number of the shard's own and the picture's place in it; may raise OSError."""
+        """Return a hash of the shard's stamp, and the picture's offset and size; may raise OSError."""
         stamp = self.files[self.shards[index]].stamp
         return stamp_of(stamp, int(self.offsets[index]), int(self.sizes[index]))
 
@@ -122,9 +122,9 @@ class ShardPictures:
         )
 
     def pages(self) -> list[NDArray[np.int64]]:
-        """Return the positions of the pictures in runs that are quick to read one after the other.
+        """Return the positions of the pictures, grouped into pages that are quick to read sequentially.
 
-        A run is of one shard, in its order, and spans about 32 MiB.
+        A page is the pictures that begin in one 32 MiB part of a shard, in their order there.
         """
         order = np.lexsort((self.offsets, self.shards))
         page = np.stack([self.shards[order], self.offsets[order] // PAGE_BYTES])

@@ -1,4 +1,4 @@
-"""WebDataset: a data set as tar shards, in a folder, by a brace pattern, or elsewhere."""
+"""Opening WebDataset: data sets of tar shards, in a folder or by a brace pattern."""
 
 import json
 import os
@@ -27,18 +27,18 @@ from striate.sources.source import Source
 from striate.sources.targets.class_list import listed_classes
 
 TAR = re.compile(r"\.(tar|tgz|tar\.(gz|bz2|xz|zst))$", re.IGNORECASE)
-# Members looked at to tell a shard from any other tar.
+# Members of a tar that are examined to tell a shard from other archives.
 LOOKED_AT = 64
-# Shards read through at a time.
+# Shards indexed at a time.
 THREADS = 8
 WANTED = "Wanted: for each sample a picture such as 0001.jpg and beside it a label such as 0001.cls."
 
-# What stands beside the shards: the content of a file of this name, or None.
+# Returns the content of a file of this name beside the shards, or None.
 Beside = Callable[[str], bytes | None]
 
 
 def recognise_shards(root: Path) -> str:
-    """Return by what a path is a set of shards, or nothing: a tar of samples, or a folder of tars and no classes."""
+    """Return the evidence that a path is a tar of samples, or a folder of tars without class folders, or ''."""
     if root.is_file():
         return "it is a tar of samples" if root.suffix.lower() == ".tar" and _is_shard(root) else ""
     if not root.is_dir():
@@ -48,7 +48,7 @@ def recognise_shards(root: Path) -> str:
 
 
 def open_shards(root: Path, progress: Progress) -> Source:
-    """Index a folder of shards, or one. Raises DataError where no sample is in them, or one cannot be used."""
+    """Index the shards in a folder, or one shard; raises DataError where there is no sample or a shard is unusable."""
     if root.is_file():
         files, folder = {root.stem: LocalShard(str(root))}, root.parent
     else:
@@ -61,7 +61,7 @@ def open_shards(root: Path, progress: Progress) -> Source:
 
 
 def open_pattern(pattern: str, progress: Progress) -> Source:
-    """Index the shards a brace pattern stands for; raises DataError also where one is not there."""
+    """Index the shards of a brace pattern; raises DataError also where one does not exist."""
     paths = expand(pattern)
     if gone := [path for path in paths if not Path(path).is_file()]:
         raise DataError(
@@ -76,7 +76,7 @@ def open_pattern(pattern: str, progress: Progress) -> Source:
 def source_of_shards(
     root: Path | str, files: Mapping[str, ShardFile], beside: Beside, progress: Progress
 ) -> Source:
-    """Return the data set in shards, given by their paths below its root without their endings."""
+    """Return the data set in `files`, which maps a shard's stem (see `stems`) to the shard."""
     shards = _indexed(files, progress)
     splits, left_out = _splits(list(files))
     _refuse_empty(root, shards)
@@ -97,14 +97,14 @@ def source_of_shards(
 
 
 def stems(paths: Sequence[str]) -> list[str]:
-    """Return paths below the folder that holds them all, without .tar: what shards are known by wherever they are."""
+    """Return paths relative to their common folder and without .tar, which identify shards wherever they are."""
     folder = common_folder(paths)
     return [path.removeprefix(folder).lstrip("/").removesuffix(".tar") for path in paths]
 
 
 def common_folder(paths: Sequence[str]) -> str:
-    """Return the folder that holds all paths."""
-    # Of parts, and not by commonpath, which takes the double slash out of an address.
+    """Return the innermost folder that contains all paths."""
+    # Not by os.path.commonpath, which removes the double slash of an address.
     levels = zip(*(path.split("/")[:-1] for path in paths), strict=False)
     return "/".join(level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels))
 
@@ -127,7 +127,7 @@ def _indexed(files: Mapping[str, ShardFile], progress: Progress) -> dict[str, Sh
 def _pictures(
     names: Sequence[str], files: Mapping[str, ShardFile], shards: Mapping[str, Shard], values: NDArray[Any]
 ) -> ShardPictures:
-    """Return the pictures of one split's shards, shard after shard."""
+    """Return the pictures of one split, shard after shard."""
     mine = [shards[name] for name in names]
     return ShardPictures(
         files=[files[name] for name in names],
@@ -141,9 +141,10 @@ def _pictures(
 
 
 def _splits(names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Return the shards of each split, and what to say of those of none.
+    """Return split -> stems of its shards, and notes on shards of no split, which are left out.
 
-    A shard's folder names its split, or else a word of its own name: train-000000. A set without train is one.
+    A shard's folder names its split, or else a word of its own name, as in train-000000. Without a train split, all
+    shards are the split 'all'.
     """
     splits: dict[str, list[str]] = defaultdict(list)
     for name in names:
@@ -172,7 +173,7 @@ def _refuse_empty(root: Path | str, shards: Mapping[str, Shard]) -> None:
 
 
 def _notes(shards: Mapping[str, Shard]) -> list[str]:
-    """Return what a user may not expect of what was found."""
+    """Return notes on damaged shards and on samples that are left out."""
     notes = [
         f"{name}: {shard.damage}; its first {len(shard.names)} samples are used"
         for name, shard in shards.items()
@@ -186,12 +187,12 @@ def _notes(shards: Mapping[str, Shard]) -> list[str]:
 
 
 def _classes(root: Path | str, beside: Beside) -> tuple[str, ...]:
-    """Return the class names in classes.txt, or in dataset.json under "classes", or nothing."""
+    """Return the class names in classes.txt, else under "classes" in dataset.json, else ()."""
     if (content := beside("classes.txt")) is not None:
         return listed_classes(content, f"{root}: classes.txt")
     try:
         listed = json.loads(beside("dataset.json") or b"{}")["classes"]
-    except (ValueError, KeyError, TypeError, RecursionError):  # another program's
+    except (ValueError, KeyError, TypeError, RecursionError):  # another program's dataset.json
         return ()
     return (
         listed_classes("\n".join(map(str, listed)).encode(), "dataset.json")
@@ -209,17 +210,17 @@ def _beside(folder: str | Path) -> Beside:
 
 
 def _tars_below(root: Path) -> list[str]:
-    """Return the tars in a folder and in its train/, val/ and test/, or none where other folders may be classes."""
+    """Return the tars in a folder and in its train/, val/ and test/; none where it has folders that may be classes."""
     try:
         files, folders = _entries(root)
         for folder in folders:
             if folder.lower() not in SPLIT_NAMES or (below := _entries(root / folder))[1]:
                 return []
             files += [f"{folder}/{name}" for name in below[0]]
-    except OSError:  # the folder format says what is wrong
+    except OSError:  # opening it as class folders reports what is wrong
         return []
     tars = [name for name in files if TAR.search(name)]
-    # A lone .tar.gz is no shard, but an archive that was left beside something else.
+    # A single .tar.gz is taken for an archive left beside other files, not for a shard.
     return tars if len(tars) > 1 or any(name.lower().endswith(".tar") for name in tars) else []
 
 
@@ -234,7 +235,7 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def _is_shard(path: Path) -> bool:
-    """Say whether the first members of a tar are samples: a label, and a picture of the same key."""
+    """Say whether the first members of a tar include a label and a picture of the same key."""
     pictures: set[str] = set()
     labels: set[str] = set()
     try:

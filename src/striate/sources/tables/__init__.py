@@ -1,1 +1,1 @@
-"""Rows that name files and what is in them: text tables, their columns, finding the files."""
+"""Data sets listed in text tables, whose rows name picture files and their labels."""

@@ -1,4 +1,4 @@
-"""Tables that say what is in pictures: one given by its path, or those that are found in a folder."""
+"""Opening data sets that are listed in tables: one table given by its path, or those found in a folder."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,18 +13,18 @@ from striate.sources.tables.finder import Finder
 from striate.sources.tables.listing import Part, listed_source
 from striate.sources.tables.table import SUFFIXES, header_of, read_table
 
-# Tables of these names are taken also where class folders stand beside them, if a column is named for what is learned.
+# Tables of these names are used even beside class folders, if they have a column that is named like a label.
 USUAL = ("labels", "label", "annotations", "annotation", "manifest", "dataset", "data", "index")
-# A folder of more folders than this has no splits in it.
+# Sub-folders of a folder that are looked at for splits and class names.
 LOOKED_AT = 100
 COLUMNS_SHOWN = 12
-# No more unused tables than these are told one by one.
+# Up to this many unused tables get a note each.
 FEW = 3
 WANTED = "Wanted: a first line that names the columns, such as file,label."
 
 
 class FoundTable(NamedTuple):
-    """A table found at a path, what its columns mean, its split and the folder its paths start from, '' if none."""
+    """A table: its path, the roles of its columns, its split or '', and the folder its paths start from or ''."""
 
     path: Path
     roles: Roles
@@ -33,7 +33,7 @@ class FoundTable(NamedTuple):
 
 
 def recognise_table(root: Path) -> str:
-    """Return the columns by which a path is a table of pictures, or a folder has one, or nothing."""
+    """Return the evidence that a path is a table, or a folder with a table of pictures, or ''."""
     if root.is_file():
         return f"its name ends in {root.suffix}" if root.suffix.lower() in SUFFIXES else ""
     if not root.is_dir() or not (places := _places(root)):
@@ -44,9 +44,10 @@ def recognise_table(root: Path) -> str:
 
 
 def open_table(root: Path) -> Source:
-    """Read the table at a path or in a folder; the labels are told from its columns' names and cells.
+    """Read the table at a path, or the tables in a folder; labels are inferred from names and cells of the columns.
 
-    Raises DataError where two tables may be meant, no column names the files or the labels, or as `listed_source`.
+    Raises DataError where it is ambiguous which table is meant, where the files or the labels have no column, and as
+    `listed_source` does.
     """
     places = [_given(root)] if root.is_file() else _places(root)
     splits = [place.split for place in places]
@@ -66,7 +67,7 @@ def open_table(root: Path) -> Source:
 
 
 def _given(path: Path) -> FoundTable:
-    """Return the table at a path that was given for one."""
+    """Return the table at a path that the user gave; raises DataError where its columns do not fit."""
     header = header_of(path)
     if (roles := roles_of(header)) is None:
         raise DataError(
@@ -76,7 +77,7 @@ def _given(path: Path) -> FoundTable:
 
 
 def _places(root: Path) -> Sequence[FoundTable]:
-    """Return the tables of a folder: its metadata, those of its splits, one of a usual name, or the only one."""
+    """Return the tables in a folder: those called metadata, else named for splits, else of USUAL names, else any."""
     beside = _has_class_folders(root)
     metadata = [*_metadata(root), *_metadata_of_splits(root)]
     if metadata := [place for place in metadata if not beside or place.roles.kind != "rest"]:
@@ -100,7 +101,7 @@ def _places(root: Path) -> Sequence[FoundTable]:
 
 
 def _knows_better(root: Path, path: Path, roles: Roles) -> bool:
-    """Say whether a table lists the pictures of the folders beside it, and none of its labels is one of their names."""
+    """Say whether a table lists pictures in the folders beside it, under labels of which none is a folder's name."""
     try:
         columns = read_table(path, only=roles.used).columns
     except DataError:
@@ -113,7 +114,7 @@ def _knows_better(root: Path, path: Path, roles: Roles) -> bool:
 
 
 def notes_on_unused(root: Path) -> list[str]:
-    """Return why the tables in a folder are not read, where its class folders are."""
+    """Return notes on why tables are not used in a folder that is read as class folders."""
     tables = files_ending(root, *SUFFIXES)
     if len(tables) > FEW:
         return [
@@ -133,13 +134,13 @@ def _why_unused(path: Path) -> str:
 
 
 def _listed(header: Sequence[str]) -> str:
-    """Return the names of columns, the first of many."""
+    """Return the names of the first columns, and how many more there are."""
     more = f" and {len(header) - COLUMNS_SHOWN} more" if len(header) > COLUMNS_SHOWN else ""
     return ", ".join(header[:COLUMNS_SHOWN]) + more
 
 
 def _has_class_folders(root: Path) -> bool:
-    """Say whether two or more folders stand in a root that are no splits, or in one of its splits."""
+    """Say whether a root, or one of its split folders where it has any, holds two or more folders."""
     folders = folders_in(root, most=LOOKED_AT)
     splits = [folder for folder in folders if folder.name.lower() in SPLIT_NAMES]
     return any(map(has_folders, splits)) if splits else len(folders) > 1
@@ -156,13 +157,13 @@ def _metadata_of_splits(root: Path) -> Iterator[FoundTable]:
 
 
 def _metadata(folder: Path) -> list[FoundTable]:
-    """Return the metadata tables in a folder, which may hold any number of pictures and so is not listed."""
+    """Return the metadata tables in a folder without listing it, since it may hold any number of pictures."""
     paths = [folder / f"metadata{suffix}" for suffix in SUFFIXES]
     return [FoundTable(path, roles) for path in paths if path.is_file() and (roles := _roles_at(path))]
 
 
 def _roles_at(path: Path) -> Roles | None:
-    """Return what the columns of a table mean, None also where it cannot be read: it may be anything."""
+    """Return the roles of a table's columns; None where they do not fit, or the file is no table that can be read."""
     try:
         return roles_of(header_of(path))
     except DataError:

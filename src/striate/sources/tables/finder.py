@@ -1,4 +1,4 @@
-"""Finding the files a table names: whatever slashes, Unicode form or missing suffix it writes them with."""
+"""Finding the files that a table names, in spite of other slashes, Unicode forms, letter cases or missing suffixes."""
 
 import posixpath
 import re
@@ -15,13 +15,13 @@ from striate.pictures.kind import is_picture
 from striate.sources.folders.walk import first_names
 from striate.sources.naming import is_hidden, split_in
 
-# Rows that are looked up in each folder to find those that a table's paths start from.
+# Paths of a table that are tried in each folder to find out which folders its paths start from.
 TRIED = 64
-# How paths from a machine's root begin, also under Windows.
+# How absolute paths begin, on Linux and on Windows.
 ABSOLUTE = re.compile("/|[A-Za-z]:/")
-# Of no more folders than this those inside are tried too.
+# A root of at most so many candidate folders is searched one level deeper.
 FEW = 100
-# What folders of pictures are called.
+# Usual names of folders of pictures.
 PICTURES = {
     "images",
     "image",
@@ -40,20 +40,20 @@ PICTURES = {
 
 
 class Root(NamedTuple):
-    """A folder that a table's paths may start from, and how likely it is meant: 0 is the root, then 1, 2..."""
+    """A folder that a table's paths may start from, and its rank: 0 for the root, then 1 (likeliest) to 4."""
 
     folder: str
     rank: int
 
 
 class Shelf:
-    """The names in one folder, as the disk has them."""
+    """The names in one folder, as the disk spells them, with lookup by other spellings."""
 
     def __init__(self, folder: Path) -> None:
         self.names = frozenset(first_names(folder))
 
     def find(self, name: str) -> str | None:
-        """Return the name on disk for a name in any Unicode form, in any case or without suffix where only one fits."""
+        """Return the name on disk for a name in another Unicode form or case or without suffix, None if ambiguous."""
         if name in self.names:
             return name
         if found := self._composed.get(unicodedata.normalize("NFC", name)):
@@ -88,28 +88,28 @@ class Shelf:
 
 
 class Finder:
-    """Finds files by paths below a root; each folder is listed once, since asking for each file is far slower."""
+    """Finds files by paths below a root; lists each folder once, since checking each file by itself is far slower."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._shelves: dict[str, Shelf] = {}
         self._folders: dict[str, str | None] = {}
         self._names = {root.name, root.resolve().name}
-        # What is to be said of paths that were found by their ends alone.
+        # A note on paths that were found by their last parts alone, or ''.
         self.moved = ""
         self._roots = tuple(f"{path.as_posix()}/" for path in (root.absolute(), root.resolve()))
 
     def find(self, path: str) -> str | None:
-        """Return a path as the disk has it, below the root where it lies there, or None where there is no such file."""
+        """Return a path as the disk spells it, relative to the root if it is below it; None if the file is missing."""
         found = self._find(self.spelled(path))
         if found is None and "\\" in path:
-            # A backslash may also be part of a name here, so it is taken for a slash only afterwards.
+            # A backslash may be part of a name on Linux, so it is replaced only if the path as written does not exist.
             path = path.replace("\\", "/")
             found = self._find(self.spelled(path))
         return self._elsewhere(self.spelled(path)) if found is None else found
 
     def _elsewhere(self, path: str) -> str | None:
-        """Return the file that a path of another machine, or from above the root, means here: its longest end."""
+        """Find a path of another machine, or one that begins with the root's name, by its longest end that exists."""
         parts = path.split("/")
         ends = range(1, len(parts)) if ABSOLUTE.match(path) else range(1, 1 + (parts[0] in self._names))
         found = next((file for i in ends if (file := self._find("/".join(parts[i:]))) is not None), None)
@@ -118,7 +118,7 @@ class Finder:
         return found
 
     def spelled(self, path: str) -> str:
-        """Return a path in one way of writing it: without './' and 'x/..', and below the root where it lies there."""
+        """Return a normalised path: without './' and 'x/..', and relative to the root if it is below it."""
         plain = posixpath.normpath(path)
         if plain.startswith("/"):
             return next((plain[len(r) :] for r in self._roots if plain.startswith(r)), plain)
@@ -127,8 +127,10 @@ class Finder:
     def starts(self, paths: Sequence[str], *, split: str) -> list[Root]:
         """Return the folders that paths may start from, the likeliest first: the root (''), then folders in it.
 
-        Those are left out where none of some of the paths is found. Folders named for `split` go before those called
-        like pictures, then come any others, and last those of other splits.
+        Only folders that hold at least one of a sample of the paths are returned: the root alone if it holds all of
+        them or no folder holds any, folders one level deeper if only those hold some. Folders named
+        for `split` go before those with usual names for pictures, then come any others, and last those named for other
+        splits.
         """
         some = _some(paths)
         if all(self.find(path) for path in some):
@@ -141,20 +143,20 @@ class Finder:
         return sorted(found, key=lambda start: start.rank) or [Root("", 0)]
 
     def holds(self, paths: Sequence[str], starts: Sequence[Root]) -> bool:
-        """Say whether most of some paths are found from these folders."""
+        """Say whether most of a sample of the paths are found from these folders."""
         found = [
             any(self.find(posixpath.join(start.folder, path)) for start in starts) for path in _some(paths)
         ]
         return 2 * sum(found) > len(found)
 
     def _holding(self, folders: Sequence[Root], paths: Sequence[str]) -> list[Root]:
-        """Return the folders that hold one of some paths at least."""
+        """Return the folders from which at least one of the paths is found."""
         return [
             start for start in folders if any(self.find(posixpath.join(start.folder, path)) for path in paths)
         ]
 
     def _below(self, folder: str) -> list[str]:
-        """Return the visible folders in a folder, by name."""
+        """Return the names of the visible folders in a folder, sorted."""
         names = [name for name in sorted(self._shelf(folder).names) if not is_hidden(name)]
         return [name for name in names if not is_picture(name) and (self.root / folder / name).is_dir()]
 
@@ -170,7 +172,7 @@ class Finder:
         return self._shelves[folder]
 
     def _folder(self, folder: str) -> str | None:
-        """Return a folder as the disk has it, or None where there is no such folder."""
+        """Return a folder's path as the disk spells it, or None where there is no such folder."""
         if folder not in self._folders:
             self._folders[folder] = folder if (self.root / folder).is_dir() else self._composed_folder(folder)
         return self._folders[folder]
@@ -192,7 +194,7 @@ def _some(paths: Sequence[str]) -> list[str]:
 
 
 def _rank(folder: str, split: str) -> int:
-    """Return how likely the pictures of a split are meant to be in a folder: 1 is most, 4 least."""
+    """Return how likely a folder is to hold the pictures of a split, from 1 (likeliest) to 4."""
     name = posixpath.basename(folder)
     if found := split_in(name):
         return 1 if found == split else 4

@@ -1,4 +1,4 @@
-"""From the cells of a table to labels: one class, several labels or numbers for each picture."""
+"""Interpreting the cells of a table as labels: classes, several labels a picture, or regression targets."""
 
 import json
 import re
@@ -18,24 +18,24 @@ from striate.sources.targets.kind import TARGET_KINDS
 from striate.sources.targets.task_name import LABEL_SET, NUMBERS, ONE_CLASS, TaskName
 
 Columns = Mapping[str, Sequence[Cell]]
-# Names a row of a table in an error, or the table itself.
+# Returns how an error names a row, or the table itself for None.
 RowName = Callable[[int | None], str]
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-# How programs write that a number is missing, in lower case.
+# How programs write a missing number, in lower case.
 NO_NUMBER = {"", "nan", "na", "n/a", "null"}
 YES, NO = {"1", "1.0", "true"}, {"0", "0.0", "false"}
-# What is written for no where nobody writes 0.
+# NO in tables that use -1 instead of 0.
 MINUS = {"-1", "-1.0"}
 SEPARATORS = ("|", ";")
-# Numbers of classes with a space between them.
+# Class indices separated by spaces.
 SPACED = re.compile(r"[0-9]+( [0-9]+)*")
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The task, the names of its classes, labels or numbers, and the labels of the rows that have any.
+    """The task, the names of its classes, labels or regression targets, and the labels of the rows that have any.
 
-    `rows` are the positions of those rows; `notes` say what was inferred from the cells.
+    `rows` are the indices of those rows in the table; `notes` say what was inferred from the cells.
     """
 
     task: TaskName
@@ -46,9 +46,9 @@ class Targets:
 
 
 def targets_of(columns: Columns, roles: Roles, *, place: RowName) -> Targets:
-    """Return the labels that the columns in `roles.learned` hold; `place` names a row in an error.
+    """Infer the task and the labels from the columns in `roles.learned`; `place` names a row in an error.
 
-    Raises DataError where they cannot be told.
+    Raises DataError where they are ambiguous or a cell does not fit.
     """
     if roles.kind == "numbers":
         return _numbers(columns, roles.learned, place)
@@ -72,7 +72,7 @@ def targets_of(columns: Columns, roles: Roles, *, place: RowName) -> Targets:
 
 
 def in_order(targets: Targets, classes: Sequence[str]) -> Targets:
-    """Return the same labels counted in `classes`, which holds theirs and perhaps others that no picture has."""
+    """Return the same labels as indices into `classes`, which has all of theirs and perhaps others that no row has."""
     plain = [_plain(name) for name in classes]
     index = {name: place for place, name in enumerate(plain)}
     places = np.array([index[name] for name in targets.classes], np.int64)
@@ -90,7 +90,7 @@ def _with_note(targets: Targets, note: str) -> Targets:
 
 
 def _why_numbers(distinct: Collection[str], rows: int, roles: Roles) -> str:
-    """Return why a column's cells are numbers to learn and not classes, or nothing."""
+    """Return why a column's cells are regression targets and not classes, or '' if they are classes."""
     numbers = [number_of(cell) for cell in distinct if cell.lower() not in NO_NUMBER]
     known = [number for number in numbers if number is not None]
     if not known or len(known) < len(numbers):
@@ -102,7 +102,7 @@ def _why_numbers(distinct: Collection[str], rows: int, roles: Roles) -> str:
 
 
 def _classes(cells: Sequence[Cell], distinct: Collection[str]) -> Targets:
-    """Return one class a row; '1.0', as programs write whole numbers among blanks, is class '1'."""
+    """Return one class a row; '1.0', as programs write integers in a column with blanks, is class '1'."""
     numbers = {cell: number_of(cell) for cell in distinct if cell}
     whole = all(number is not None and number.is_integer() for number in numbers.values())
     named = {
@@ -118,7 +118,7 @@ def _classes(cells: Sequence[Cell], distinct: Collection[str]) -> Targets:
 
 
 def _numbers(columns: Columns, names: Sequence[str], place: RowName) -> Targets:
-    """Return the numbers of some columns; a row where one is missing is left out."""
+    """Return the numbers in some columns as regression targets, without the rows where one is missing."""
     values = np.full((len(columns[names[0]]), len(names)), np.nan)
     for target, name in enumerate(names):
         for row, cell in enumerate(columns[name]):
@@ -132,7 +132,7 @@ def _numbers(columns: Columns, names: Sequence[str], place: RowName) -> Targets:
 
 
 def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return numbers as float32, those beyond its range as infinite, which is refused with the picture's name."""
+    """Return numbers as float32; those beyond its range become infinite, which a later check refuses by picture."""
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
 
@@ -144,7 +144,7 @@ def _without_prefix(name: str) -> str:
 
 
 def _separator(cells: Sequence[Cell], name: str, roles: Roles) -> str:
-    """Return what stands between several labels of a cell, '[' for lists, or nothing where each cell is one label."""
+    """Return the separator between several labels in a cell, '[' for lists, or '' where each cell is one label."""
     filled = [cell for cell in cells if cell]
     if any(isinstance(cell, tuple) for cell in filled):
         return "["
@@ -158,7 +158,7 @@ def _separator(cells: Sequence[Cell], name: str, roles: Roles) -> str:
 
 
 def _several(cells: Sequence[Cell], separator: str, name: str, place: RowName) -> Targets:
-    """Return 0 or 1 for each label; a blank cell is a picture without any."""
+    """Return labels (N, K) of 0 and 1; a blank cell is a picture without a label."""
     parts: dict[Cell, tuple[str, ...]] = {}
     for row, cell in enumerate(cells):
         if cell not in parts:
@@ -178,7 +178,7 @@ def _parts(cell: Cell, separator: str, name: str, row: int, place: RowName) -> S
         return cell
     if separator != "[":
         return cell.split(separator)
-    try:  # as JSON or as Python writes a list
+    try:  # a list in JSON or in Python's notation
         listed = json.loads(cell if '"' in cell else cell.replace("'", '"')) if cell else []
     except ValueError as error:
         raise DataError(
@@ -188,7 +188,7 @@ def _parts(cell: Cell, separator: str, name: str, row: int, place: RowName) -> S
 
 
 def _of_rest(columns: Columns, roles: Roles, place: RowName) -> Targets:
-    """Return the labels of columns whose names say nothing: one of 0 and 1, or -1 and 1, for each label, or numbers."""
+    """Return the labels in columns of no known name: a column of 0 and 1, or -1 and 1, for each label, or numbers."""
     distinct = {name: {str(cell).lower() for cell in columns[name]} for name in roles.learned}
     marks = [name for name in roles.learned if distinct[name] <= YES | NO | {""}]
     signed = [name for name in roles.learned if distinct[name] <= YES | MINUS]
@@ -212,7 +212,7 @@ def _are_numbers(cells: Collection[str]) -> bool:
 
 
 def _one_hot(columns: Columns, names: Sequence[str]) -> Targets:
-    """Return the labels of columns of 0 or -1 and 1: a class where each row has one 1; a blank leaves it out."""
+    """Return labels from columns of 1 and 0 or -1: classes if each row has one 1; a row with a blank is left out."""
     marks = {**dict.fromkeys(YES, 1), **dict.fromkeys(NO | MINUS, 0), "": 2}
     values = np.array([[marks[str(cell).lower()] for cell in columns[name]] for name in names], np.uint8).T
     rows = np.flatnonzero((values < 2).all(axis=1))
@@ -227,5 +227,5 @@ def _one_hot(columns: Columns, names: Sequence[str]) -> Targets:
 
 
 def _plain(text: str) -> str:
-    """Return a class name without spaces around it, in the Unicode form by which names are compared."""
+    """Return a class name stripped and in Unicode form NFC, so that equal names compare equal."""
     return unicodedata.normalize("NFC", text.strip())

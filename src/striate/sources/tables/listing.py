@@ -1,4 +1,4 @@
-"""Pictures that a table lists: which tables of a folder those are, and the data set they make."""
+"""From tables and the roles of their columns to a data set: files are found, labels inferred, splits made."""
 
 import posixpath
 from bisect import bisect_right
@@ -25,7 +25,7 @@ from striate.sources.targets.learnable import settled
 
 
 class Part(NamedTuple):
-    """A table, the split it is ('' where it does not say), and the folder below the root its paths start from."""
+    """A table, its split ('' if its name does not say one), and the folder below the root its paths start from."""
 
     table: TextTable
     split: str = ""
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 class FoundFiles(NamedTuple):
-    """The path below the root of each row's file, and the rows of which there is no file."""
+    """The path of each row's file below the root, the rows whose file does not exist, and notes on the search."""
 
     files: list[str]
     missing: list[int]
@@ -41,7 +41,7 @@ class FoundFiles(NamedTuple):
 
 
 class FoundFile(NamedTuple):
-    """A file below the root, and the folder from which it was found."""
+    """A file, as its path below the root, and the folder from which it was found."""
 
     file: str
     start: Root
@@ -50,10 +50,10 @@ class FoundFile(NamedTuple):
 def listed_source(
     root: Path, format: str, parts: Sequence[Part], roles: Roles, *, notes: Sequence[str] = ()
 ) -> Source:
-    """Return the pictures that the rows of some tables of the same columns name, with their labels.
+    """Return the data set of the pictures listed in some tables, which all have the columns in `roles`.
 
-    Raises DataError where the labels cannot be told, most files are missing, a path may mean two files, or a file is
-    listed twice under different labels or splits.
+    Raises DataError where the labels are ambiguous, most files are missing, a path may mean two files, or a file is
+    listed twice with different labels or splits.
     """
     rows = TableRows(root, parts)
     files = [str(cell) for cell in rows.column(roles.file)]
@@ -88,11 +88,11 @@ class TableRows:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said of how the tables were read."""
+        """Notes on how the tables were read."""
         return [note for part in self.parts for note in part.table.notes]
 
     def place(self, row: int | None) -> str:
-        """Return the table and line of a row, or the first table where no row is meant."""
+        """Return the file name and line number of a row for an error, or the path of the first table for None."""
         if row is None:
             return str(self.parts[0].table.path)
         table = self.table_of(row)
@@ -103,15 +103,15 @@ class TableRows:
         return self.parts[bisect_right(self.ends, row)].table
 
     def column(self, name: str) -> list[Cell]:
-        """Return the cells of a column."""
+        """Return the cells of a column, in the order of the rows."""
         return [cell for part in self.parts for cell in part.table.columns[name]]
 
     def folders(self) -> list[str]:
-        """Return the folder that each row's path starts from, as far as the tables' places say."""
+        """Return for each row the folder that its table's paths start from, '' for the root."""
         return [part.folder for part in self.parts for _ in range(len(part.table))]
 
     def splits(self, column: str, files: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Return the split of each row, by a column, its table or its file's folder, and notes on the choice."""
+        """Return each row's split, from a column, its table or the top folder of its file, and notes on the choice."""
         by_table = [part.split or "all" for part in self.parts for _ in range(len(part.table))]
         if not column:
             folders = [file.replace("\\", "/").removeprefix("./").partition("/")[0].lower() for file in files]
@@ -135,7 +135,7 @@ class TableRows:
 def _found(
     rows: TableRows, files: Sequence[str], splits: Sequence[str], kept: NDArray[np.int64]
 ) -> FoundFiles:
-    """Return where the files of rows are; raises DataError where most are nowhere, or one may be either of two."""
+    """Find the files of the rows in `kept`; raises DataError where most are missing or a path may mean two files."""
     finder, folders = Finder(rows.root), rows.folders()
     groups = defaultdict(list)
     for row in kept.tolist():
@@ -168,7 +168,7 @@ def _found(
 
 
 def _places(finder: Finder, starts: Sequence[Root], path: str) -> list[FoundFile]:
-    """Return where a path is found, the likeliest place first; of those below the root itself no more than it."""
+    """Return the files a path may mean, the likeliest first; one found from the root itself ends the search."""
     places = []
     for start in starts:
         if (file := finder.find(posixpath.join(start.folder, path))) is not None:
@@ -179,7 +179,7 @@ def _places(finder: Finder, starts: Sequence[Root], path: str) -> list[FoundFile
 
 
 def _choice(rows: TableRows, row: int, places: Sequence[FoundFile]) -> str:
-    """Return a note on which of several files is meant; raises DataError where nothing tells."""
+    """Return a note on which of several files is used; raises DataError if two are equally likely."""
     taken, other = places[0], places[1]
     if taken.start.rank == other.start.rank:
         raise DataError(
@@ -195,7 +195,10 @@ def _choice(rows: TableRows, row: int, places: Sequence[FoundFile]) -> str:
 def _once(
     rows: TableRows, files: Sequence[str], splits: Sequence[str], targets: Targets
 ) -> tuple[list[int], int]:
-    """Return the positions in `targets` of each file's first row, and how many rows say the same again."""
+    """Return the position in `targets` of each file's first row, and the number of rows that repeat one.
+
+    Raises DataError where a file is repeated with another split or label.
+    """
     first: dict[str, int] = {}
     once = []
     for position, row in enumerate(targets.rows.tolist()):
@@ -218,7 +221,7 @@ def _once(
 
 
 def _said(targets: Targets, position: int) -> str:
-    """Return the label of a row in words."""
+    """Return the label at a position in `targets` as text for an error."""
     kind = TARGET_KINDS[targets.task]
     words = kind.told(targets.labels[position], targets.classes)
     return ", ".join(words) if kind.names_a_picture == "none" else f"'{'|'.join(words)}'"

@@ -1,4 +1,4 @@
-"""Tables of text, read into columns: CSV, TSV and JSON Lines, in the encodings spreadsheets write."""
+"""Reading text tables into columns: CSV, TSV and JSON Lines, in the encodings that spreadsheets write."""
 
 import codecs
 import csv
@@ -20,13 +20,13 @@ DELIMITERS = (",", "\t", ";")
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 # Tried in this order where no byte order mark says otherwise; the second is what Korean Windows writes.
 ENCODINGS = ("utf-8-sig", "cp949")
-# Different texts of a column that are kept once each; beyond that a column is taken to hold names.
+# Distinct cells of a column that are stored once each; a column with more is likely of unique names.
 SHARED = 4096
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """The columns of a table by their names, the line each row stands in, and what is to be said of the reading."""
+    """The columns of a table by name, the line number of each row, and notes on how the table was read."""
 
     path: Path
     columns: Mapping[str, Sequence[Cell]]
@@ -39,7 +39,7 @@ class TextTable:
 
 @dataclass
 class Column:
-    """The cells of a column while they are read; a text that comes again is not stored again."""
+    """A column while it is read; equal cells share one object, as long as there are few distinct ones."""
 
     cells: list[Cell] = field(default_factory=list)
     known: dict[Cell, Cell] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Column:
 
 
 def header_of(path: Path) -> tuple[str, ...]:
-    """Return the names of a table's columns: its first line, or the keys of its first object.
+    """Return the column names of a table: its first line, or the keys of its first JSON object.
 
     Raises DataError where it cannot be read.
     """
@@ -62,9 +62,9 @@ def header_of(path: Path) -> tuple[str, ...]:
 
 
 def read_table(path: Path, *, only: Collection[str]) -> TextTable:
-    """Return the columns of a table that are asked for; rows without a cell in any column are passed over.
+    """Return the columns in `only` that a table has; blank rows are skipped.
 
-    Raises DataError, with the line, for what is no table.
+    Raises DataError, with the line number, where the table is malformed.
     """
     for header, rows, encoding in _attempts(path):
         columns = {name: Column() for name in header if name in only}
@@ -84,7 +84,7 @@ def read_table(path: Path, *, only: Collection[str]) -> TextTable:
 
 
 def _attempts(path: Path) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[int, Sequence[Cell]]], str]]:
-    """Yield the header, the rows and the encoding, for each encoding in which the header can be read."""
+    """Yield the header, the rows and the encoding for each encoding that can decode the header."""
     try:
         with path.open("rb") as file:
             encodings = ("utf-16",) if file.read(2) in UTF_16 else ENCODINGS
@@ -104,7 +104,7 @@ def _unreadable(path: Path) -> DataError:
 
 
 def _checked(path: Path, cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Return the names of the columns, refusing two of one name; a column without a name is never asked for."""
+    """Return the stripped column names in NFC; raises DataError for two equal ones, blank ones aside."""
     names = tuple(unicodedata.normalize("NFC", str(cell)).strip() for cell in cells)
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise DataError(f"{path}: two columns are called '{twice[0]}'. Give each a name of its own.")
@@ -112,11 +112,11 @@ def _checked(path: Path, cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def _rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Sequence[Cell]]]:
-    """Yield the line number and the cells of each row, the header first, all of the header's length."""
+    """Yield the line number and the cells of each row, the header first; short rows are padded with blank cells."""
     first, blank = "", -1
     while not first.strip() and (line := next(lines, None)) is not None:
         first, blank = line, blank + 1
-    # Names of columns seldom hold a delimiter, and where they do, the true one is more frequent.
+    # The most frequent one in the header, since column names seldom contain a delimiter.
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(chain(["\n"] * blank, [first], lines), delimiter=delimiter, strict=True)
     width = 0
@@ -140,7 +140,7 @@ def _rows(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Sequence[Cell
 
 
 def _objects(path: Path, lines: Iterator[str]) -> Iterator[tuple[int, Sequence[Cell]]]:
-    """Yield the line number and the cells of each object, before them the keys of the first as the header."""
+    """Yield the line number and the cells of each object, preceded by the keys of the first object as the header."""
     keys: tuple[str, ...] = ()
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -168,7 +168,7 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
 
 
 def cell_of(value: object) -> Cell:
-    """Return a value of JSON or Parquet as a cell; null is an empty one, truth is 1 and 0."""
+    """Return a value of JSON or Parquet as a cell: '' for null and objects, '1' and '0' for booleans."""
     if isinstance(value, list | tuple):
         return tuple(str(cell_of(item)) for item in value)
     if value is None or isinstance(value, dict):

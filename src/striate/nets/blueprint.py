@@ -1,4 +1,4 @@
-"""From what a recipe calls its network, a name of the catalogue, a spec or code that was kept, to a module."""
+"""Builds the network that a recipe names: by a name of the catalogue, a spec, or the name of kept code."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from striate.spec import is_spec
 
 
 def check_name(net: str) -> None:
-    """Raise UsageError for what is neither a name of the catalogue nor of kept code, nor looks like a spec."""
+    """Raise UsageError for a text that is no name of the catalogue or of kept code and has not the form of a spec."""
     if ".py" in net and not is_kept(net):
         raise UsageError(
             f"'{net}' names no class in a file. Write it as net.py:Net, where Net is a class or function."
@@ -36,10 +36,10 @@ def make_network(net: str, *, input: tuple[int, ...], num_classes: int | None = 
 
 
 def head_of(net: str, *, input: tuple[int, ...], num_classes: int) -> frozenset[str]:
-    """Return the names of the parameters that a network has for its classes: those that one more class would widen.
+    """Return the names of the parameters of a network's head: those whose shapes depend on the number of classes.
 
-    A spec that says its width in numbers cannot have one more, nor can code that does not ask for the number of
-    classes; their head is the last layer with parameters.
+    Where none do, as in a spec that gives its last width as a number or code that does not take `num_classes`, the head
+    is the last layer with parameters.
     """
     own = _shapes(net, input=input, num_classes=num_classes)
     try:
@@ -52,7 +52,7 @@ def head_of(net: str, *, input: tuple[int, ...], num_classes: int) -> frozenset[
 
 
 def _shapes(net: str, *, input: tuple[int, ...], num_classes: int) -> dict[str, torch.Size]:
-    """Return the shapes of a network's parameters, without memory for them where its code does not look at values."""
+    """Return the shapes of a network's parameters, from the meta device where its constructor reads no values."""
     try:
         with torch.device("meta"):
             model = make_network(net, input=input, num_classes=num_classes)

@@ -1,4 +1,4 @@
-"""From a name of the catalogue to a network."""
+"""Builds a network by its name in the catalogue."""
 
 from torch import nn
 

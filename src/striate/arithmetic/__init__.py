@@ -1,1 +1,1 @@
-"""Convolution arithmetic, exact and without torch: whole numbers and fractions, never a rounded one."""
+"""Convolution arithmetic without torch: sizes, receptive fields and costs, exact in integers and fractions."""

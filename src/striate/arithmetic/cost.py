@@ -18,8 +18,8 @@ from striate.errors import UsageError
 class Cost:
     """The cost of an operation or, added with `+`, of many.
 
-    weights, biases, norms: parameters of convolutions and linear layers, their biases, and of norms.
-    macs, other_ops: multiply-adds, and the operations that are none.
+    weights, biases: parameters of convolutions and linear layers. norms: scales and shifts of norms.
+    macs, other_ops: multiply-adds, and all other operations.
     inputs, outputs: elements read and written for the given number of pictures.
     """
 
@@ -38,7 +38,7 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Floating point operations: two for a MAC, and the others."""
+        """Floating point operations: two for each MAC, and `other_ops`."""
         return 2 * self.macs + self.other_ops
 
     def weight_bytes(self, *, element: int = 4) -> int:
@@ -54,7 +54,7 @@ class Cost:
         return (self.inputs + self.outputs + self.parameters) * element
 
     def batch(self, pictures: int) -> "Cost":
-        """Return the cost for a batch: the work grows with the pictures, the parameters do not."""
+        """Return the cost for a batch: operations and elements times `pictures`, the same parameters."""
         return replace(
             self,
             macs=self.macs * pictures,
@@ -80,7 +80,7 @@ def convolution(
 ) -> Cost:
     """Return the cost of a convolution; `kernel` has one number per axis. Dilation does not change it.
 
-    Each of the outputs' values is a product sum over kernel x (input channels / groups).
+    Each output value sums the products over kernel x (input channels / groups).
     """
     weights = prod(kernel) * _shared(inputs[0], outputs[0], groups)
     macs = prod(outputs[1:]) * weights
@@ -121,7 +121,7 @@ def pooling(inputs: Shape, outputs: Shape, kernel: Sequence[int]) -> Cost:
 
 
 def elementwise(shape: Shape, *, operands: int = 1) -> Cost:
-    """Return the cost of a function of each element (ReLU), or of joining `operands` maps by one (a sum)."""
+    """Return the cost of an elementwise function of one feature map (ReLU) or of `operands` of them (a sum)."""
     size = prod(shape)
     return Cost(other_ops=size * max(1, operands - 1), inputs=size * operands, outputs=size)
 
@@ -139,7 +139,7 @@ def _weighted(inputs: Shape, outputs: Shape, *, weights: int, macs: int, bias: b
 
 
 def _shared(in_channels: int, out_channels: int, groups: int) -> int:
-    """Return how many (input channel, output channel) pairs are joined."""
+    """Return how many (input channel, output channel) pairs a convolution connects."""
     if groups < 1 or in_channels % groups or out_channels % groups:
         raise UsageError(
             f"groups must divide the channels in and out; got {groups} groups for {in_channels} in "

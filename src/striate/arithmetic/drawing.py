@@ -11,16 +11,16 @@ from striate.arithmetic.window import Window
 
 WIDTH = 78
 LABEL = 8
-# More places than these are cut to the first and the last ones.
+# Of more than FIRST + LAST + 1 places, only the first and the last ones are drawn.
 FIRST, LAST = 5, 3
 ELLIPSIS = " ~"
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """A window at each of its `places` along an axis of `size` pixels.
+    """A window at each of its `places` (positions) along an axis of `size` pixels.
 
-    A transposed window is drawn over its outputs: a place for each input pixel, the outputs that it adds to.
+    A transposed window is drawn over its outputs: each place is an input pixel, and marks the outputs it adds to.
     """
 
     window: Window
@@ -29,7 +29,7 @@ class Drawing:
     transposed: bool = False
 
     def lines(self) -> list[str]:
-        """Return the pixels' numbers, a line per place, and how many windows lie over each pixel."""
+        """Return the pixels' numbers, a line per place, and how many windows read (or write) each pixel."""
         header, footer = ("output", "writes") if self.transposed else ("pixel", "reads")
         return [
             self._line(header, self._number),
@@ -74,7 +74,7 @@ class Drawing:
         return label.rjust(LABEL - 1) + "".join(signs).rstrip()
 
     def _cells(self) -> range:
-        """The pixels drawn: the picture, its padding, and what a last window reaches beyond."""
+        """The pixels drawn: the picture, its padding, and what the last window reads beyond it."""
         last = self.window.taps(self.places - 1)[-1]
         return range(-self.window.before, max(self.size + self.window.after, last + 1))
 

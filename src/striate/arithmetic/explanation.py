@@ -1,4 +1,4 @@
-"""A layer's sums in words, line by line, as they would stand on a board."""
+"""A layer's arithmetic as text: formula, drawing, fixes, parameters and multiply-adds."""
 
 from fractions import Fraction
 from math import prod
@@ -13,7 +13,7 @@ PLURALS = {"bias": "biases"}
 
 
 def explain(layers: tuple[Layer, ...], *, detail: bool = False) -> list[str]:
-    """Return the lines about a layer, or about layers over each other; with `detail` its parameters too."""
+    """Return the lines about a layer, or about stacked layers; `detail` adds the first one's parameters and MACs."""
     first = layers[0]
     lines = [*_costs(first), ""] if detail else []
     if len(layers) > 1:
@@ -51,7 +51,7 @@ def _axis(layer: Layer, axis: int) -> list[str]:
 
 
 def _stack(layers: tuple[Layer, ...]) -> list[str]:
-    """Return what windows over each other see and weigh, against one window that sees as much."""
+    """Return the receptive field and weights of stacked layers, beside those of one layer with that field."""
     shapes = [_cross(shape[1:]) for shape in (layers[0].shape, *(layer.output for layer in layers))]
     sizes = " -> ".join(shapes if len(shapes) < 6 else [*shapes[:3], "...", *shapes[-2:]])
     rows, columns = fields(layers)
@@ -113,7 +113,10 @@ def _verdict(layer: Layer, axis: int) -> list[str]:
 
 
 def _checkerboard(window: Window) -> list[str]:
-    """Source: Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016."""
+    """Return a line where outputs are written unequally often.
+
+    Source: Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016.
+    """
     if window.kernel % window.stride == 0 or window.dilation > 1:
         return []
     even = window.stride * (window.kernel // window.stride + 1)
@@ -121,7 +124,7 @@ def _checkerboard(window: Window) -> list[str]:
 
 
 def _notes(layer: Layer) -> list[str]:
-    """Return where the layer is a fully connected one in another dress."""
+    """Return a line where the layer is equivalent to a fully connected one."""
     if layer.kind != "convolution" or layer.groups > 1:
         return []
     sides = f"{layer.products:,} -> {layer.filters:,}"

@@ -20,7 +20,7 @@ Span = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What the outputs of some layer see of one input axis; `Field()` is the input itself.
+    """The receptive field of a layer's outputs along one input axis; `Field()` is that of the input itself.
 
     size: pixels from the first to the last that an output reads, the largest over all outputs and branches.
     jump: input pixels between two neighbouring outputs; a Fraction after a transposed window.
@@ -41,7 +41,7 @@ class Field:
 
     @property
     def range(self) -> tuple[int, int]:
-        """The sizes from the narrowest output along the narrowest branch to the widest."""
+        """The smallest size of any output along the narrowest branch, and the largest size."""
         narrow = self.narrowest or self
         sizes = [span[1] - span[0] + 1 for span in narrow.phases if span]
         return min(sizes, default=narrow.size), self.size
@@ -62,7 +62,7 @@ class Field:
         return span and (span[0] + shift, span[1] + shift)
 
     def through(self, window: Window) -> "Field":
-        """Return the field behind a convolution or pooling window over this field's outputs."""
+        """Return the field after a convolution or pooling window over this field's outputs."""
         narrowest = self.narrowest and self.narrowest.through(window)
         if not self.phases:
             jump = int(self.jump)
@@ -73,7 +73,7 @@ class Field:
         return _periodic(spans, self.jump * window.stride, narrowest)
 
     def through_transposed(self, window: Window) -> "Field":
-        """Return the field behind a transposed window over this field's outputs.
+        """Return the field after a transposed window over this field's outputs.
 
         Output `o` reads the inputs `i` for which `o + before - i * stride` is a tap of the window.
         """
@@ -85,7 +85,7 @@ class Field:
         return _periodic(spans, Fraction(self.jump) / window.stride, narrowest)
 
     def merge(self, *others: "Field") -> "Field":
-        """Return the field of branches added or concatenated: everything that any of them sees.
+        """Return the field of branches added or concatenated: the pixels that any of them reads.
 
         Raises UsageError where their jumps differ, since then their outputs do not lie over the same pixels.
         """
@@ -113,7 +113,7 @@ def _hull(spans: list[Span]) -> Span:
 
 
 def _periodic(spans: list[Span], jump: int | Fraction, narrowest: Field | None) -> Field:
-    """Return the field whose outputs read `spans` and then the same again, in its shortest period."""
+    """Return the field whose outputs read `spans` periodically, with the shortest period that describes it."""
     for period in range(1, len(spans) + 1):
         shift = jump * period
         if len(spans) % period == 0 and shift == int(shift) and _repeats(spans, period, int(shift)):

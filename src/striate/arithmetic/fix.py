@@ -1,15 +1,15 @@
 """What to change when a window does not fit its axis.
 
-A window fits when its places divide the padded axis exactly. One setting is changed at a time, and the
-changes are listed cheapest first, by what they leave as it was:
+A window fits when its last place ends exactly at the end of the padded axis. One setting is changed at a time,
+and the changes are listed cheapest first, by how much they leave unchanged:
 
-1. padding: weights, stride and pictures stay. Both ends alike where that helps, else only behind;
-2. stride: the weights stay, the map gets another resolution;
+1. padding: weights, stride and pictures stay. The same at both ends where that helps, else only after;
+2. stride: the weights stay, the feature map gets another resolution;
 3. kernel: other weights;
 4. size: other pictures.
 
 Of each setting the nearest larger and the nearest smaller value are given: the nearer first, then the one
-that gives the larger map. No change makes a window step over pixels that it did not step over before.
+that gives the larger feature map. No change makes a window step over pixels that it did not step over before.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,13 +19,13 @@ from typing import Literal
 from striate.arithmetic.window import Window
 
 Setting = Literal["padding", "stride", "kernel", "size"]
-# A window and a size that may go together.
+# A window and the size of the axis it slides along.
 Pair = tuple[Window, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One setting changed so that the window fits, and the window and size that come of it."""
+    """One setting changed so that the window fits, and the window and size with that change."""
 
     setting: Setting
     window: Window
@@ -50,7 +50,7 @@ class Fix:
 def fixes(window: Window, size: int, *, pooling: bool = False) -> tuple[Fix, ...]:
     """Return the changes of one setting that make the window fit, cheapest first; none if it fits.
 
-    With `pooling`, only padding that PyTorch's pooling takes: alike at both ends, at most half the kernel.
+    With `pooling`, only padding that PyTorch's pooling accepts: the same at both ends, at most half the kernel.
     """
     if window.fits(size):
         return ()
@@ -78,7 +78,7 @@ def _paddings(window: Window, size: int, *, pooling: bool) -> list[Pair]:
 
 
 def _strides(window: Window, size: int) -> list[Pair]:
-    # A stride beyond the reach steps over pixels; one beyond the room to move leaves a single place.
+    # A stride larger than the reach steps over pixels; one larger than the rest of the axis leaves a single place.
     most = min(window.reach, window.padded(size) - window.reach)
     return _nearest(
         lambda change: (replace(window, stride=window.stride + change), size),

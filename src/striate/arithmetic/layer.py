@@ -1,4 +1,4 @@
-"""One layer worked out from its input's shape: a convolution, a transposed convolution or a pooling."""
+"""One layer computed from its input's shape: a convolution, a transposed convolution or a pooling."""
 
 from dataclasses import KW_ONLY, dataclass, replace
 from math import prod
@@ -16,7 +16,7 @@ Kind = Literal["convolution", "transposed", "max", "average"]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer over a (C, H, W) input; `filters`, `groups` and `bias` mean nothing to a pooling."""
+    """A layer over a (C, H, W) input; a pooling ignores `filters`, `groups` and `bias`."""
 
     shape: Shape
     windows: tuple[Window, Window]
@@ -40,7 +40,7 @@ class Layer:
 
     @property
     def output(self) -> Shape:
-        """The shape (C, H, W) of the output. Raises UsageError where the layer cannot be."""
+        """The shape (C, H, W) of the output. Raises UsageError where the layer does not fit its input."""
         if self.kind == "transposed":
             return transposed_shape(
                 self.shape, self.windows, channels=self.filters, output_padding=self.output_padding
@@ -65,9 +65,9 @@ class Layer:
         return prod(self.kernel) * self.shape[0] // self.groups
 
     def stack(self, times: int) -> tuple["Layer", ...]:
-        """Return the layer and its like over each other, `times` in all, each over the last one's output.
+        """Return the layer stacked `times` times, each copy on the output of the one before.
 
-        Raises UsageError, naming the layer, where the map has become too small for the next.
+        Raises UsageError, naming the layer, where the feature map has become too small for it.
         """
         layers, shape = [], self.shape
         for which in range(1, times + 1):
@@ -80,7 +80,7 @@ class Layer:
 
 
 def fields(layers: tuple[Layer, ...]) -> tuple[Field, Field]:
-    """Return the receptive fields (rows, columns) of the last of some layers over each other."""
+    """Return the receptive fields (rows, columns) of the last of some stacked layers."""
     rows, columns = Field(), Field()
     for layer in layers:
         if layer.kind == "transposed":
@@ -94,7 +94,7 @@ def fields(layers: tuple[Layer, ...]) -> tuple[Field, Field]:
 
 
 def stack_weights(layers: tuple[Layer, ...]) -> tuple[int, int]:
-    """Return the weights of layers over each other, and of one whose kernel is their receptive field."""
+    """Return how many weights stacked layers have, and how many one layer has whose kernel is their receptive field."""
     rows, columns = fields(layers)
     pairs = layers[0].shape[0] * layers[-1].filters // layers[0].groups
     return sum(layer.cost.weights for layer in layers), rows.size * columns.size * pairs

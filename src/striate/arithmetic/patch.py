@@ -1,4 +1,4 @@
-"""Sliding a window over a picture small enough to write down: the numbers themselves, exact.
+"""Pooling and convolving matrices small enough to write down, in exact numbers.
 
 Pictures are matrices, lists of rows; results are whole numbers and fractions. For learning and checking only.
 """
@@ -21,7 +21,7 @@ Patch = list[tuple[int, int]]
 def pool(matrix: Matrix, windows: Windows, *, how: Pooling = "max", ceil: bool = False) -> list[list[Number]]:
     """Return the matrix pooled as PyTorch pools it.
 
-    A maximum passes over padding; an average counts padding as zeros, but not what lies beyond it (`ceil`).
+    A maximum ignores padding; an average counts padding as zeros, but not what a `ceil` window covers beyond it.
     """
     for window in windows:
         window.check_pooling()
@@ -43,7 +43,7 @@ def pool(matrix: Matrix, windows: Windows, *, how: Pooling = "max", ceil: bool =
 
 
 def convolve(matrix: Matrix, weights: Matrix, windows: Windows, *, bias: Number = 0) -> list[list[Number]]:
-    """Return the map one filter makes of one channel: its products summed, plus the bias; padding is 0.
+    """Return the feature map of one filter over one channel: sums of products, plus the bias; padding is 0.
 
     As in PyTorch, the filter is not flipped.
     """
@@ -63,7 +63,7 @@ def convolve(matrix: Matrix, weights: Matrix, windows: Windows, *, bias: Number 
 
 
 def whole(number: Number) -> Number:
-    """Return a fraction that is a whole number as an int."""
+    """Return a whole number as an int, any other as it is."""
     return int(number) if number == int(number) else number
 
 

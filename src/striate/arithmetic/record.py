@@ -1,7 +1,7 @@
-"""A layer's sums as plain values for JSON: whole numbers, lists, and a float only where a size is a fraction.
+"""A layer's arithmetic as plain values for JSON: integers, lists, and a float only where a size is a fraction.
 
-A square layer asked about by one number has one number a key; any other has a list, one value per axis, and
-for `input` and `output` the channels first where they were asked about.
+A square layer on a picture given by its side has one number per key; any other has a list, one value per axis,
+and for `input` and `output` the channels first where they were asked about.
 """
 
 from collections.abc import Callable
@@ -17,10 +17,10 @@ Record = dict[str, Any]
 
 
 def record(layers: tuple[Layer, ...], *, one_number: bool = False, detail: bool = False) -> Record:
-    """Return the record of a layer, or of layers over each other.
+    """Return the record of a layer, or of stacked layers.
 
     `one_number`: the picture is square, so where the window is too, each key has one number.
-    `detail`: channels, parameters and work were asked about as well.
+    `detail`: channels, parameters and multiply-adds were asked about as well.
     """
     first = layers[0]
     axes = 1 if one_number and first.windows[0] == first.windows[1] else 2

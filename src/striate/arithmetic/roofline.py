@@ -1,7 +1,7 @@
 """The roofline: whether arithmetic or memory bounds an operation, and the least time it can take.
 
 Source: Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for multicore
-architectures", Communications of the ACM 52(4), 2009. The time is a lower bound, no prediction: it supposes
+architectures", Communications of the ACM 52(4), 2009. The time is a lower bound, no prediction: it assumes
 that every byte moves once and that moving and computing overlap completely.
 """
 
@@ -34,7 +34,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """Where an operation stands under the roof of a machine; times in seconds, intensity in FLOP per byte."""
+    """An operation's place in a machine's roofline; times in seconds, intensity in FLOP per byte."""
 
     intensity: float
     compute_seconds: float
@@ -47,12 +47,12 @@ class Roofline:
 
     @property
     def bound(self) -> Literal["compute", "memory"]:
-        """What takes longer."""
+        """Which takes longer, arithmetic or memory traffic."""
         return "compute" if self.compute_seconds >= self.memory_seconds else "memory"
 
 
 def roofline(cost: Cost, machine: Machine, *, element: int = 4) -> Roofline:
-    """Return where a cost stands on a machine, with elements of `element` bytes (4: fp32)."""
+    """Return the roofline of a cost on a machine, with elements of `element` bytes (4: fp32)."""
     traffic = cost.traffic(element=element)
     return Roofline(
         intensity=cost.flops / traffic if traffic else 0.0,

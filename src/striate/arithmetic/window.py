@@ -1,6 +1,7 @@
 """One axis of a sliding window: how many places it has, what it reads and what it leaves out.
 
-The sizes are those of PyTorch's layers, refusals included.
+A place is one position of the window, which gives one element of the output. The sizes are those of PyTorch's layers,
+refusals included.
 Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, relationships 1-15,
 https://arxiv.org/abs/1603.07285.
 """
@@ -49,7 +50,7 @@ class Window:
 
     @property
     def reach(self) -> int:
-        """The pixels from the first the window reads to the last: dilation * (kernel - 1) + 1."""
+        """The effective kernel size, from the first pixel read to the last: dilation * (kernel - 1) + 1."""
         return self.dilation * (self.kernel - 1) + 1
 
     def padded(self, size: int) -> int:
@@ -61,7 +62,7 @@ class Window:
         return Fraction(self.padded(size) - self.reach, self.stride) + 1
 
     def fits(self, size: int) -> bool:
-        """Return whether the places divide the padded axis exactly, with nothing left over."""
+        """Return whether the last place ends exactly at the end of the padded axis."""
         exact = self.exact(size)
         return exact >= 1 and exact.denominator == 1
 
@@ -83,7 +84,7 @@ class Window:
         return count
 
     def leftover(self, size: int) -> int:
-        """Return how many cells of the padded axis stand behind the last window, padding included."""
+        """Return how many cells of the padded axis, padding included, lie after the last window."""
         return self.padded(size) - self.reach - (self.output(size) - 1) * self.stride
 
     def dropped(self, size: int, *, ceil: bool = False) -> int:

@@ -1,1 +1,1 @@
-"""How anything is shown: the shell of a page, charts, pictures as data URLs, columns and curves of a terminal."""
+"""Parts of pages and terminal output: page template, SVG charts, pictures as data URLs, columns, Braille curves."""

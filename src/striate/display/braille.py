@@ -1,18 +1,18 @@
-"""A curve in a few lines of a terminal: eight dots a letter, by the Braille patterns of Unicode (U+2800)."""
+"""A curve in a few lines of a terminal: eight dots a character, by the Braille patterns of Unicode (U+2800)."""
 
 from collections.abc import Sequence
 from math import floor, isfinite
 
 from rich.cells import cell_len
 
-# The bit of each dot of a letter, by row from the top and by column.
+# The bit of each dot of a character, by row from the top and by column.
 DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 BLANK = 0x2800
 WIDTH, HEIGHT = 30, 4
 
 
 def plot(values: Sequence[float | None], *, width: int = WIDTH, height: int = HEIGHT) -> list[str]:
-    """Return a curve as `height` lines of at most `width` letters, its largest value at the top.
+    """Return a curve as `height` lines of `width` characters, its largest value at the top.
 
     Values stand at equal distances; those that are None or not finite leave a gap.
     """
@@ -20,7 +20,7 @@ def plot(values: Sequence[float | None], *, width: int = WIDTH, height: int = HE
     places = [(i, value) for i, value in enumerate(values) if value is not None and isfinite(value)]
     if not places:
         return [" " * width] * height
-    # Halves, whose difference is a number however large they are.
+    # Halved, so that the difference of two large values does not overflow.
     places = [(i, value / 2) for i, value in places]
     low, high = min(v for _, v in places), max(v for _, v in places)
     rows, columns = len(DOTS) * height, 2 * width
@@ -36,7 +36,7 @@ def plot(values: Sequence[float | None], *, width: int = WIDTH, height: int = HE
 
 
 def labelled(name: str, values: Sequence[float | None], texts: tuple[str, str]) -> list[str]:
-    """Return a plot with its name above it, and beside it the texts of its largest and its smallest value."""
+    """Return a plot with its name above it; `texts` stand beside it, for its largest and its smallest value."""
     lines = plot(values)
     margin = max(map(cell_len, texts))
     beside = [texts[0], *[""] * (len(lines) - 2), texts[1]]

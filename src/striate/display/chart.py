@@ -13,24 +13,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from torch import Tensor
 
-# Told apart also by those who see few colours, by the dashes and by the name at the end of each curve. Paul Tol's muted
-# scheme (https://sronpersonalpages.nl/~pault/), its lighter colours darkened to be seen on white.
+# Paul Tol's muted scheme (https://sronpersonalpages.nl/~pault/), its lighter colours darkened to be seen on white. For
+# the colour-blind, curves also differ by their dashes and have their names at their ends.
 PALETTE = ("#332288", "#cc6677", "#117733", "#a8860b", "#2b8cbe", "#882255", "#44aa99", "#aa4499", "#555555")
 DASHES = ("-", (0, (5, 1.5)), (0, (2, 1)), "-.")
-# A span of this many times is drawn on a logarithmic axis.
+# The axis is logarithmic where the largest value is more than this many times the smallest.
 LOG_SPAN = 4
-# A span of this many times has room for the powers of ten alone.
+# From this ratio on, only powers of ten are labelled.
 MANY = 300
-# How far above the first values of the curves is shown.
+# Values up to this many times the largest first value of a curve are shown.
 HEADROOM = 1.25
-# The room a name takes, as a share of the height.
+# The height of a name, as a share of the axes.
 NAME_HEIGHT = 0.062
 SIZE = (6.4, 4.0)
 # The colour of each curve; the page's legend uses the same.
 CURVE_COLOURS = {"train": "#4269d0", "held out": "#c2410c", "step": "#b8c4e6"}
-# How much of the mean is kept from step to step.
+# The decay of the running mean of a loss, per step.
 KEPT = 0.8
-# The most points drawn: a browser draws each.
+# The most points of a scatter plot: a browser draws each.
 POINTS = 2_000
 
 
@@ -58,10 +58,10 @@ def dash(number: int) -> object:
 
 
 def draw(strokes: Sequence[Stroke], *, log_x: bool = False, mark: float | None = None) -> str:
-    """Return an SVG of curves with their names at their ends, and a line up at `mark`.
+    """Return an SVG of curves with their names at their ends, and a vertical line at `mark`.
 
-    What rises beyond HEADROOM times the first values is cut off, so that one curve that runs away leaves the
-    others to be seen.
+    Values above HEADROOM times the largest first value are cut off, so that one curve that diverges does not flatten
+    the others.
     """
     with drawing(SIZE) as (axes, out):
         if log_x:
@@ -91,7 +91,7 @@ def draw(strokes: Sequence[Stroke], *, log_x: bool = False, mark: float | None =
 
 
 def _logarithmic(axes: Axes, *, span: float) -> None:
-    """Write the numbers of a logarithmic axis as numbers: 0.5, not 5 times 10 to the minus 1."""
+    """Make the y axis logarithmic, with its labels as plain numbers: 0.5, not 5 times 10 to the minus 1."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if span < MANY else (1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -99,7 +99,7 @@ def _logarithmic(axes: Axes, *, span: float) -> None:
 
 
 def _show(axes: Axes, low: float, high: float) -> None:
-    """Set the limits by the curves that count, with a twentieth to spare."""
+    """Set the limits of the y axis to `low` and `high`, with a margin of a twentieth."""
     if axes.get_yscale() == "log":
         room = (high / low) ** 0.05
         axes.set_ylim(low / room, high * room)
@@ -127,7 +127,10 @@ def _name(strokes: Sequence[Stroke], axes: Axes) -> None:
 
 
 def apart(heights: Sequence[float]) -> list[float]:
-    """Return rising heights within 0..1, moved as little as needs be to stand NAME_HEIGHT from each other."""
+    """Return ascending heights moved into 0..1 and at least NAME_HEIGHT apart.
+
+    Where there are too many for that, the lowest go below 0.
+    """
     placed = [min(max(height, 0.0), 1.0) for height in heights]
     for i in range(1, len(placed)):
         placed[i] = max(placed[i], placed[i - 1] + NAME_HEIGHT)
@@ -141,7 +144,7 @@ def apart(heights: Sequence[float]) -> list[float]:
 
 @contextmanager
 def drawing(size: tuple[float, float]) -> Iterator[tuple[Axes, io.BytesIO]]:
-    """Give axes to draw on, `size` in inches, and the buffer that holds the SVG once they are left."""
+    """Provide axes to draw on, `size` in inches, and the buffer that holds the SVG after the context."""
     with matplotlib.rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": "striate", "font.family": "sans-serif"}
     ):
@@ -160,7 +163,7 @@ def svg_url(svg: str) -> str:
 
 
 def smooth(losses: Sequence[float]) -> list[float]:
-    """Return the running mean in which each step before counts 0.8 of the next, made right for its short beginning."""
+    """Return the exponential moving average of the losses, with decay 0.8 and the bias of its start corrected."""
     smoothed, total = [], 0.0
     for number, loss in enumerate(losses, 1):
         total = KEPT * total + (1 - KEPT) * loss
@@ -169,9 +172,9 @@ def smooth(losses: Sequence[float]) -> list[float]:
 
 
 def scatter(truths: Tensor, answers: Tensor) -> str:
-    """Return an SVG of numbers (N,), across what they are and up what was answered, and the line of no error.
+    """Return an SVG that plots predictions (N,) against true values (N,), with the line on which they are equal.
 
-    Of more than 2,000 pictures as many, spread evenly, are shown.
+    Of more than 2,000 pictures, 2,000 at equal distances are shown.
     """
     chosen = np.unique(np.linspace(0, len(truths) - 1, POINTS).astype(int))
     x, y = truths.numpy()[chosen], answers.numpy()[chosen]

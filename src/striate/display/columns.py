@@ -36,7 +36,7 @@ def natural_width(rows: Sequence[Row]) -> int:
 
 
 def shortened(text: str, size: int) -> str:
-    """Return a text in at most `size` cells, its middle left out where it is longer: both ends tell names apart."""
+    """Return a text in at most `size` cells: of a longer one both ends, which tell names apart, around an ellipsis."""
     if cell_len(text) <= size:
         return text
     room = size - cell_len(ELLIPSIS)

@@ -1,4 +1,4 @@
-"""The shell of every page: its head, style, language buttons and footer, around what a package's template puts in."""
+"""The template that every page extends: its head, style, language buttons and footer."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,7 +9,7 @@ from markupsafe import Markup
 def page_template(
     package: str, name: str, *, filters: Mapping[str, Callable[..., str]] | None = None
 ) -> Template:
-    """Return a template of a package, which extends page.html; text is escaped, and `t` says it in two languages."""
+    """Return a template of a package, which may extend page.html; it escapes text and has `in_both` as `t`."""
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("striate.display")]),
         autoescape=True,
@@ -22,5 +22,5 @@ def page_template(
 
 
 def in_both(english: object, korean: object) -> Markup:
-    """Return words in English and in Korean, of which a page shows those of the chosen language."""
+    """Return HTML with a text in English and in Korean, of which the page shows the chosen language."""
     return Markup('<span lang="en">{}</span><span lang="ko">{}</span>').format(english, korean)

@@ -1,4 +1,4 @@
-"""A picture as a page shows it: a data URL."""
+"""Pictures as data URLs, which a page holds in itself."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from striate.pictures.preprocess import shallow
 
 
 def visible(pixels: Pixels) -> Pixels:
-    """Return (H, W) or (H, W, 3) of pixels: the first channels, where there are others."""
+    """Return pixels as (H, W, 3) or (H, W): of three or more channels the first three, of fewer the first."""
     if pixels.ndim == 2:
         return pixels
     return np.ascontiguousarray(pixels[:, :, :3]) if pixels.shape[2] >= 3 else pixels[:, :, 0]
@@ -32,7 +32,7 @@ def image_url(pixels: Pixels) -> str:
 
 
 def picture_url(pixels: Tensor) -> str:
-    """Return pixels (C, H, W) as a PNG data URL of 8 bits: of many bands the first three, of two the first."""
+    """Return pixels (C, H, W) as an 8-bit PNG data URL: of three or more channels the first three, else the first."""
     seen = pixels if pixels.dtype == torch.uint8 else shallow(pixels).round().to(torch.uint8)
     array = seen[0].numpy() if len(seen) < 3 else seen[:3].permute(1, 2, 0).contiguous().numpy()
     out = io.BytesIO()

@@ -1,1 +1,1 @@
-"""What the machine underneath gives: durable files, cache, threads, memory, devices, processes, optional packages."""
+"""Access to the machine: durable files, cache folder, thread pools, memory, devices, ranks, optional packages."""

@@ -23,17 +23,20 @@ def cache_folder() -> Path:
 
 
 class Measurements:
-    """JSON values by a text that says what they depend on. A file that is broken, or cannot be written, is none."""
+    """Measured JSON values in one file of the cache folder, each under a key that names all it depends on.
+
+    A file that is missing or not valid JSON counts as empty; a failure to write it is ignored.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def find(self, key: str) -> Any:
-        """Return what was measured, or None."""
+        """Return the value kept under `key`, or None."""
         return self._all().get(key)
 
     def keep(self, key: str, value: Any) -> None:
-        """Remember what was measured."""
+        """Store a value under `key`."""
         content = json.dumps({**self._all(), key: value}, indent=1, ensure_ascii=False)
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Which device a network is computed on, and the draws it makes there."""
+"""Which device a network runs on, and the seed of the random numbers drawn there."""
 
 import torch
 
@@ -9,10 +9,10 @@ PROCESSOR = torch.device("cpu")
 
 
 def device_of(name: str, here: Rank) -> torch.device:
-    """Return the device of 'auto', 'cpu', 'cuda' or 'cuda:1' for one of the ranks on this machine.
+    """Return the device that 'auto', 'cpu', 'cuda' or 'cuda:1' means for one of the ranks on this machine.
 
-    'auto' is a CUDA device where there is one. Each rank has a device of its own, numbered as the ranks of its machine
-    are. Raises UsageError for a name that is none of these and a device that is not there.
+    'auto' is a CUDA device where there is one, else the CPU. Without an index, each rank takes the CUDA device with its
+    local rank as index. Raises UsageError for any other name, a missing device, and fewer devices than ranks.
     """
     kind, _, number = name.partition(":")
     if kind not in ("auto", "cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
@@ -24,9 +24,10 @@ def device_of(name: str, here: Rank) -> torch.device:
 
 
 def seed_draws(seed: int) -> None:
-    """Seed what a network draws from, as torch.manual_seed does on the processor and CUDA devices.
+    """Seed torch's generators on the CPU and, once CUDA is initialised, on every CUDA device.
 
-    That tells every kind of device there might be, formatting a traceback for each: half a millisecond a call.
+    torch.manual_seed also does so for every other device type, and formats a traceback for those not in use: half a
+    millisecond a call.
     """
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():
@@ -34,7 +35,10 @@ def seed_draws(seed: int) -> None:
 
 
 def chosen_device(name: str, here: Rank, *, there: int) -> int:
-    """Return the number of the CUDA device that `name` means, of so many as are `there`; raises UsageError."""
+    """Return the index of the CUDA device that `name` means for a rank, of the `there` devices of the machine.
+
+    Raises UsageError where there are none or fewer than ranks, where ranks would share one, and for an index too large.
+    """
     _, _, number = name.partition(":")
     if not there:
         why = "none is ready" if torch.version.cuda else "this torch is built without CUDA"

@@ -1,7 +1,9 @@
-"""Files that are whole or not there: written aside, read back, and only then renamed into place.
+"""Files and folders written under a temporary name and then renamed into place, so that none is ever half written.
 
-The order of the writes is: files, fsync, read back and compare, manifest, fsync of the folder, rename, fsync of the
-parent. A crash at any moment leaves what was there before, or what was to come, never a mixture.
+A folder is written in this order: files, each with fsync, read back and compared; manifest; fsync of the folder;
+removal of the old folder; rename; fsync of the parent. A crash leaves the old file or the new one. A crash while an old
+folder is being removed may leave only part of it, which `read_folder` refuses; the new one then lies complete beside
+it, with the suffix .tmp.
 """
 
 import errno
@@ -16,13 +18,13 @@ from pathlib import Path
 from striate.errors import DataError, StorageError
 
 MANIFEST = "manifest.json"
-# Room left on the disk beyond what is written, for the metrics and the report.
+# Bytes to leave free on the disk, for the metrics and the report.
 SPARE_BYTES = 1 << 20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replace a file by another content in one step."""
+    """Write a file, replacing what is there in one atomic rename."""
     aside = path.with_name(path.name + ".tmp")
     _write(aside, content)
     os.replace(aside, path)
@@ -30,7 +32,10 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Write a folder of files, by their paths in it, and a manifest of their SHA-256, in place of what is there."""
+    """Write a folder of files, by their paths in it, and a manifest of their SHA-256, replacing what is there.
+
+    Raises OSError where there is too little room, a write fails, or a file reads back differently.
+    """
     aside = path.with_name(path.name + ".tmp")
     _remove(aside)
     _check_room(path.parent, sum(map(len, files.values())))
@@ -71,7 +76,7 @@ def read_folder(path: Path, names: Collection[str]) -> dict[str, bytes]:
 
 
 def sync(folder: Path) -> None:
-    """Wait until the disk has a folder's entries."""
+    """Flush a folder's entries to the disk (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -81,7 +86,7 @@ def sync(folder: Path) -> None:
 
 @contextmanager
 def storage_errors(path: Path, then: str) -> Iterator[None]:
-    """Turn a failing disk into a StorageError that says what failed and what to do `then`."""
+    """Turn an OSError into a StorageError that says what failed and, by `then`, what to do about it."""
     try:
         yield
     except OSError as error:
@@ -90,7 +95,7 @@ def storage_errors(path: Path, then: str) -> Iterator[None]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file and wait until the disk has it."""
+    """Write a file and flush it to the disk (fsync)."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()

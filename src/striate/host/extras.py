@@ -1,4 +1,4 @@
-"""Optional dependencies: a module that needs one is a leaf, imported when it is first asked for."""
+"""Optional dependencies: a module that imports one is a leaf, loaded on first use, and an error names the extra."""
 
 from collections.abc import Iterable
 from importlib import import_module
@@ -9,7 +9,7 @@ from striate.errors import UsageError
 
 
 class Leaf(NamedTuple):
-    """What cannot be done without a module, the packages it imports, and the extra that brings them."""
+    """What fails without a module, the optional packages it imports, and the extra that installs them."""
 
     undone: str
     packages: tuple[str, ...]
@@ -40,13 +40,13 @@ def load_leaf(module: str) -> ModuleType:
 
 
 def missing_extras(reasons: Iterable[str]) -> list[str]:
-    """Return, each once, those reasons why pictures could not be decoded that are the lack of an extra."""
+    """Return, without repeats, those of the reasons for failed decoding that say a package is not installed."""
     told = {_told(leaf, package) for leaf in LEAVES.values() for package in leaf.packages}
     return [reason for reason in dict.fromkeys(reasons) if reason in told]
 
 
 def installs(reasons: Iterable[str]) -> list[str]:
-    """Return, each once, the commands that install what `missing_extras` finds lacking."""
+    """Return, without repeats, the commands that install the packages which `missing_extras` finds missing."""
     lacking = set(missing_extras(reasons))
     found = [
         leaf for leaf in LEAVES.values() if any(_told(leaf, package) in lacking for package in leaf.packages)

@@ -1,7 +1,7 @@
 """Starting the ranks of a run on this machine, and ending them together.
 
-A rank is a process of its own, told which one it is by the variables torchrun sets, so that a run that `--nproc` starts
-and one that torchrun starts are the same to everything else. This file does without torch: the launcher only waits.
+A rank is a process that learns its number from the environment variables that torchrun sets, so that the rest of the
+code sees no difference between `--nproc` and torchrun. This file does not import torch: the launcher only waits.
 """
 
 import os
@@ -20,22 +20,23 @@ from types import FrameType
 
 from striate.errors import Interrupted, LaunchError, UsageError, command
 
-# The variables that torchrun sets, without which a process is alone.
+# The variables that torchrun sets; without them a process is the only one.
 PLACE = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-# Names the folder through which ranks tell the launcher of this file what it cannot see.
+# The variable with the folder through which ranks tell this launcher more than an exit code can, and its files: the
+# folder of the run, and why a rank ended that is not to blame.
 LAUNCHER = "STRIATE_LAUNCHER"
 RUN, LOST = "run", "lost"
 LOCALHOST = "127.0.0.1"
-# The name of the local network, which nothing outside the machine can reach.
+# Platform -> its loopback interface, which nothing outside the machine can reach.
 LOOPBACK = {"linux": "lo", "darwin": "lo0"}
-# Seconds the other ranks have to end by themselves after one has failed, and again after they were asked to.
+# Seconds the other ranks have to end by themselves after one has failed, and again after SIGTERM.
 GRACE = 10.0
 POLL = 0.05
 
 
 @dataclass(frozen=True)
 class Rank:
-    """Which of the processes of a run this is: `rank` of `size`, and of those on this machine `local` of `together`."""
+    """The number of a process: `rank` of `size` in the run, `local` of `together` on this machine."""
 
     rank: int = 0
     size: int = 1
@@ -44,7 +45,7 @@ class Rank:
 
 
 def place() -> Rank:
-    """Return which rank this process is by its environment; raises LaunchError where that is not whole."""
+    """Return the rank that the environment gives this process; raises LaunchError where its numbers are not valid."""
     if not all(name in os.environ for name in PLACE):
         return Rank()
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -56,16 +57,16 @@ def place() -> Rank:
 
 
 def rank() -> int:
-    """Return the number of this process among those of a run, 0 where it is alone: rank 0 writes and prints."""
+    """Return the number of this process in its run, 0 where it is the only one: rank 0 writes and prints."""
     return place().rank
 
 
 def launch(argv: Sequence[str], *, nproc: int) -> bool:
-    """Run a command line of striate as `nproc` ranks on this machine, and return True when they have done it.
+    """Run a command line of striate as `nproc` ranks on this machine, and return True when they have succeeded.
 
-    Returns False where this process is to do it: as the only one, or as one of the ranks. Raises UsageError for a
-    number that cannot be, LaunchError where a rank is killed, Interrupted after Ctrl-C, and SystemExit with the exit
-    code of a rank that has said itself what went wrong.
+    Returns False where this process is to run it itself: as the only one, or as one of the ranks. Raises UsageError for
+    `nproc` below 1 or under torchrun, LaunchError where a rank is killed, Interrupted after Ctrl-C, and SystemExit with
+    the exit code of a rank that has printed its own error.
     """
     if nproc < 1:
         raise UsageError(f"nproc is {nproc}; it must be at least 1.")
@@ -80,7 +81,7 @@ def launch(argv: Sequence[str], *, nproc: int) -> bool:
         ranks: list[subprocess.Popen[bytes]] = []
         with _passing_on_signals(ranks) as (asked, pass_on):
             ranks.extend(_start(argv, number, environment, stack) for number in range(nproc))
-            pass_on()  # what came before the last of them was there
+            pass_on()  # the signals that came before the last rank was started
             codes = _wait(ranks)
         _judge(codes, Path(folder), interrupted=bool(asked))
     return True
@@ -92,12 +93,12 @@ def usable_cores() -> int:
 
 
 def tell_run(folder: Path) -> None:
-    """Tell the launcher, if there is one, where the run is that it may have to name."""
+    """Tell the launcher, if there is one, the folder of the run, which its errors name."""
     _tell(RUN, str(folder))
 
 
 def tell_lost(what: str) -> bool:
-    """Tell the launcher, if there is one, why this rank ends without being to blame; say whether there is one."""
+    """Tell the launcher, if there is one, why this rank ends without being to blame; return whether there is one."""
     return _tell(LOST, what)
 
 
@@ -126,12 +127,12 @@ def _environment(nproc: int, folder: str) -> dict[str, str]:
 def _start(
     argv: Sequence[str], number: int, environment: Mapping[str, str], stack: ExitStack
 ) -> subprocess.Popen[bytes]:
-    """Start a rank. The first prints; what another says is kept in a file, for the case that it is to blame."""
+    """Start a rank. Rank 0 prints; the errors of another go to a file, which is shown if that rank is to blame."""
     said = _said(Path(environment[LAUNCHER]), number)
     # A session of its own, so that Ctrl-C reaches the launcher alone, which passes it on once. Standard input is a pipe
     # from the launcher: where it ends, the launcher is gone.
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "striate", *argv],  # -P: nothing is imported from where one stands
+        [sys.executable, "-P", "-m", "striate", *argv],  # -P: nothing is imported from the working directory
         env={**environment, "RANK": str(number), "LOCAL_RANK": str(number)},
         stdin=subprocess.PIPE,
         stdout=None if number == 0 else subprocess.DEVNULL,
@@ -157,9 +158,9 @@ def _free_port() -> int:
 def _passing_on_signals(
     ranks: Sequence[subprocess.Popen[bytes]],
 ) -> Iterator[tuple[list[int], Callable[[], None]]]:
-    """Pass Ctrl-C and SIGTERM on to every rank, each once, from the third on as SIGKILL.
+    """Forward SIGINT and SIGTERM to every rank, from the third signal on as SIGKILL.
 
-    Yields the list of those that came, and what passes them on to ranks that were not there yet.
+    Yields the list of signals received, and a function that forwards them to ranks started since.
     """
     asked: list[int] = []
     told = Counter[int]()
@@ -184,7 +185,7 @@ def _passing_on_signals(
 
 
 def _wait(ranks: Sequence[subprocess.Popen[bytes]]) -> list[int | None]:
-    """Wait until every rank has ended, and end all when one fails; return their exit codes, None for those ended so."""
+    """Wait until all ranks have ended, and end the rest when one fails; return exit codes, None for those it ended."""
     while not any(process.poll() for process in ranks):
         if all(process.poll() == 0 for process in ranks):
             return [0] * len(ranks)
@@ -205,7 +206,7 @@ def _wait_at_most(seconds: float, ranks: Sequence[subprocess.Popen[bytes]]) -> N
 
 
 def _judge(codes: Sequence[int | None], folder: Path, *, interrupted: bool) -> None:
-    """Raise what the exit codes of the ranks say: the fault of one is the reason why the others ended."""
+    """Raise the error that the exit codes call for: that of the rank which failed first, not of those it took along."""
     failed = {number: code for number, code in enumerate(codes) if code}
     if not failed:
         return

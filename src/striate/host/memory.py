@@ -1,4 +1,4 @@
-"""Memory: how much this process may use, and how running out of it is recognised."""
+"""How much memory this process may use, and how an out-of-memory error is recognised."""
 
 import gc
 import os
@@ -10,7 +10,7 @@ import torch
 
 from striate.errors import StorageError, command
 
-# What torch and its libraries say where they raise a plain RuntimeError.
+# By these texts a plain RuntimeError of torch or its libraries is an out-of-memory error.
 SAID = (
     "can't allocate memory",
     "not enough memory",
@@ -25,24 +25,24 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 class NoRoomError(Exception):
-    """There was not enough memory; its text is the first line of what the allocator said."""
+    """There was not enough memory; the text is the first line of the allocator's message."""
 
 
 @contextmanager
 def no_room_errors() -> Iterator[None]:
-    """Turn every way of running out of memory into a NoRoomError."""
+    """Turn every out-of-memory error into a NoRoomError."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        # Not chained: the traceback would hold what the step had allocated.
+        # Not chained: the traceback would keep the tensors of the step alive.
         raise NoRoomError(_first_line(error)) from None
 
 
 @contextmanager
 def memory_errors(folder: Path) -> Iterator[None]:
-    """Turn a want of memory that no smaller part can help into the StorageError of the run in a folder."""
+    """Turn an out-of-memory error that smaller batches cannot avoid into the StorageError of the run in `folder`."""
     try:
         with no_room_errors():
             yield
@@ -51,7 +51,7 @@ def memory_errors(folder: Path) -> Iterator[None]:
 
 
 def no_memory(folder: Path, what: str) -> StorageError:
-    """Return the error of a run that cannot go on for want of memory."""
+    """Return the error of a run that cannot go on for lack of memory."""
     return StorageError(
         f"{folder}: not enough memory {what}. Close other programs, then go on with: "
         f"{command('resume', folder)}; or train again with a smaller --size or another --net."
@@ -59,27 +59,27 @@ def no_memory(folder: Path, what: str) -> StorageError:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Say whether an exception means that memory could not be had, in the process or on the device."""
+    """Say whether an exception means that an allocation failed, on the host or on a device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in SAID)
 
 
 def _first_line(error: BaseException) -> str:
-    """Return what an allocator said, without where in its own source it said so."""
+    """Return the first line of an allocator's message, without the place in its source that begins it."""
     line = (str(error).splitlines() or [""])[0]
     return line.split("] ", 1)[-1].rstrip(".") or "the allocator gave no reason"
 
 
 def release() -> None:
-    """Give back what a failed step had: what waits for the garbage collector, and what torch keeps of a device."""
+    """Free what a failed step had allocated: collect garbage, and empty torch's cache of CUDA memory."""
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
 
 
 def memory() -> int:
-    """Return the bytes of memory this process may use: the machine's, or its control group's where that is less."""
+    """Return the bytes of memory this process may use: the machine's, or the limit of its cgroup where that is less."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         limit = CGROUP_LIMIT.read_text().strip()

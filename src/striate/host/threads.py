@@ -1,4 +1,4 @@
-"""Thread pools: things made ahead of their use and in order, each thread computing on one core."""
+"""Thread pools that compute results ahead of their use and yield them in order, with one core for each thread."""
 
 import sys
 from collections import deque
@@ -9,9 +9,9 @@ from itertools import islice
 from threading import Barrier
 from typing import TypeVar
 
-# Things a thread makes in one go, since handing each over costs as much as decoding a small picture.
+# Results of one task, since handing each over by itself costs as much as decoding a small picture.
 TOGETHER = 8
-# Goes that are queued for each thread, so that a large set is not queued whole.
+# Tasks queued for each thread, so that a large set is not queued whole.
 QUEUED = 4
 
 Given = TypeVar("Given")
@@ -19,9 +19,9 @@ Made = TypeVar("Made")
 
 
 def made_ahead(make: Callable[[Given], Made], given: Iterable[Given], *, threads: int) -> Iterator[Made]:
-    """Yield make(x) for each x in order, with `threads` threads at work on what comes next; 0 makes each when asked.
+    """Yield make(x) for each x in order, computed ahead by `threads` threads; with 0, each when it is asked for.
 
-    What is raised is raised where the thing would have been yielded. Closing the iterator stops the threads.
+    What `make` raises is raised where its result would have been yielded. Closing the iterator stops the threads.
     """
     if threads == 0:
         yield from map(make, given)
@@ -36,7 +36,7 @@ def made_ahead(make: Callable[[Given], Made], given: Iterable[Given], *, threads
 
 
 def in_order(make: Callable[[int], Made], count: int, *, threads: int) -> Iterator[Made]:
-    """Yield make(0), make(1), ... as made by a pool of threads, some in one go."""
+    """Yield make(0) to make(count - 1) in order, computed ahead by a pool of threads, TOGETHER of them a task."""
 
     def some(start: int) -> list[Made]:
         return [make(index) for index in range(start, min(start + TOGETHER, count))]
@@ -52,7 +52,7 @@ def in_order(make: Callable[[int], Made], count: int, *, threads: int) -> Iterat
 
 @contextmanager
 def workers(threads: int, *, name: str) -> Iterator[ThreadPoolExecutor]:
-    """Give a pool of threads as `pool_of` makes it; what is queued at the end is dropped."""
+    """Provide a pool of `pool_of` inside the context; tasks still queued at its end are cancelled."""
     pool = pool_of(threads, name=name)
     try:
         yield pool
@@ -61,15 +61,15 @@ def workers(threads: int, *, name: str) -> Iterator[ThreadPoolExecutor]:
 
 
 def pool_of(threads: int, *, name: str) -> ThreadPoolExecutor:
-    """Return a pool of threads in each of which torch computes on one core; they end with the pool.
+    """Return a pool of threads in each of which torch computes on one core.
 
-    Without it each thread would start as many of torch's own as the machine has cores.
+    By default each thread would start as many threads of torch's own as the machine has cores.
     """
     pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
     started = Barrier(threads + 1)
 
-    torch = sys.modules.get("torch")  # where nothing has imported it, there is nothing to tell it
-    # Asked for before any thread is told: a thread that has not computed yet takes the last number set by any.
+    torch = sys.modules.get("torch")  # where nothing has imported it, there is nothing to set
+    # Read before any thread sets it: a thread that has not computed yet takes the last number set by any thread.
     before = 0 if torch is None else torch.get_num_threads()
 
     def start() -> None:
@@ -83,7 +83,7 @@ def pool_of(threads: int, *, name: str) -> ThreadPoolExecutor:
             pool.submit(start)
         started.wait()
     except BaseException:
-        # Ctrl-C, or a thread that could not be started: those that were would wait for ever.
+        # Ctrl-C, or a thread that could not be started: the others would wait at the barrier for ever.
         started.abort()
         pool.shutdown(cancel_futures=True)
         raise

@@ -1,4 +1,4 @@
-"""Layers that torch.nn lacks and two networks share."""
+"""Layers that torch.nn lacks, shared by networks and by the layer language."""
 
 from striate.layers.dense import DenseLayer as DenseLayer
 from striate.layers.residual import Residual as Residual

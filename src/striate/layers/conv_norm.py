@@ -15,7 +15,7 @@ def conv_norm(
     norm: Callable[[int], nn.Module] = nn.BatchNorm2d,
     activation: Callable[[], nn.Module] | None = None,
 ) -> nn.Sequential:
-    """Return a bias-free convolution that pads to the same size, its norm and, where given, an activation.
+    """Return a convolution without bias, padded by (kernel_size - 1) // 2, its norm and, where given, an activation.
 
     The keys are those of torchvision's Conv2dNormActivation: 0 the convolution, 1 the norm.
     """

@@ -1,4 +1,4 @@
-"""A dense connection: what some layers make of their input, put beside the input."""
+"""A dense connection: the output of some layers, concatenated to their input."""
 
 import torch
 from torch import Tensor, nn

@@ -1,10 +1,10 @@
-"""A residual connection: what some layers make of their input, added to the input."""
+"""A residual connection: the output of some layers, added to their input."""
 
 from torch import Tensor, nn
 
 
 class Residual(nn.Module):
-    """Layers whose output is added to their input, or to what `shortcut` makes of it where shapes differ.
+    """Layers whose output is added to their input, or to `shortcut` of it where shapes differ.
 
     Source: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", 2015, figure 2, equation 2,
     https://arxiv.org/abs/1512.03385. No activation follows the sum: that is a layer of its own.

@@ -22,7 +22,7 @@ class PaddedShortcut(nn.Module):
 
 
 def shortcut(kind: ShortcutKind, in_channels: int, out_channels: int, *, stride: int) -> nn.Module:
-    """Return the way around a residual block.
+    """Return the shortcut of a residual block.
 
     A pads with zeros where the shape changes, B projects there (1x1 convolution and batch norm), C projects
     everywhere.

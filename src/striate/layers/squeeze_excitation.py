@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SqueezeExcitation(nn.Module):
-    """Weigh each map by a gate in 0..1 that two 1x1 convolutions compute from all maps' means."""
+    """Scale each channel by a gate in 0..1 that two 1x1 convolutions compute from the means of all channels."""
 
     def __init__(
         self,

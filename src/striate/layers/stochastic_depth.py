@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 
 class StochasticDepth(nn.Module):
-    """In training, drop a branch for each image with probability `p`, and scale the kept by 1 / (1 - p)."""
+    """In training, drop a branch for each image with probability `p`, and scale it by 1 / (1 - p) where kept."""
 
     def __init__(self, p: float) -> None:
         super().__init__()

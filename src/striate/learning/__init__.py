@@ -1,1 +1,1 @@
-"""The formulas of learning by name: optimizers, schedules, averages, fine-tuning, a network's own rule."""
+"""How weights are trained: optimizers, schedules, weight averaging, fine-tuning, and a network's own learning rule."""

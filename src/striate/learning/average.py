@@ -1,4 +1,4 @@
-"""The moving average of a network's weights, by which it is then scored and saved."""
+"""The moving average of a network's weights, with which it is evaluated and saved."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,15 +6,15 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-# The average reaches back over a tenth of the run at first, as in tf.train.ExponentialMovingAverage.
+# The average spans the last ninth of the steps so far at first, as in tf.train.ExponentialMovingAverage.
 WARM_UP = 10
 
 
 class Average:
-    """An exponential moving average of the weights and the running statistics of norms; whole numbers are copied.
+    """An exponential moving average of weights and the running statistics of norms; integer buffers are copied.
 
-    After step t, counted from 0, it keeps min(decay, (1 + t) / (10 + t)) of itself: a fixed decay would leave much of
-    the first weights in a short run. (Polyak, Juditsky 1992; the warm-up is TensorFlow's.)
+    Its decay at step t, counted from 0, is min(decay, (1 + t) / (10 + t)): a fixed decay would leave much of the
+    initial weights in a short run. (Polyak, Juditsky 1992; the warm-up is TensorFlow's.)
     """
 
     def __init__(self, model: nn.Module, *, decay: float) -> None:
@@ -26,7 +26,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the weights as they are after `step`."""
+        """Update the average with the weights as they are after `step`, counted from 0."""
         decay = min(self._decay, (1 + step) / (WARM_UP + step))
         kept, live = ([side[name] for name in self._moving] for side in (self._kept, self._live))
         torch._foreach_lerp_(kept, live, 1 - decay)
@@ -35,7 +35,7 @@ class Average:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Put the average into the network while inside."""
+        """Give the network the averaged weights inside the context, and its own back after it."""
         held = {name: tensor.clone() for name, tensor in self._live.items()}
         self.put_in_place()
         try:
@@ -44,15 +44,15 @@ class Average:
             _copy(held, self._live)
 
     def put_in_place(self) -> None:
-        """Put the average into the network for good."""
+        """Replace the network's weights by the average."""
         _copy(self._kept, self._live)
 
     def tensors(self) -> Mapping[str, Tensor]:
-        """Return the average, named as the network names its own."""
+        """Return the average under the keys of the network's state_dict."""
         return self._kept
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what `tensors` returned; raises ValueError where it is of another network."""
+        """Load what `tensors` returned; raises ValueError where its keys are not those of the network."""
         if tensors.keys() != self._kept.keys():
             raise ValueError("the average is of another network")
         _copy(tensors, self._kept)

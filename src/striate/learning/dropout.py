@@ -4,13 +4,16 @@ from torch import nn
 
 from striate.errors import UsageError
 
-# What a recipe says where a network keeps the rate it was made with.
+# The rate in a recipe with which a network keeps its own.
 OWN_DROPOUT = -1.0
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 
 
 def set_dropout(model: nn.Module, rate: float, *, name: str) -> None:
-    """Give every dropout layer of a network, which is called `name`, a rate; raises UsageError where it has none."""
+    """Set the rate of every dropout layer of a network, unless it is OWN_DROPOUT.
+
+    Raises UsageError, which calls the network `name`, where it has no dropout layer.
+    """
     if rate == OWN_DROPOUT:
         return
     layers = [module for module in model.modules() if isinstance(module, DROPOUTS)]

@@ -1,9 +1,9 @@
-"""Fine-tuning: the new head first, then everything, with a lower rate below the head.
+"""Fine-tuning: the new head is trained first, then all layers, with a lower learning rate below the head.
 
-The head comes first because the large gradients of one that knows nothing yet would spoil what the layers below it
-know (Kumar et al. 2022, "Fine-tuning can distort pretrained features and underperform out-of-distribution",
-https://arxiv.org/abs/2202.10054). Rates are lower below it after Howard, Ruder 2018 (ULMFiT, section 3.2,
-https://arxiv.org/abs/1801.06146), who have one rate a layer where here there are two in all.
+The head comes first because the large gradients of an untrained head would distort the pretrained features below it
+(Kumar et al. 2022, "Fine-tuning can distort pretrained features and underperform out-of-distribution",
+https://arxiv.org/abs/2202.10054). Learning rates are lower below it after Howard, Ruder 2018 (ULMFiT, section 3.2,
+https://arxiv.org/abs/1801.06146), who have one for each layer; here there are two in all.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,18 +12,18 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-# What a user may ask of the layers below the head -> the share of the run in which they stay as they are.
+# Setting -> the share of the run in which the layers below the head are frozen; None: see `freeze_share`.
 FREEZES: Mapping[str, float | None] = {"none": 0.0, "body": 1.0, "auto": None}
-# What 'auto' is with given weights and a new head, and the rate below the head as a share of the head's.
+# The share that 'auto' means for a new head, and the learning rate below the head as a share of the head's.
 HEAD_FIRST = 0.2
 BODY_LR = 0.1
 
 
 class FineTuning:
-    """Which weights of a network learn at a moment of a run, and how fast: a function of progress, without a state.
+    """Which parameters are trained at a point of the run, and at what learning rate: a function of progress alone.
 
     `head` names the parameters of the head. The others, the body, are frozen for the share `frozen` of the run, and
-    then learn at the share `body_lr` of the rate. Parameters that do not learn when this is made never do.
+    then trained at `body_lr` times the learning rate. Parameters already frozen when this is made stay frozen.
     """
 
     def __init__(self, model: nn.Module, *, head: Collection[str], frozen: float, body_lr: float) -> None:
@@ -34,10 +34,11 @@ class FineTuning:
         self._body_lr = body_lr
 
     def set(self, progress: float) -> None:
-        """Freeze the body or let it learn, as it shall be at `progress` from 0 to 1.
+        """Freeze or unfreeze the body as due at `progress` from 0 to 1, and put batch norms in eval mode.
 
-        Batch norms work as in use, by the mean and variance they came with, also when everything learns: those of
-        small batches of few pictures lose what the weights know (docs/log.md has the measurement).
+        They keep the mean and variance they came with even while all layers are trained: the statistics of small
+        batches would spoil the pretrained features (docs/log.md has the measurement). Nothing is changed where the body
+        is never frozen and has the learning rate of the head.
         """
         if not self._frozen and self._body_lr == 1:
             return
@@ -47,18 +48,18 @@ class FineTuning:
             norm.eval()
 
     def thaw(self) -> None:
-        """Let everything learn that ever does, as an optimizer is made of it."""
+        """Unfreeze the body, so that an optimizer can be made of all parameters that are ever trained."""
         for parameter in self._body:
             parameter.requires_grad_()
 
     def stage(self, progress: float) -> float:
-        """Return how much of the stage is done, the head's or that of everything: a schedule begins anew in each."""
+        """Return the progress from 0 to 1 within the stage, head alone or all layers: each has its own schedule."""
         if progress < self._frozen:
             return progress / self._frozen
         return (progress - self._frozen) / (1 - self._frozen) if self._frozen < 1 else progress
 
     def lower_rates(self, optimizer: torch.optim.Optimizer) -> None:
-        """Move the body's parameters to groups of an optimizer with `share`, by which their rate is multiplied."""
+        """Give the body parameter groups of its own in an optimizer, whose `share` multiplies the learning rate."""
         if self._body_lr == 1:
             return
         body = {id(parameter) for parameter in self._body}

@@ -1,21 +1,22 @@
-"""Muon for the filters of a convolutional network, AdamW for all else.
+"""Muon for the weights of convolutions, AdamW for all other parameters.
 
 Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks",
 https://kellerjordan.github.io/posts/muon/; the size of the step as in Liu et al. 2025, "Muon is Scalable for LLM
 Training", arXiv 2502.16982, equation 4. torch.optim.Muon takes matrices only, and iterates in bfloat16, which
-processors multiply more slowly than float32.
+CPUs multiply more slowly than float32.
 """
 
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-# The quintic iteration that takes every singular value near 1 (Jordan et al., "NEWTON_SCHULZ_COEFFS"), and its length.
+# Coefficients and number of steps of the quintic Newton-Schulz iteration, which brings every singular value near 1
+# (Jordan et al., "NEWTON_SCHULZ_COEFFS").
 QUINTIC = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
-# A step of root mean square 0.2, which is AdamW's (Liu et al., section 2.2): one rate serves both.
+# A step of root mean square 0.2, which is AdamW's (Liu et al., section 2.2): one learning rate serves both.
 STEP_SIZE = 0.2
-# The betas of AdamW, and what keeps both rules from dividing by nothing.
+# The betas of AdamW, and the epsilons that keep AdamW and Muon from dividing by zero.
 BETAS = (0.9, 0.999)
 ADAM_EPS, NORM_EPS = 1e-8, 1e-7
 
@@ -23,15 +24,15 @@ Group = dict[str, object]
 
 
 class Muon(torch.optim.Optimizer):
-    """Weights of more than two axes learn by Muon with Nesterov momentum, all others by AdamW; decay is decoupled."""
+    """Muon with Nesterov momentum for weights of more than two axes, AdamW for others; weight decay is decoupled."""
 
     def __init__(self, groups: list[Group], *, lr: float, momentum: float) -> None:
-        # Torch reads "fused" when it restores a state: AdamW's counts of steps go where its kernel wants them.
+        # torch reads "fused" when it loads a state: AdamW's step counts go to the device of its fused kernel.
         super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": 0.0, "fused": True})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # the losses are the loop's
-        """Change every weight that has a gradient."""
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # the training loop computes the loss
+        """Update every parameter that has a gradient."""
         for group in self.param_groups:
             weights = [p for p in group["params"] if p.grad is not None]
             for p in weights:
@@ -42,7 +43,7 @@ class Muon(torch.optim.Optimizer):
                 self._adamw(rest, lr=group["lr"], decay=group["weight_decay"])
 
     def _turn(self, p: Tensor, *, lr: float, momentum: float, decay: float) -> None:
-        """Step a filter bank along the nearest semi-orthogonal matrix to its momentum, one row a filter."""
+        """Update a convolution along its Nesterov momentum, orthogonalised as a matrix of one row per filter."""
         assert p.grad is not None
         state = self.state[p]
         if not state:
@@ -81,12 +82,12 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_filter(weight: Tensor) -> bool:
-    """Say whether a weight is that of a convolution: (filters, channels, height, width) or of fewer or more axes."""
+    """Say whether a parameter has more than two axes, as the weight (filters, channels, ...) of a convolution has."""
     return weight.ndim > 2
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
-    """Return a matrix (M, N) with its singular values moved to about 0.7 to 1.2, by products alone."""
+    """Return a matrix (M, N) with its singular values moved to about 0.7 to 1.2, by matrix products alone."""
     a, b, c = QUINTIC
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide / wide.norm().clamp(min=NORM_EPS)

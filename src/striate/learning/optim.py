@@ -1,7 +1,7 @@
 """The optimizers, from torch.optim where it has them, and which weights decay. Formulas: docs/optimizers.md.
 
-The fused ones are three to five times as quick on a processor. They take for granted that a gradient lies in memory
-as its weight does, which autograd sees to.
+The fused ones are three to five times as fast on a CPU. They assume that a gradient has the memory layout of its
+parameter, which autograd ensures.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ Group = dict[str, Any]
 
 @dataclass(frozen=True)
 class Hyper:
-    """What an optimizer is told: `momentum` is beta 1 for Adam and AdamW, and nothing for Adagrad and Adadelta."""
+    """An optimizer's hyperparameters; Adam and AdamW take `momentum` as beta 1, Adagrad and Adadelta ignore it."""
 
     lr: float
     momentum: float
@@ -27,7 +27,7 @@ class Hyper:
 
 
 class Rates(NamedTuple):
-    """The usual peak rates at a batch of 128: of networks with norms, and without, of few layers and of many."""
+    """The usual peak learning rates at batch 128: of networks with norms, and without them of few or many layers."""
 
     norms: float
     few: float
@@ -36,9 +36,9 @@ class Rates(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """How an optimizer is made, and what is usual for it.
+    """How an optimizer is made, and its usual hyperparameters.
 
-    `power` is that of the batch by which the rate grows; `momentum` is None where the rule has none.
+    The learning rate grows as the batch size to the `power`; `momentum` is None where the rule has none.
     """
 
     make: Callable[[list[Group], Hyper], torch.optim.Optimizer]
@@ -53,7 +53,7 @@ def _sgd(groups: list[Group], hyper: Hyper) -> torch.optim.Optimizer:
 
 
 def _nesterov(groups: list[Group], hyper: Hyper) -> torch.optim.Optimizer:
-    # Nesterov's step with no momentum is plain descent, which torch refuses to call so.
+    # Without momentum Nesterov's step is plain gradient descent, and torch refuses nesterov=True.
     return torch.optim.SGD(
         groups, lr=hyper.lr, momentum=hyper.momentum, nesterov=hyper.momentum > 0, fused=True
     )
@@ -84,8 +84,9 @@ def _muon(groups: list[Group], hyper: Hyper) -> torch.optim.Optimizer:
     return Muon(groups, lr=hyper.lr, momentum=hyper.momentum)
 
 
-# Name -> how it is made and its usual settings. Rates go in proportion to the batch for SGD (Goyal et al. 2017, arXiv
-# 1706.02677), as its root where a step is divided by the size of the gradients (Malladi et al. 2022, arXiv 2205.10287).
+# Name -> how it is made and its usual settings. The learning rate is proportional to the batch size for SGD (Goyal et
+# al. 2017, arXiv 1706.02677), and to its square root where a step is divided by the size of the gradients (Malladi et
+# al. 2022, arXiv 2205.10287).
 OPTIMIZERS: Mapping[str, Method] = {
     "sgd": Method(make=_sgd, rates=Rates(1.0, 0.5, 0.1), power=1, momentum=0.0, weight_decay=5e-4),
     "momentum": Method(make=_sgd, rates=Rates(0.1, 0.05, 0.01), power=1, momentum=0.9, weight_decay=5e-4),
@@ -104,7 +105,7 @@ OPTIMIZERS: Mapping[str, Method] = {
 
 
 def make_optimizer(name: str, model: nn.Module, hyper: Hyper) -> torch.optim.Optimizer:
-    """Return the optimizer of a model's trainable parameters; norms and biases (one axis) do not decay."""
+    """Return an optimizer of a model's trainable parameters; norms and biases (one axis) get no weight decay."""
     weights = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in weights if p.ndim > 1], "weight_decay": hyper.weight_decay},
@@ -114,6 +115,6 @@ def make_optimizer(name: str, model: nn.Module, hyper: Hyper) -> torch.optim.Opt
 
 
 def refuse_without_filters(name: str, model: nn.Module, *, net: str) -> None:
-    """Raise UsageError for Muon on a network it would do nothing for."""
+    """Raise UsageError for Muon on a network without trainable convolutions, where it would be AdamW alone."""
     if name == "muon" and not any(p.requires_grad and is_filter(p) for p in model.parameters()):
         raise UsageError(f"muon is for the filters of convolutions, and {net} has none. Take adamw.")

@@ -1,4 +1,4 @@
-"""Progressive image size: a run starts on smaller pictures, which cost less, and ends on those of full size.
+"""Progressive image size: a run starts on smaller pictures, which cost less, and ends on full-size ones.
 
 After Howard's entry to DAWNBench (2018, https://www.fast.ai/posts/2018-04-30-dawnbench-fastai.html), with the linear
 growth of FFCV's ResNet (Leclerc et al. 2023, https://arxiv.org/abs/2306.12517). Things look larger to a network at
@@ -11,7 +11,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-# The share of a run after which pictures are of full size, and the steps by which they grow at most.
+# The share of a run after which pictures have full size, and the largest number of sizes they go through.
 GROWN = 0.75
 STEPS = 8
 # Sides are multiples of this many pixels, or of more where there would be more than STEPS.
@@ -19,7 +19,7 @@ PIXELS = 4
 
 
 def side_at(progress: float, *, full: int, first: float) -> int:
-    """Return the side in pixels at `progress` from 0 to 1, growing from the share `first` of `full` to all of it."""
+    """Return the side in pixels at `progress` from 0 to 1, which grows from about `first` times `full` to `full`."""
     if progress >= GROWN or first == 1:
         return full
     unit = max(PIXELS, -(-full // STEPS // PIXELS) * PIXELS)
@@ -28,12 +28,12 @@ def side_at(progress: float, *, full: int, first: float) -> int:
 
 
 def sides(full: int, first: float) -> list[int]:
-    """Return every side a run passes, the smallest first."""
+    """Return every side that a run uses, the smallest first."""
     return sorted({side_at(i / 1000, full=full, first=first) for i in range(1001)})
 
 
 def shrink(images: Tensor, side: int) -> Tensor:
-    """Return images (B, C, H, W) with their shorter side at `side`, antialiased, in the same memory order."""
+    """Return images (B, C, H, W) with their shorter side at `side`, antialiased, in the same memory format."""
     height, width = images.shape[2:]
     if min(height, width) == side:
         return images

@@ -1,30 +1,30 @@
-"""The learning rate as a function of how far a run has come, so that a schedule has no state to lose.
+"""The learning rate as a function of the run's progress, so that a schedule has no state to restore.
 
-Only the plateau has a state, what the watched loss has been; it is kept with the loop's position.
+Only the plateau has state, the history of the watched loss; checkpoints hold it with the position of the loop.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-# The share of the peak from which a warm-up rises.
+# The share of the peak rate at which a warm-up starts.
 FIRST = 0.1
-# Schedule -> the share of the run in which its rate rises where nothing else is asked.
+# Schedule -> its default warm-up, as a share of the run.
 WARM_UP = {"one-cycle": 0.2}
-# Where the step schedule falls, and to what share of the rate before (He et al. 2016, section 4.2: 32k and 48k of 64k).
+# Where the step schedule lowers the rate, and by what factor (He et al. 2016, section 4.2: 32k and 48k of 64k).
 MILESTONES = (1 / 2, 3 / 4)
 FALL = 0.1
-# What counts as better on a plateau: a loss lower by this share, as in torch.optim.lr_scheduler.ReduceLROnPlateau.
+# An improvement for the plateau is a loss lower by this share, as in torch.optim.lr_scheduler.ReduceLROnPlateau.
 BETTER = 1e-4
 
 
 def constant(progress: float) -> float:
-    """Return 1: the rate stays."""
+    """Return 1: the rate stays at its peak."""
     return 1.0
 
 
 def linear(progress: float) -> float:
-    """Return a straight fall from 1 to 0; after a warm-up of a fifth it is one cycle (after Smith 2018)."""
+    """Return a linear decay from 1 to 0; after a warm-up of a fifth it is one cycle (after Smith 2018)."""
     return 1 - progress
 
 
@@ -34,11 +34,11 @@ def cosine(progress: float) -> float:
 
 
 def step(progress: float) -> float:
-    """Return 1, a tenth from half of the way on, and a hundredth from three quarters on (He et al. 2016)."""
+    """Return 1, a tenth from half of the run on, and a hundredth from three quarters on (He et al. 2016)."""
     return FALL ** sum(progress >= milestone for milestone in MILESTONES)
 
 
-# Name -> factor of the peak rate at progress 0..1, warm-up apart. That of the plateau is in Plateau.
+# Name -> factor of the peak rate at progress 0..1 after the warm-up. The plateau's own factor is Plateau.factor.
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "one-cycle": linear,
     "cosine": cosine,
@@ -49,9 +49,9 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {
 
 
 def rate_factor(schedule: str, progress: float, *, warmup: float) -> float:
-    """Return the share of the peak rate at `progress` of a run: a straight rise over `warmup` of it, then the schedule.
+    """Return the factor of the peak rate at `progress`: a linear warm-up over `warmup` of the run, then the schedule.
 
-    The schedule has what is left of the run to itself. The rise is from a tenth (after Goyal et al. 2017, section 2.2).
+    The schedule runs from 0 to 1 over the rest. The warm-up starts at a tenth (after Goyal et al. 2017, section 2.2).
     """
     if progress < warmup:
         return FIRST + (1 - FIRST) * progress / warmup
@@ -60,7 +60,7 @@ def rate_factor(schedule: str, progress: float, *, warmup: float) -> float:
 
 @dataclass(frozen=True)
 class Plateau:
-    """What the watched loss of a run has been: the best, the epochs since without a better one, the falls so far."""
+    """The plateau's state: the best loss, the epochs since it improved or the rate fell, and the falls so far."""
 
     best: float | None = None
     waited: int = 0
@@ -68,11 +68,11 @@ class Plateau:
 
     @property
     def factor(self) -> float:
-        """The share of the peak rate that is left."""
+        """The factor of the peak rate."""
         return FALL**self.falls
 
     def after(self, loss: float, *, patience: int) -> "Plateau":
-        """Return the state after an epoch of this loss; the rate falls after `patience` epochs without a better one."""
+        """Return the state after an epoch of this loss; the rate falls after `patience` epochs without improvement."""
         if self.best is None or loss < self.best * (1 - BETTER):
             return replace(self, best=loss, waited=0)
         if self.waited + 1 < patience:

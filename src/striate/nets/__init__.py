@@ -1,4 +1,4 @@
-"""The networks, one file a paper, and the catalogue that names them."""
+"""The networks, one file a paper, the catalogue that names them, and weights for them."""
 
 from striate.nets.catalog.catalog import CATALOG as CATALOG
 from striate.nets.catalog.entry import Entry as Entry

@@ -1,4 +1,4 @@
-"""What every network here promises, as checks that also run on a network of your own."""
+"""The contract of every network here, as checks that also run on a network of your own."""
 
 import copy
 from collections.abc import Callable, Collection, Iterator
@@ -83,7 +83,7 @@ class Subject:
 
     @cached_property
     def small(self) -> nn.Module:
-        """The network with few classes, from a fixed seed; a check leaves it as it was."""
+        """The network with few classes, from a fixed seed; checks change its mode but not its weights."""
         with seeded():
             return self.make(FEW, in_channels=self.input[0])
 
@@ -95,11 +95,11 @@ class Subject:
 
     @cached_property
     def ghost(self) -> nn.Module:
-        """The network at its own size on the meta device, where shapes exist and numbers do not."""
+        """The network at its own size on the meta device, where tensors have shapes but no values."""
         return self.ghost_of(self.num_classes, self.input[0])
 
     def ghost_of(self, num_classes: int, in_channels: int) -> nn.Module:
-        """Return another such network."""
+        """Return the network on the meta device, for other numbers of classes and channels."""
         with torch.device("meta"):
             return self.make(num_classes, in_channels=in_channels)
 

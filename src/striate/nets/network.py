@@ -1,4 +1,4 @@
-"""From what a recipe calls its network, a name of the catalogue, a spec or code that was kept, to a module."""
+"""Builds the network that a recipe names: by a name of the catalogue, a spec, or the name of kept code."""
 
 from torch import nn
 
@@ -10,7 +10,7 @@ from striate.spec import is_spec
 
 
 def check_name(net: str) -> None:
-    """Raise UsageError for what is neither a name of the catalogue nor of kept code, nor looks like a spec."""
+    """Raise UsageError for a text that is no name of the catalogue or of kept code and has not the form of a spec."""
     if ".py" in net and not is_kept(net):
         raise UsageError(
             f"'{net}' names no class in a file. Write it as net.py:Net, where Net is a class or function."

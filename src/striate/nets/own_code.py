@@ -1,8 +1,7 @@
-"""A network of the user's own: a class or function in a Python file, kept by its content.
+"""A network of the user's own: a class or function in a Python file, copied into the cache and named by its hash.
 
-Nothing that lies in a run folder is ever run. What runs is code that was named on this machine, or trusted by
-`striate trust`: it is copied into the cache folder under the digest of its content, and a recipe names it so, as
-`net.py:Net@3f2a81c09b7d`.
+Code in a run folder is never executed. Only code that was named on this machine, or trusted by `striate trust`, is: it
+is kept in the cache folder under the digest of its content, by which a recipe names it, as `net.py:Net@3f2a81c09b7d`.
 """
 
 import ast
@@ -31,15 +30,15 @@ from striate.host.durable import storage_errors, write_folder
 # The folder of a run that holds a copy of its network's code.
 FOLDER = "code"
 LOCK = "lock"
-# Classes of a class that must be told their number, where nobody says it: ImageNet's.
+# The num_classes of a class or function that requires it, where the caller has none: ImageNet's.
 USUAL_CLASSES = 1000
-# Seconds a file that is run has after Ctrl-C.
+# Seconds that the thread which executes a file has to end after Ctrl-C.
 MOMENT = 0.5
 _DIGITS = 12
 _IN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)")
 _KEPT = re.compile(r"(?P<file>[^/\\]+\.py):(?P<name>[^\W\d]\w*)@(?P<digest>[0-9a-f]{12})")
 
-Files = Mapping[str, bytes]  # by their paths from the folder of the file that was named, in order
+Files = Mapping[str, bytes]  # contents by path relative to the folder of the named file, in order
 
 
 def is_in_file(text: str) -> bool:
@@ -58,7 +57,7 @@ def short_name(net: str) -> str:
 
 
 def keep(text: str) -> str:
-    """Keep the file that `models/net.py:Net` names with the neighbours it imports, and return what a recipe calls it.
+    """Keep the file that `models/net.py:Net` names, with the files it imports; return its name in a recipe.
 
     Raises UsageError where there is no such file or it is not Python, StorageError where the cache folder is full.
     """
@@ -84,7 +83,7 @@ def kept_files(net: str) -> Files:
 
 
 def trust(net: str, folder: Path) -> Files:
-    """Keep the code of a run folder as if it had been named here, and return its files.
+    """Keep the code in a folder of a run as if it had been named on this machine, and return its files.
 
     Raises DataError where the folder's code is not what the run's recipe names.
     """
@@ -95,7 +94,7 @@ def trust(net: str, folder: Path) -> Files:
 
 
 def files_of(folder: Path, digest: str) -> Files:
-    """Return the Python files of a folder that was kept; raises DataError where they do not have the digest."""
+    """Return the Python files of a folder of kept code; raises DataError where their digest is another."""
     files = _read(folder)
     if _digest(files) != digest:
         raise DataError(
@@ -124,9 +123,9 @@ def make_kept(net: str, *, num_classes: int | None, in_channels: int) -> nn.Modu
 
 
 def made(value: object, where: str, *, num_classes: int | None, in_channels: int) -> nn.Module:
-    """Return the module that a class or function makes, told `num_classes` and `in_channels` if it asks for them.
+    """Return the module that a class or function makes, called with those of `num_classes` and `in_channels` it takes.
 
-    A module that is made already is returned as it is. `where` is what errors call it. Raises UsageError for what
+    A module is returned as it is. `where` is the name of `value` in errors. Raises UsageError for what
     makes no module, or needs other arguments.
     """
     if isinstance(value, nn.Module):
@@ -159,7 +158,7 @@ def made(value: object, where: str, *, num_classes: int | None, in_channels: int
 
 
 def accepted(value: Callable[..., object], arguments: Mapping[str, int]) -> dict[str, int]:
-    """Return those of some arguments that a class or function asks for by name."""
+    """Return those of `arguments` whose names are parameters of a class or function."""
     asked = inspect.signature(value).parameters
     return {name: argument for name, argument in arguments.items() if name in asked}
 
@@ -171,14 +170,14 @@ def absolute_name(text: str) -> str:
 
 
 def in_file(text: str) -> tuple[Path, object]:
-    """Run the file that `models/net.py:Net` names where it stands, and return its path and what has the name."""
+    """Execute the file that `models/net.py:Net` names, without a copy, and return its path and the named object."""
     file, name = _parts(_IN_FILE, text)
     path = _existing(Path(file))
     return path, found(_executed(path, f"_striate_file_{path.stem}"), name, file=path.name)
 
 
 def found(module: ModuleType, name: str, *, file: str) -> object:
-    """Return what a file calls `name`; raises UsageError with the nearest of its classes where there is nothing."""
+    """Return a module's attribute `name`; raises UsageError, which suggests a similar class, where there is none."""
     if not hasattr(module, name):
         classes = [n for n, value in vars(module).items() if _is_its_network(value, module)]
         if not classes:
@@ -188,9 +187,10 @@ def found(module: ModuleType, name: str, *, file: str) -> object:
 
 
 def sources(path: Path) -> Files:
-    """Return a Python file and those below its folder that it imports, and these import, by their paths from there.
+    """Return the contents of a Python file and of all it imports, directly or not, from its folder or below.
 
-    They are found by reading, not by running. Raises UsageError for a file that is missing or is not Python.
+    Keys are paths relative to that folder. Imports are found by parsing, not by executing. Raises UsageError for a file
+    that is missing or is not Python.
     """
     folder, files, waiting = _existing(path).parent, dict[str, bytes](), [path]
     while waiting:
@@ -203,7 +203,7 @@ def sources(path: Path) -> Files:
 
 
 def _imported(file: Path, content: bytes, folder: Path) -> Iterator[Path]:
-    """Yield where the modules that a file imports would be, if they were below a folder."""
+    """Yield the paths at which the modules that a file imports would lie, if they were in `folder` or below."""
     try:
         nodes = list(ast.walk(ast.parse(content, file.name)))
     except (SyntaxError, ValueError) as error:
@@ -229,7 +229,7 @@ def _imported(file: Path, content: bytes, folder: Path) -> Iterator[Path]:
 
 
 def _store(files: Files) -> str:
-    """Copy code into the cache folder, where it is not there already or was damaged, and return its digest."""
+    """Copy code into the cache folder, unless an undamaged copy is there, and return its digest."""
     digest = _digest(files)
     folder = _stored(digest)
     if _digest(_read(folder)) != digest:
@@ -238,7 +238,7 @@ def _store(files: Files) -> str:
             with (folder.parent / LOCK).open("wb") as lock:
                 fcntl.flock(
                     lock, fcntl.LOCK_EX
-                )  # ranks of one machine, or runs begun together, keep the same code
+                )  # ranks of one machine, or runs started together, may keep the same code
                 if _digest(_read(folder)) != digest:
                     write_folder(folder, files)
     return digest
@@ -265,7 +265,7 @@ def _kept_module(file: str, digest: str) -> ModuleType:
 
 
 def _executed(path: Path, name: str) -> ModuleType:
-    """Run a file as a module; its neighbours can be imported meanwhile, as if it were run by itself."""
+    """Execute a file as a module that can import from its own folder, as a script can."""
     # Its folder is a package, so that it can import `from .blocks` as well as `from blocks`.
     package = ModuleType(name)
     package.__path__ = [str(path.parent.resolve())]
@@ -276,7 +276,7 @@ def _executed(path: Path, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module
     try:
-        # What it draws on the way shall not change the weights that are drawn after it.
+        # Random numbers that the file draws must not change the weights drawn after it.
         with _neighbours(path), torch.random.fork_rng(devices=[]):
             _in_own_thread(partial(spec.loader.exec_module, module))
     except UsageError:
@@ -293,7 +293,7 @@ def _executed(path: Path, name: str) -> ModuleType:
 
 @contextmanager
 def _neighbours(path: Path) -> Iterator[None]:
-    """Let what is imported meanwhile come from a file's own folder, as if the file were run by itself."""
+    """Let imports inside the context find the files in a file's own folder first, as for a script."""
     folder = str(path.parent.resolve())
     sys.path.insert(0, folder)
     try:
@@ -304,16 +304,16 @@ def _neighbours(path: Path) -> Iterator[None]:
 
 
 def _in_own_thread(work: Callable[[], None]) -> None:
-    """Do work in a thread of its own, which Ctrl-C does not wait for; what is raised there is raised here.
+    """Do work in a thread of its own, so that Ctrl-C need not wait for it; what it raises is raised here.
 
-    Whoever asks for a network may be following shapes alone, which is a matter of the thread.
+    The caller's torch modes, such as the meta device, are thread-local and so do not apply to the work.
     """
     done = Future[None]()
 
     def run() -> None:
         try:
             work()
-        except BaseException as error:  # SystemExit too is for whoever waits
+        except BaseException as error:  # SystemExit too is raised in the waiting thread
             done.set_exception(error)
         else:
             done.set_result(None)
@@ -323,15 +323,15 @@ def _in_own_thread(work: Callable[[], None]) -> None:
     try:
         done.result()
     except KeyboardInterrupt:
-        thread.join(MOMENT)  # Python aborts where it ends while another thread prints
+        thread.join(MOMENT)  # Python aborts if it exits while another thread prints
         raise
 
 
 @contextmanager
 def _without_namesakes(path: Path) -> Iterator[None]:
-    """Hide modules from elsewhere that are called as neighbours a file imports, so that it gets its own.
+    """Hide imported modules of other folders that have the names of files next to this one, which imports its own.
 
-    Two runs may have kept two states of one file. Where nothing had to be hidden, the neighbours stay imported.
+    Two runs may have kept two versions of one file. Where nothing had to be hidden, what was imported stays imported.
     """
     own = {Path(name).parts[0].removesuffix(".py") for name in sources(path)}
     folder = path.parent.resolve()
@@ -364,7 +364,7 @@ def _must_be_told_classes(value: Callable[..., object]) -> bool:
 
 
 def _asks_for_values(error: BaseException) -> bool:
-    """Say whether code failed since it was to be made on shapes alone, for which `hollow` tries it with values."""
+    """Say whether an error comes of building on the meta device, after which `hollow` builds with real memory."""
     return isinstance(error, RuntimeError | NotImplementedError) and "meta" in str(error).lower()
 
 

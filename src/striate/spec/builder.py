@@ -1,4 +1,4 @@
-"""From a spec to an nn.Sequential of ordinary modules."""
+"""Builds a spec as an nn.Sequential of ordinary modules."""
 
 from torch import nn
 

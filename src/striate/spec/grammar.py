@@ -1,4 +1,4 @@
-"""The layer language: its words and the reader that turns a text into layers (grammar: docs/spec.md)."""
+"""The parser of the layer language, from a text to layers (grammar: docs/spec.md, words: spec/words.py)."""
 
 import re
 from typing import Any, NoReturn
@@ -42,7 +42,7 @@ _ANYTHING = re.compile(r"-?[\w.]+|.")
 
 
 def parse(text: str) -> tuple[Layer, ...]:
-    """Read a spec into its layers, repetitions kept; a UsageError points at the first thing that is wrong."""
+    """Parse a spec into its layers, repetitions not expanded; raises a UsageError that points at the first mistake."""
     return Parser(text).spec()
 
 
@@ -60,7 +60,7 @@ def is_spec(text: str) -> bool:
 
 
 class Parser:
-    """A recursive-descent reader of one text: a method for each rule of the grammar."""
+    """A recursive-descent parser of one text, with a method for each rule of the grammar."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -156,7 +156,7 @@ class Parser:
         return made(name, found, span)
 
     def name(self) -> str:
-        """Read the name of a layer."""
+        """Read the name of a layer, in lower case."""
         match = self.take(_NAME)
         if match is None:
             self.fail_at_no_layer()
@@ -254,14 +254,14 @@ class Parser:
         return int(digits)
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Step over `pattern` if it stands here."""
+        """Match `pattern` at the current position and move past it; None where it does not match."""
         match = pattern.match(self.text, self.at)
         if match:
             self.at = match.end()
         return match
 
     def fail_at_no_layer(self) -> NoReturn:
-        """Refuse something that begins no layer, with what may have been meant."""
+        """Raise the error for text that begins no layer, with what may have been meant."""
         match = _ANYTHING.match(self.text, self.at)
         found, span = (match[0], match.span()) if match else ("", (self.at, self.at + 1))
         meant = ""
@@ -279,7 +279,7 @@ class Parser:
 
 
 def made(name: str, found: dict[str, Any], span: Span) -> Layer:
-    """Return the layer of a name and of what was read after it."""
+    """Return the layer with a name and the size, width and settings that were read after it."""
     match name:
         case "conv" | "dwconv" | "tconv":
             return Conv(

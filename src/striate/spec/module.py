@@ -1,4 +1,4 @@
-"""A module still to be made: its class, its arguments and the shape it makes, without torch."""
+"""The description of a module to build: its class, its arguments and its output shape, without torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def options(given: dict[str, tuple[Argument, Argument]]) -> tuple[tuple[str, Arg
 
 
 def short(value: Argument) -> Argument:
-    """Write (3, 3) as 3, as people do."""
+    """Return a pair of equal numbers as one number: (3, 3) as 3."""
     return value[0] if isinstance(value, tuple) and value[0] == value[1] else value
 
 

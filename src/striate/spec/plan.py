@@ -1,6 +1,6 @@
-"""The plan of a network: what a spec makes of an input, worked out by arithmetic alone.
+"""The plan of a network: the modules of a spec and their shapes for an input, by arithmetic alone.
 
-The builder and the source printer both read it, so what is built and what is printed are the same network.
+The builder and the source printer both use it, so what is built and what is printed are the same network.
 """
 
 from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ def _check_output(text: str, last: Layer, shape: Shape, num_classes: int) -> Non
 
 
 def _large_enough(layers: tuple[Layer, ...], shape: Shape, num_classes: int | None) -> int | None:
-    """Return the side of a square input that every window fits, nearly the least, or None."""
+    """Return the side of a square input that is large enough for every window, nearly the least, or None."""
     small, large = max(shape[1:]), LARGEST_INPUT
     if not _fits(layers, (shape[0], large, large), num_classes):
         return None
@@ -95,7 +95,7 @@ def _fits(layers: tuple[Layer, ...], shape: Shape, num_classes: int | None) -> b
 
 
 class TooSmall(Exception):
-    """A map is smaller than the window over it, so that a larger input would do."""
+    """A feature map is smaller than the window over it; a larger input may help."""
 
     def __init__(self, layer: Layer, message: str) -> None:
         super().__init__(message)
@@ -104,7 +104,7 @@ class TooSmall(Exception):
 
 @dataclass
 class Planner:
-    """One walk over the layers of `text`. `done` counts them, to say which of a repetition an error is in."""
+    """A walk over the layers of `text`; `done` counts them, so that an error can say in which repetition it is."""
 
     text: str
     num_classes: int | None = None
@@ -221,7 +221,7 @@ class Planner:
         return Module("AdaptiveAvgPool2d", (1,), (shape[0], 1, 1)), Module("Flatten", (), (shape[0],))
 
     def block(self, layer: Block, shape: Shape) -> Module:
-        """Plan a residual or dense block: what it adds or joins must lie over what it was given."""
+        """Plan a residual or dense block; raises UsageError where its output cannot be added or joined to its input."""
         body = self.layers(layer.body, shape)
         out, jump = body[-1].shape, strides(layer.body)
         if len(out) != len(shape) or ((jump == UNMOVED or layer.dense) and out[1:] != shape[1:]):
@@ -267,7 +267,7 @@ class Planner:
         return channels, groups
 
     def width(self, layer: Layer, width: Width | None) -> int:
-        """Return a width as a number, that of the classes included."""
+        """Return a width as a number; `classes` is num_classes."""
         if isinstance(width, int):
             return width
         if self.num_classes is None:
@@ -288,7 +288,7 @@ class Planner:
         return (rows[0], columns[0]), (rows[1], columns[1])
 
     def fitted(self, layer: Layer, shape: Shape, make: Callable[[], Shape]) -> Shape:
-        """Return the shape a window makes of a map; a map too small for it is refused."""
+        """Return the output shape of a window; raises TooSmall where the feature map is too small for it."""
         try:
             return make()
         except UsageError as error:
@@ -296,7 +296,7 @@ class Planner:
             raise TooSmall(layer, f"{where} {error}") from None
 
     def want_map(self, layer: Layer, shape: Shape) -> None:
-        """Refuse a vector where a map is needed."""
+        """Raise UsageError for a vector where a feature map is needed."""
         if len(shape) == 1:
             why = "it belongs before 'gap', 'flatten' and 'fc'."
             self.fail(layer, f"'{layer}' needs a map, but {named(shape)} reaches it: {why}")
@@ -307,13 +307,13 @@ class Planner:
 
 
 # What "same" padding is in the layer language: a map of N becomes N / stride, or N * stride transposed. An odd kernel
-# pads (kernel - 1) / 2 as the world does, so that any size is divided rounding up. An even kernel pads
+# pads (kernel - 1) / 2 as is usual, so that any size is divided rounding up. An even kernel pads
 # (kernel - stride) / 2, which divides the sizes that are multiples of the stride; at stride 1 it has no such padding.
 # Both functions return (padding, output padding), or None where there is none.
 
 
 def same_padding(kernel: int, stride: int, dilation: int) -> tuple[int, int] | None:
-    """Return the padding of both ends of an axis with which it shrinks `stride` times."""
+    """Return the padding at both ends of an axis with which its size is divided by `stride`."""
     reach = dilation * (kernel - 1) + 1
     if reach % 2:
         return (reach - 1) // 2, 0
@@ -321,7 +321,7 @@ def same_padding(kernel: int, stride: int, dilation: int) -> tuple[int, int] | N
 
 
 def same_transposed(kernel: int, stride: int, dilation: int) -> tuple[int, int] | None:
-    """Return the padding and output padding with which an axis grows `stride` times."""
+    """Return the padding and output padding with which the size of an axis is multiplied by `stride`."""
     reach = dilation * (kernel - 1) + 1
     padding = max(0, -(-(reach - stride) // 2))
     extra = stride + 2 * padding - reach

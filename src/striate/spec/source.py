@@ -1,4 +1,4 @@
-"""From a spec to readable PyTorch source that stands alone."""
+"""Writes a spec as readable source that needs nothing but PyTorch."""
 
 from textwrap import wrap
 

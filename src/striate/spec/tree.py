@@ -1,4 +1,4 @@
-"""The layers a spec is made of. Each prints itself in the notation it was read from."""
+"""The layers a spec is made of; `str` of each is its canonical notation."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,7 +12,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """What every layer has: where in the text it stood, which takes no part in comparison."""
+    """The base of all layers: `span` is its place in the text, which comparisons ignore."""
 
     span: Span = field(default=(0, 0), compare=False, repr=False)
 
@@ -77,7 +77,7 @@ class Linear(Layer):
 
 @dataclass(frozen=True)
 class Norm(Layer):
-    """Batch normalisation, that of `size` groups of channels, or response normalisation over `size` maps."""
+    """Batch normalisation, group normalisation in `size` groups, or response normalisation over `size` channels."""
 
     name: Literal["bn", "gn", "lrn"]
     size: int | None = None
@@ -88,7 +88,7 @@ class Norm(Layer):
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """A function of each number by itself; `slope` is that of `leakyrelu` below zero."""
+    """An elementwise function; `slope` is that of `leakyrelu` below zero."""
 
     name: str
     slope: float | None = None
@@ -99,7 +99,7 @@ class Activation(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Dropout of single numbers with probability `rate`, in training only."""
+    """Dropout of single elements with probability `rate`, in training only."""
 
     rate: float = 0.5
 
@@ -109,7 +109,7 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class Reshape(Layer):
-    """From a map to a vector: `gap` takes each channel's mean, `flatten` keeps every number."""
+    """From a feature map to a vector: `gap` takes each channel's mean, `flatten` keeps every element."""
 
     name: Literal["gap", "flatten"]
 
@@ -131,7 +131,7 @@ class Repeat(Layer):
 
 @dataclass(frozen=True)
 class Block(Layer):
-    """Layers around which their own input is carried: added to their output, or (`dense`) put beside it."""
+    """Layers whose input is added to their output or, with `dense`, concatenated to it."""
 
     body: tuple[Layer, ...]
     dense: bool = False

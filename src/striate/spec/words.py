@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-# A function of each number -> its class in torch.nn.
+# Activation -> its class in torch.nn.
 ACTIVATIONS = {
     "elu": "ELU",
     "gelu": "GELU",
@@ -58,7 +58,7 @@ SETTINGS = {
     "b": "b (bias, 0 or 1)",
     "c": "c (ceil mode, 0 or 1)",
 }
-# What the same thing is called elsewhere -> the word to write here.
+# The name of a layer in other libraries -> its word here.
 ELSEWHERE = {
     "avg": "avgpool",
     "averagepool": "avgpool",

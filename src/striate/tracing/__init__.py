@@ -1,1 +1,1 @@
-"""The summary of any network, from its shapes alone: nothing is run."""
+"""The summary of any network, from a trace of its forward pass on shapes alone: no tensor is computed."""

@@ -13,7 +13,7 @@ def names(words: str) -> frozenset[str]:
 
 
 def argument(args: Args, kwargs: Kwargs, place: int, name: str, default: Any) -> Any:
-    """Return an argument given by place or by name."""
+    """Return an argument given by position or by name."""
     return args[place] if len(args) > place else kwargs.get(name, default)
 
 
@@ -25,7 +25,7 @@ def each(value: Any, axes: int) -> Sequence[Any]:
 
 
 def hashable(value: Any) -> Any:
-    """Return a setting as a number or a tuple, so that it can be a key."""
+    """Return a setting as a number or a tuple, so that it can be the key of a cache."""
     if isinstance(value, list | tuple):
         return tuple(value) if len(value) > 1 else value[0]
     return value

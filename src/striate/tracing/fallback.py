@@ -1,4 +1,4 @@
-"""Functions without a rule: run on meta tensors, with the products inside them counted.
+"""Functions without a rule: run on meta tensors, with their multiply-adds counted.
 
 The counting is torch's own (torch.utils.flop_counter), two operations to a multiply-add.
 """
@@ -15,7 +15,7 @@ from striate.errors import UsageError
 from striate.tracing.arguments import names
 from striate.tracing.user_line import user_line
 
-# Functions whose result, or its shape, is a matter of values.
+# Functions whose result, or its shape, depends on the values of a tensor.
 VALUES = names(
     "__bool__ __int__ __float__ __index__ __complex__ __contains__ __array__ item tolist numpy "
     "is_nonzero nonzero argwhere unique unique_consecutive masked_select equal allclose bincount"
@@ -24,10 +24,10 @@ _KNOWN_SPACES = ("aten", "prims", "prim")
 
 
 class Site(Protocol):
-    """Where a trace stands: it can name the module in an error, and warn."""
+    """The current position of a trace, for errors and warnings that name the module."""
 
     def fail(self, text: str) -> UsageError:
-        """Return the error, naming the module."""
+        """Return the error with this text, which names the module."""
 
     def warn(self, text: str) -> None:
         """Keep a warning."""
@@ -37,14 +37,14 @@ class Site(Protocol):
 
 
 class MetaResult(NamedTuple):
-    """What a function returned on meta tensors, and its multiply-adds; None where it hides some."""
+    """What a function returned on meta tensors, and its multiply-adds; None where not all can be counted."""
 
     out: Any
     macs: int | None
 
 
 class _Products(TorchDispatchMode):
-    """Counts the multiply-adds of every operator below a function, and the operators it cannot count."""
+    """Counts the FLOPs of every operator that a function calls, and collects the operators it cannot count."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

@@ -61,7 +61,7 @@ def _prepare(module: nn.Module, path: str, tracer: Tracer, training: bool) -> No
 
 
 class _Kept:
-    """A module's attributes, and the contents of those that are lists, dicts and sets."""
+    """A snapshot of a module's attributes and of the contents of its lists, dicts and sets."""
 
     __slots__ = ("contents", "empty", "module", "state")
 

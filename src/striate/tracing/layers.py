@@ -1,4 +1,4 @@
-"""From the operations of a trace to the rows of the table."""
+"""Turns the operations of a trace into the rows of the table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from striate.tracing.table import Layer, Pixels, Steps
 
 @dataclass(slots=True)
 class FirstUse:
-    """The parameters a row is the first to use, by the part they play."""
+    """How many parameters, by role, and buffer elements a row is the first to use."""
 
     weight: int = 0
     bias: int = 0
@@ -22,7 +22,7 @@ class FirstUse:
 
     @property
     def params(self) -> int:
-        """All of them, without the buffers."""
+        """All parameters."""
         return self.weight + self.bias + self.norm
 
 
@@ -38,7 +38,7 @@ class Owners:
     visited: set[int] = field(default_factory=set)
 
     def claim(self, ops: Sequence[Op]) -> tuple[FirstUse, list[str]]:
-        """Return what one row is the first to use, and the paths it shares other parameters with."""
+        """Count what a row is the first to use; return that, and the paths of rows with which it shares the others."""
         share, shared = FirstUse(), []
         path = ops[0].call.path
         for parameter, role in (claim for op in ops for claim in op.claims):
@@ -57,7 +57,7 @@ class Owners:
         return share, list(dict.fromkeys(shared))
 
     def _buffers(self, op: Op) -> int:
-        """Return the buffers of the module of an operation, and of those around it, not counted yet."""
+        """Count the buffer elements, not counted yet, of an operation's module and of the modules around it."""
         count = 0
         call: Call | None = op.call
         while call is not None and id(call.module) not in self.visited:
@@ -71,7 +71,7 @@ class Owners:
 
 
 def owners(parts: Parts) -> Owners:
-    """Return a fresh account of a module's parameters."""
+    """Return an Owners of a module, with nothing counted yet."""
     return Owners({id(p): name for name, p in parts.parameters.items()})
 
 
@@ -93,9 +93,10 @@ def rows(ops: Sequence[Op], account: Owners, notes: Notes, seconds: Sequence[flo
 
 
 def grouped(ops: Sequence[Op]) -> Iterator[list[Op]]:
-    """Yield the operations of each row: those of one call of a module without modules inside together.
+    """Yield the operations of each row: one call of a module without submodules is a row.
 
-    Such a module with several windows or products of its own is a network written as functions: one row each.
+    If it slides several windows or has several matrix products, it is a network written with functions, and each of its
+    operations is a row; so is each operation of a module with submodules.
     """
     group: list[Op] = []
     for op in ops:

@@ -1,4 +1,4 @@
-"""The machine this runs on: its peak and its memory bandwidth, measured once and kept in the user's cache."""
+"""This machine's peak FLOP/s and memory bandwidth, measured once and kept in the cache folder."""
 
 import time
 from collections.abc import Callable
@@ -17,9 +17,10 @@ KNOWN = Measurements("machine.json")
 
 
 def measured(*, fresh: bool = False) -> Machine:
-    """Return the machine's float32 peak and bandwidth with torch's present number of threads.
+    """Return the machine's float32 peak and bandwidth with torch's current number of threads.
 
-    They are measured in about a second, and kept per number of threads until `fresh` asks anew.
+    They are measured in about a second, and kept for each number of threads and version of torch; `fresh` measures
+    again.
     """
     key = f"{torch.get_num_threads()} threads, torch {torch.__version__}"
     found = None if fresh else KNOWN.find(key)

@@ -1,4 +1,4 @@
-"""The most memory a network needs at once: as traced in inference, in training by replaying the backward.
+"""Peak memory of a network: in inference as traced, in training by replaying the backward pass.
 
 Inference: weights, buffers, and the tensors alive together, each freed when Python drops it, as in eager
 PyTorch.
@@ -13,7 +13,7 @@ from striate.tracing.record import Op
 
 
 def saved_bytes(ops: Sequence[Op], picture: int) -> int:
-    """Return the bytes kept for the backward pass; `picture` is the storage of the input, counted apart."""
+    """Return the bytes kept for the backward pass; `picture` is the storage number of the input, counted apart."""
     kept: dict[int, int] = {}
     for op in ops:
         kept.update(op.saved)

@@ -1,4 +1,4 @@
-"""Building a module without memory for its weights, and giving lazy modules their shapes."""
+"""Building a module on the meta device, and giving lazy modules their shapes."""
 
 import copy
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from striate.tracing.sight import Shape
 
-# What torch.nn makes its parameters and buffers with. Anything else (linspace, tensor) keeps its values,
-# which a constructor may ask for.
+# What torch.nn creates its parameters and buffers with. Anything else (linspace, tensor) keeps its values,
+# which a constructor may read.
 _FACTORIES = frozenset([torch.empty, torch.zeros, torch.ones, torch.rand, torch.randn, torch.full])
 
 
 def hollow(build: Callable[[], nn.Module]) -> nn.Module:
     """Return what `build` makes, with parameters and buffers on the meta device wherever it can be.
 
-    A constructor that asks for the values of such a tensor is run once more with memory for all.
+    A constructor that reads the values of such a tensor is run once more, with memory for all.
     """
     try:
         with _Hollow():
@@ -35,7 +35,7 @@ def materialised(module: nn.Module, shape: Shape) -> nn.Module:
     """Return the module; where it has lazy parts, a copy on the meta device that knows their shapes."""
     if not any(is_lazy(p) for p in module.parameters()):
         return module
-    # Weights there are already need no second copy: the twin gets shapes in their place.
+    # Weights that exist need no second copy: the twin gets meta tensors in their place.
     memo = {id(t): _twin(t) for t in (*module.parameters(), *module.buffers())}
     twin = copy.deepcopy(module, memo).to("meta")
     twin.eval()(torch.empty(shape, device="meta"))
@@ -51,7 +51,7 @@ def _twin(tensor: Tensor) -> Tensor:
 
 
 class _Hollow(TorchFunctionMode):
-    """Moves the making of tensors to the meta device, and joins them there with those that are not."""
+    """Creates tensors on the meta device, and moves others there where an operation mixes the two."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None

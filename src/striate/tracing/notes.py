@@ -1,4 +1,4 @@
-"""What deserves a remark: pixels dropped, biases without effect, shifts, maps too small, heavy layers."""
+"""Remarks on the rows: pixels dropped, biases without effect, shifts, feature maps too small, heavy layers."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -7,7 +7,7 @@ from math import prod
 from striate.arithmetic.window import Window
 from striate.tracing.record import Op
 
-# Norms that subtract the mean of each channel alone, and so any bias added to it just before.
+# Norms that subtract the mean of each channel, and with it any bias added just before.
 _CHANNEL_NORMS = ("batch_norm", "instance_norm")
 _HEAVY = 0.5
 _AXES = {1: ("pixel",), 2: ("row", "column"), 3: ("slice", "row", "column")}
@@ -27,7 +27,7 @@ class Notes:
         self._last_map = self._find_last_map()
 
     def of(self, group: Sequence[Op], weight: int, shared: Sequence[str]) -> tuple[str, ...]:
-        """Return the remarks on one row with its own weights; `shared` are the paths whose it uses again."""
+        """Return the remarks on a row with `weight` weights of its own, which shares others with the rows `shared`."""
         found = [note for op in group for note in self._on(op)]
         if weight > _HEAVY * self.parameters and any(op.name == "linear" for op in group):
             found.append(f"holds {weight / self.parameters:.0%} of all parameters")
@@ -67,7 +67,7 @@ class Notes:
         return len(readers) == 1 and readers[0].name in _CHANNEL_NORMS
 
     def _find_last_map(self) -> Op | None:
-        """Return the last operation that slides over a map of more than one place."""
+        """Return the last operation with a window whose output has more than one position."""
         sliding = [op for op in self.ops if op.windows and op.sight and prod(op.shape[2:]) > 1]
         return sliding[-1] if sliding else None
 

@@ -1,4 +1,4 @@
-"""A module taken apart once: walking a deep one takes as long as a good part of its trace."""
+"""The submodules, parameters and buffers of a module, collected once, since the walk costs much of a trace's time."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Parts:
-    """A module with its modules by path, and its parameters and buffers by name; shared ones once, first name."""
+    """A module with its modules by path, and its parameters and buffers by name; shared ones once, by first name."""
 
     net: nn.Module
     modules: dict[str, nn.Module]

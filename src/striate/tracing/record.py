@@ -1,4 +1,4 @@
-"""What a trace writes down: the operations in order, and the memory that lives between them."""
+"""The record of a trace: operations in order, and the memory of the tensors between them."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,7 +13,7 @@ Saved = dict[int, int]
 
 
 class LiveBytes:
-    """The bytes of the tensors alive in a forward pass, now and at the most."""
+    """The bytes of the tensors alive in a forward pass: now, and the peak."""
 
     def __init__(self) -> None:
         self.live = 0
@@ -22,7 +22,7 @@ class LiveBytes:
 
 
 class Storage:
-    """The memory of one tensor and its views: counted from its making until the last of them is gone."""
+    """The memory of a tensor and its views, counted as live until the last of them is deleted."""
 
     __slots__ = ("bytes", "ledger", "number")
 
@@ -41,10 +41,10 @@ class Storage:
 class Mark:
     """What the trace knows of one tensor.
 
-    producer: number of the operation that made it; -1 for the picture and for weights.
-    data: it depends on the picture. params: the parameters it was made from, where it is a function of them.
-    grad: a backward pass reaches it. real: it holds values, being made in the trace, of nothing traced.
-    stale: it was overwritten, so the values it holds are not those the network would see.
+    producer: number of the operation that returned it; -1 for the picture and for weights.
+    data: it depends on the picture. params: the parameters it is computed from, where it does not.
+    grad: it requires a gradient. real: not a meta tensor, but computed in the trace from known values alone.
+    stale: it was overwritten in the trace, so the values it holds are not those the network would see.
     """
 
     __slots__ = ("data", "grad", "params", "producer", "real", "sight", "stale", "storage")
@@ -62,7 +62,7 @@ class Mark:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One call of a module: its path in the whole, and whether it has modules inside."""
+    """One call of a module: its path in the network; `leaf` if it has no submodules; the call it is inside of."""
 
     path: str
     module: nn.Module
@@ -72,7 +72,7 @@ class Call:
 
 
 class Claim(NamedTuple):
-    """A parameter in the part it plays in an operation: weight, bias or norm."""
+    """A parameter and its role in an operation: weight, bias or norm; empty where its rule names none."""
 
     parameter: nn.Parameter
     role: str
@@ -82,9 +82,10 @@ class Claim(NamedTuple):
 class Op:
     """One operation of the trace.
 
-    inputs: producers of what it reads. shape: of its first output, with the batch. macs: None where they
-    cannot be known. written, read: bytes. in_place: its output has the storage of an input.
-    saved: kept for the backward pass. window_input: shape of the map its windows slide over.
+    inputs: producers of what it reads. shape: of its first output, with the batch. element: bytes of one element.
+    macs: None where they cannot be known. written, read: bytes. storage: number of its output's storage, or -1.
+    windows, ceil: of a convolution or pooling. window_input: shape of the feature map they slide over.
+    saved: kept for the backward pass. grad: its output requires a gradient.
     """
 
     name: str

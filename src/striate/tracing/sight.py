@@ -1,9 +1,10 @@
-"""What each element of a tensor sees of the picture, followed through shapes, branches and views.
+"""Receptive fields of tensors, followed through operations, branches and views.
 
-A sight has one Axis for each axis of the picture (height, width). An axis either lies along a dimension of
-the tensor, and then its field moves with the place; or it is gathered (`dim` is None): every element sees the
-same pixels, as behind a fully connected layer. `None` in the place of a sight is not known. Statistics of
-normalisations are not counted as sight.
+A sight is the receptive field of a tensor's elements: which pixels of the picture they depend on. It has one Axis for
+each axis of the picture (height, width). An axis either lies along a dimension of the tensor, and then its field moves
+with the position; or it is gathered (`dim` is None): every element sees the same pixels, as after a fully connected
+layer. An empty sight depends on no pixel, None is not known. The pixels that only a norm's statistics depend on are
+not counted.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,8 @@ Shape = tuple[int, ...]
 class Axis(NamedTuple):
     """One axis of the picture as a tensor carries it.
 
-    field: what place 0 sees, and how it moves. dim: the tensor's dimension it lies along; None once gathered.
-    places: how many it has. extent: pixels of the picture. whole: some branch sees all of the axis.
+    field: the receptive field along it. dim: the tensor's dimension it lies along; None once gathered.
+    places: its positions. extent: pixels of the picture along it. whole: some branch sees all of them.
     """
 
     field: Field
@@ -49,7 +50,7 @@ def of_input(shape: Shape) -> Sight:
 
 
 def gather(axis: Axis) -> Axis:
-    """Return the axis behind something that reads every place of it, cut to the picture."""
+    """Return the axis after an operation that reads every position of it, clipped to the picture."""
     if axis.dim is None:
         return axis
     first, last = _seen(axis.field, axis.places)
@@ -60,12 +61,12 @@ def gather(axis: Axis) -> Axis:
 
 
 def gather_all(sight: Sight | None) -> Sight | None:
-    """Return the sight behind something that reads everything."""
+    """Return the sight after an operation that reads every element."""
     return sight and tuple(gather(axis) for axis in sight)
 
 
 def reduced(sight: Sight | None, dims: Sequence[int], rank: int, keep: bool) -> Sight | None:
-    """Return the sight behind a sum or mean over `dims`."""
+    """Return the sight after a sum or mean over `dims`."""
     if not sight:
         return sight
     gone = {dim % rank for dim in dims}
@@ -90,7 +91,7 @@ def permuted(sight: Sight | None, order: Sequence[int]) -> Sight | None:
 
 
 def slid(sight: Sight | None, windows: Sequence[Window], shape: Shape, rank: int) -> Sight | None:
-    """Return the sight behind windows over the last dimensions of a tensor whose output has `shape`."""
+    """Return the sight after windows over the last dimensions of a tensor whose output has `shape`."""
     if not sight:
         return sight
     dims = list(range(rank - len(windows), rank))
@@ -114,7 +115,7 @@ def refielded(sight: Sight | None, fields: Sequence[Field], shape: Shape) -> Sig
 
 
 def reshaped(sight: Sight | None, old: Shape, new: Shape) -> Sight | None:
-    """Return the sight after a view from `old` to `new`; None where an axis of the picture is cut up."""
+    """Return the sight after a view from `old` to `new`; None where an axis of the picture is split."""
     if not sight or all(axis.dim is None for axis in sight):
         return sight
     where = _homes(old, new)
@@ -130,8 +131,8 @@ def reshaped(sight: Sight | None, old: Shape, new: Shape) -> Sight | None:
 def joined(parts: Sequence[tuple[Sight | None, Shape]], rank: int) -> Sight | None:
     """Return the sight of tensors added, multiplied or concatenated; each part is (sight, shape).
 
-    Shapes are aligned at their ends, as in broadcasting. Nothing known of one part is nothing known of all;
-    a part without sight (a weight) has none to add.
+    Shapes are aligned at their ends, as in broadcasting. The result is None where one part's sight is; a part
+    with an empty sight (a weight) adds nothing.
     """
     aligned: list[Sight] = []
     for sight, shape in parts:
@@ -153,7 +154,7 @@ def joined(parts: Sequence[tuple[Sight | None, Shape]], rank: int) -> Sight | No
 
 @lru_cache(maxsize=4096)
 def through(field: Field, window: Window) -> Field:
-    """Return the field behind a window; remembered, as networks repeat themselves."""
+    """Return the field after a window, cached since networks repeat their layers."""
     return field.through(window)
 
 
@@ -200,7 +201,7 @@ def _joined_axis(branches: Sequence[Axis]) -> Axis | None:
 
 
 def _merged(fields: Sequence[Field]) -> Field:
-    """Return the hull of fields that move alike, with the narrowest branch kept."""
+    """Return the field that covers those of several branches, with the narrowest branch kept."""
     if all(field == fields[0] for field in fields[1:]):
         return fields[0]
     jump = fields[0].jump

@@ -29,7 +29,7 @@ from striate.tracing.user_line import line_of
 from striate.tracing.views import drawing, html, text
 
 _LARGEST_PICTURE = 4096
-# Beside each trained parameter stand its gradient and one momentum.
+# The tensors for each trained parameter: its gradient and one momentum.
 _PER_TRAINED = 2
 
 
@@ -72,7 +72,7 @@ def summary(
     `input` is the shape of one picture, (C, H, W). A class or function that builds the module may be given in
     its place: it is then built without memory for its weights. The module is run once on shapes alone, as in
     inference, and once more as in training where that may differ; no arithmetic is done, and it is left as it
-    was. `time` adds the least time the pass can take here, from the machine's peak measured once.
+    was. `time` adds the least time of the pass on this machine, from its peak and bandwidth, measured once.
     Raises UsageError where the module cannot take the picture, or branches on values.
     """
     shape = _checked(input, batch)
@@ -180,7 +180,7 @@ def _total(
 
 
 def _train_only_rows(ops: list[Op], layers: list[Layer], account: Owners) -> list[Layer]:
-    """Return the rows of the training pass that inference does not have, reading from the rows it has."""
+    """Return the rows of the training pass that inference does not have, with inputs numbered in both together."""
     paths = {layer.path for layer in layers}
     every = rows(ops, account, Notes(ops, sum(layer.params for layer in layers)))
     place = {layer.path: number for number, layer in enumerate(layers)}
@@ -234,7 +234,7 @@ def _built(module: nn.Module | Callable[[], nn.Module]) -> nn.Module:
     built = module if isinstance(module, nn.Module) else hollow(module)
     if isinstance(built, nn.DataParallel):
         built = built.module
-    # torch.compile keeps the module it was given here.
+    # torch.compile keeps the original module here.
     built = getattr(built, "_orig_mod", built)
     if not isinstance(built, nn.Module):
         raise UsageError(f"summary takes a torch.nn.Module, or what builds one; got {type(built).__name__}.")
@@ -261,7 +261,7 @@ def _check_forward(net: nn.Module) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Hold back the cyclic garbage collector: a trace makes many small objects, and torch's heap is large."""
+    """Disable the cyclic garbage collector: a trace makes many small objects, and torch's heap is large."""
     enabled = gc.isenabled()
     gc.disable()
     try:

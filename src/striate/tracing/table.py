@@ -10,7 +10,7 @@ Steps = tuple[int | Fraction, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One row: an operation, or a module without modules inside whose operations belong together.
+    """One row: an operation, or a module without submodules whose operations belong together.
 
     path: of the module that ran it; "" for the whole network. op: the operation. kind: class of that module.
     output: without the batch. params = weight + bias + norm, of which `frozen` are not trained; parameters
@@ -18,7 +18,7 @@ class Layer:
     of the window that slides.
     activation_bytes: written by it, 0 for a view or in place. receptive_field, jump, start: per axis of the
     picture, None where not known; receptive_field_min: along the narrowest branch. jump is None once every
-    unit sees the same. inputs: the rows it reads, -1 for the picture. train_only: it runs in training only.
+    element sees the same pixels. inputs: the rows it reads, -1 for the picture. train_only: it runs in training only.
     """
 
     path: str
@@ -69,7 +69,7 @@ class Total:
     are trained. unused: parameters of `params` that no operation touched. macs: of the inference pass; those
     not known are left out, and a warning says so. activation_bytes: written in one inference pass.
     inference_bytes, training_bytes: the most memory alive at once, see docs/summary.md for the model.
-    intensity: operations (two to a multiply-add) per byte moved. seconds: predicted, only when asked for.
+    intensity: operations (two to a multiply-add) per byte moved. seconds: the least time, where asked for.
     """
 
     params: int

@@ -1,9 +1,9 @@
-"""The trace itself: every torch function a module calls is answered with its shape instead of its result.
+"""The trace itself: every torch function a module calls is answered with a meta tensor of its result's shape.
 
 A TorchFunctionMode sees each call before any kernel does. Functions with a rule (striate.tracing.rules.dispatch) are
 answered by exact arithmetic on shapes, some fifty times faster than torch's own meta kernels, and without
 moving the module's weights anywhere: a rule only reads their shapes. A function without a rule runs on meta
-tensors under a dispatch mode that counts the products inside it (striate.tracing.fallback).
+tensors under a dispatch mode that counts its multiply-adds (striate.tracing.fallback).
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ class Effect:
     """What an operation does, as its rule worked it out.
 
     saves: tensors kept for the backward pass. extra_saved: bytes kept that are no tensor of the trace.
-    roles: parameter positions among the inputs -> weight, bias or norm.
+    roles: inputs with the role of the parameters they come from: weight, bias or norm.
     """
 
     shape: Shape
@@ -51,7 +51,7 @@ class Effect:
 
 
 class Tracer(TorchFunctionMode):
-    """Records the operations of one forward pass; `rules` maps torch functions to what answers them."""
+    """Records the operations of one forward pass; `rules` maps torch functions to rules and names."""
 
     def __init__(self, rules: dict[Any, tuple[Rule, str]], plain: frozenset[Any]) -> None:
         super().__init__()
@@ -156,7 +156,7 @@ class Tracer(TorchFunctionMode):
         return out
 
     def fail(self, text: str) -> UsageError:
-        """Return the error for an operation that cannot be, naming the module it is in."""
+        """Return the error for an operation that is not possible, which names the module it is in."""
         call = self.stack[-1]
         return UsageError(f"{self.where()} ({type(call.module).__name__}): {text}")
 
@@ -216,7 +216,7 @@ class Tracer(TorchFunctionMode):
                 op.saved = {m.storage.number: m.storage.bytes for m in marks if m.storage}
 
     def _lost(self, name: str, marks: list[Mark]) -> Sight | None:
-        """Return what is seen behind an operation without a rule: nothing known, unless nothing was."""
+        """Return the sight after an operation without a rule: empty where all inputs' are, else None."""
         if any(m.sight for m in marks):
             self.warn(f"The receptive field is not followed past {name} in {self.where()}.")
             return None

@@ -1,4 +1,4 @@
-"""Where in the user's own code a trace stands: the file, the line and its text, for error messages."""
+"""The line of the user's own code that a trace is at, with file and text, for error messages."""
 
 import linecache
 import sys

@@ -1,1 +1,1 @@
-"""The readable dict: a network's name, how it is made and what its paper says."""
+"""The catalogue of networks: one dict, assembled from one file for each family."""

@@ -1,6 +1,6 @@
 """Where a paper, its arithmetic and the code in common use disagree, family by family.
 
-Every number here is either printed in the paper named or computed by tests/nets/test_errata.py.
+Every number here is either printed in the paper named or computed by tests/nets/catalog/test_errata.py.
 """
 
 ALEXNET = (

@@ -26,10 +26,10 @@ class Vector:
         return "a number for each class, label or target"
 
     def parameters(self, net: str, *, input: Input, width: int) -> frozenset[str]:
-        """Return the names of the parameters that a network has for its outputs: those one more would widen.
+        """Return the names of the parameters of a network's head: those whose shapes depend on the width.
 
-        A spec that says its width in numbers cannot have one more, nor can code that does not ask for the number of
-        classes; their head is the last layer with parameters.
+        Where none do, as in a spec that gives its last width as a number or code that does not take `num_classes`, the
+        head is the last layer with parameters.
         """
         own = self._shapes(net, input=input, width=width)
         try:

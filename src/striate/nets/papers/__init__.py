@@ -1,1 +1,1 @@
-"""One file a paper; it reads as the paper's figure does."""
+"""The networks: one file a paper, in the order of the paper's figure."""

@@ -34,7 +34,7 @@ class Adaline(nn.Module):
 
 
 class LeastMeanSquares:
-    """The Widrow-Hoff rule: w <- w + 2 lr e x, e being what the sum lacks to its target of +1 or -1."""
+    """The Widrow-Hoff rule: w <- w + 2 lr e x, where e is the target (+1 or -1) minus the sum."""
 
     def __init__(self, net: Adaline) -> None:
         self.net = net

@@ -2,7 +2,7 @@
 
 https://www.cs.toronto.edu/~hinton/absps/science.pdf, figure 1.
 
-A stack of restricted Boltzmann machines, unrolled into an encoder and its mirror, finds 30 numbers a picture.
+A stack of restricted Boltzmann machines, unrolled into an encoder and its mirror, codes a picture in 30 numbers.
 
 Departures: fine-tuning is plain gradient descent on the cross-entropy of the pixels, not conjugate gradients.
 """
@@ -17,7 +17,7 @@ from striate.nets.papers.dbn import PRETRAINING, RETINA, descend
 from striate.nets.papers.rbm import contrastive_divergence, hidden_mean, linears, start
 
 HIDDEN = (1000, 500, 250, 30)
-# Linear units blow up at the rate that suits logistic ones (the paper used 0.001 against 0.1).
+# Linear units diverge at the learning rate that suits logistic ones (the paper used 0.001 against 0.1).
 CODE_RATE = 0.01
 
 
@@ -57,7 +57,7 @@ class DeepAutoencoder(nn.Module):
 
 
 class PretrainThenUnroll:
-    """Contrastive divergence layer by layer; then the decoder starts as the mirror and both are tuned.
+    """Contrastive divergence layer by layer; then the decoder starts as the mirror and both are fine-tuned.
 
     The decoder's biases serve as the visible biases while the layers learn; labels are not used.
     """
@@ -66,7 +66,7 @@ class PretrainThenUnroll:
         self.net = net
 
     def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
-        """Train the layer whose turn it is, or all; return the squared reconstruction error of an image."""
+        """Train one layer, or at the end all; return the squared reconstruction error of an image."""
         net, x = self.net, adaptive_avg_pool2d(images, RETINA).flatten(1)
         turn = int(progress / PRETRAINING * len(net.encoder))
         if turn < len(net.encoder):

@@ -2,7 +2,7 @@
 
 https://arxiv.org/abs/2201.03545, table 9 and figure 4.
 
-A ResNet brought up to date step by step, until it does what vision transformers do.
+A ResNet modernised step by step, until it is as accurate as a vision transformer.
 
 Departures: none.
 """
@@ -91,7 +91,7 @@ class ConvNeXtTiny(nn.Module):
 
 
 def stem(in_channels: int, channels: int) -> nn.Sequential:
-    """Return the patches of 4x4 pixels, each made a vector: (B, C, 224, 224) -> (B, 96, 56, 56)."""
+    """Return the embedding of patches of 4x4 pixels: (B, C, 224, 224) -> (B, 96, 56, 56)."""
     return nn.Sequential(nn.Conv2d(in_channels, channels, 4, stride=4), LayerNorm2d(channels, eps=1e-6))
 
 

@@ -12,7 +12,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from striate.errors import UsageError
 
-# What acts on each number alone, and so does not care where the numbers stand.
+# Elementwise modules and functions, which act on vectors and feature maps alike.
 ELEMENTWISE_MODULES = (nn.Dropout, nn.ReLU, nn.ReLU6, nn.Tanh, nn.Sigmoid, nn.GELU, nn.SiLU, nn.Hardswish)
 ELEMENTWISE = {"relu", "relu6", "tanh", "sigmoid", "gelu", "silu", "hardswish", "dropout", "add", "mul"}
 POOLS = {"adaptive_avg_pool2d", "mean"}
@@ -34,13 +34,13 @@ class PerPosition(nn.Module):
 
 
 def to_fully_convolutional(net: nn.Module, *, input: tuple[int, int, int]) -> nn.Module:
-    """Return a network with the same weights that gives a map of class scores, one a place.
+    """Return a network with the same weights that gives a map of logits, num_classes at each position.
 
     `input` is the (C, H, W) that `net` was made for; on such an image the map is 1x1 and equals the logits,
     on a larger one it is (B, num_classes, h, w) and equals sliding `net` over it with the network's total
     stride. Where convolutions pad, places away from the border see neighbours instead of zeros, and scores
-    differ by that. The result is for evaluation and shares no tensors with `net`. Raises UsageError where a
-    step between the last map and the scores is none that can slide, or pools to a size other than the map's
+    differ by that. The result is for evaluation and shares no tensors with `net`. Raises UsageError where
+    an operation between the last feature map and the logits cannot slide, or pools to a size other than the map's
     own or 1x1.
     """
     root = copy.deepcopy(net).eval()
@@ -48,7 +48,7 @@ def to_fully_convolutional(net: nn.Module, *, input: tuple[int, int, int]) -> nn
     with torch.no_grad():
         dtype = next((p.dtype for p in root.parameters()), torch.float32)
         ShapeProp(module).propagate(torch.zeros(2, *input, dtype=dtype))
-    flat: dict[fx.Node, Shape] = {}  # vectors that still are a map of this (C, h, w)
+    flat: dict[fx.Node, Shape] = {}  # vectors that are now maps, and their (C, h, w)
     for node in list(module.graph.nodes):
         slide(module, node, flat)
     module.graph.lint()
@@ -58,15 +58,15 @@ def to_fully_convolutional(net: nn.Module, *, input: tuple[int, int, int]) -> nn
 
 
 class LeafTracer(fx.Tracer):
-    """Keeps modules without parts whole, ours as well as torch's."""
+    """Traces modules without submodules as one node, the user's as well as torch's."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Tell whether to look inside a module."""
+        """Tell whether a module is one node, not traced into."""
         return not any(True for _ in m.children()) or super().is_leaf_module(m, module_qualified_name)
 
 
 def slide(module: fx.GraphModule, node: fx.Node, flat: dict[fx.Node, Shape]) -> None:
-    """Rewrite one node, if need be, so that it takes and gives maps where it took and gave vectors."""
+    """Rewrite a node that takes and gives vectors, if need be, so that it takes and gives feature maps."""
     if node.op not in ("call_module", "call_function", "call_method"):
         return
     source, layer, name = node.all_input_nodes[0], called(module, node), kind(module, node)
@@ -106,7 +106,7 @@ def as_convolution(layer: nn.Linear, c: int, h: int, w: int) -> nn.Conv2d:
 
 
 def pool(module: fx.GraphModule, node: fx.Node, *, window: Shape, to: Shape) -> fx.Node:
-    """Pool with the window that gave the fixed size, where it was the whole map or one number of it."""
+    """Replace pooling to a fixed size by sliding a `window` of the map it pooled; nothing where it kept the size."""
     if window == to:
         return bypass(node, node.all_input_nodes[0])
     if to == (1, 1):
@@ -118,14 +118,14 @@ def pool(module: fx.GraphModule, node: fx.Node, *, window: Shape, to: Shape) -> 
 
 
 def bypass(node: fx.Node, source: fx.Node) -> fx.Node:
-    """Leave a node out; return the one in its place."""
+    """Remove a node, letting its users read `source`; return `source`."""
     node.replace_all_uses_with(source)
     node.graph.erase_node(node)
     return source
 
 
 def put(module: fx.GraphModule, node: fx.Node, layer: nn.Module) -> fx.Node:
-    """Let `layer` do what the node did, under the node's name."""
+    """Replace a node by a call of `layer`, which is named after it; return the new node."""
     name = f"{node.name}_sliding"
     module.add_submodule(name, layer.eval())
     with node.graph.inserting_after(node):
@@ -135,12 +135,12 @@ def put(module: fx.GraphModule, node: fx.Node, layer: nn.Module) -> fx.Node:
 
 
 def called(module: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    """Return the module a node calls, if it calls one."""
+    """Return the module that a node calls, or None."""
     return module.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 def kind(module: fx.GraphModule, node: fx.Node) -> str:
-    """Return what a node does, by one name for the module, the function and the method."""
+    """Return the name of a node's operation, the same for module, function and method."""
     layer = called(module, node)
     if isinstance(layer, nn.AdaptiveAvgPool2d):
         return "adaptive_avg_pool2d"
@@ -152,6 +152,6 @@ def kind(module: fx.GraphModule, node: fx.Node) -> str:
 
 
 def shape(node: fx.Node) -> Shape:
-    """Return the shape a node gave at the size the network was made for."""
+    """Return the shape of a node's output at the input size the network was made for."""
     meta = node.meta.get("tensor_meta")
     return tuple(getattr(meta, "shape", ()))

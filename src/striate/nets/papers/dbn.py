@@ -3,7 +3,7 @@
 https://www.cs.toronto.edu/~hinton/absps/fastnc.pdf; unrolled and fine-tuned by back-propagation as in Hinton,
 Salakhutdinov, "Reducing the dimensionality of data with neural networks", Science, 2006.
 
-Layers learn one after another to model what lies below, without labels; then all are tuned together.
+Layers learn one after another to model the layer below, without labels; then all are fine-tuned together.
 
 Departures: the labels join at the end, as in Science, not in the top machine. Fine-tuning is plain gradient
 descent, not conjugate gradients. Another size of image is brought to 28 x 28.
@@ -58,7 +58,7 @@ class PretrainThenTune:
         self.net = net
 
     def step(self, images: Tensor, labels: Tensor, *, lr: float, progress: float) -> Tensor:
-        """Train the layer whose turn it is, or all; return the reconstruction error, or the cross-entropy."""
+        """Train one layer, or at the end all; return the reconstruction error, or the cross-entropy."""
         turn = int(progress / PRETRAINING * len(self.net.layers))
         if turn < len(self.net.layers):
             return self.pretrain(images, turn, lr=lr)
@@ -66,7 +66,7 @@ class PretrainThenTune:
 
     @torch.no_grad()
     def pretrain(self, images: Tensor, turn: int, *, lr: float) -> Tensor:
-        """Take one step of contrastive divergence in layer `turn`, on what those below make of the images."""
+        """Take one step of contrastive divergence in layer `turn`, on the output of those below."""
         layers = linears(self.net.layers)
         x = adaptive_avg_pool2d(images, RETINA).flatten(1)
         for layer in layers[:turn]:

@@ -3,9 +3,9 @@
 https://arxiv.org/abs/1707.06990. A dense block keeps what its convolutions made; concatenation, norm and ReLU
 are cheap and are computed again in the backward pass.
 
-Departures: two steps further than the report. Every layer that reads a map normalises it with the same batch
-statistics, so they are computed once a map, not once a reader, and the gradient through them is applied
-once a map. And all maps of a block live in one buffer from the start, so nothing is concatenated.
+Departures: two steps further than the report. Every layer that reads a feature map normalises it with the same
+batch statistics, so they are computed once for each map, not for each reader, and so is the gradient through
+them. And all maps of a block lie in one buffer from the start, so nothing is concatenated.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,10 +32,10 @@ class Layer(Protocol):
 
 
 def can_recompute(module: nn.Module) -> bool:
-    """Tell whether a gradient is wanted and every norm under `module` uses the batch's own statistics."""
+    """Tell whether gradients are enabled and every norm in `module` uses batch statistics."""
     norms = [m for m in module.modules() if isinstance(m, nn.BatchNorm2d)]
     live = all(m.training and m.momentum is not None and m.weight.device.type != "meta" for m in norms)
-    # There are none where norms of another kind, such as those over several processes, have taken their place.
+    # There is none where norms of another class, such as synchronised ones, have taken their place.
     return bool(norms) and live and torch.is_grad_enabled()
 
 
@@ -94,7 +94,7 @@ class DenseBlockFunction(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Go through the layers from the last, computing again what each convolution read."""
+        """Go through the layers from the last, recomputing what each convolution read."""
         layers, (buffer, mean, rstd, *saved) = ctx.layers, ctx.saved_tensors
         maps, slopes, room = Maps(buffer, mean, rstd), Slopes(grad, mean, rstd), Room(buffer)
         kept, weights = saved[: 4 * len(layers)], split(saved[4 * len(layers) :], layers)
@@ -117,9 +117,9 @@ class DenseBlockFunction(torch.autograd.Function):
 
 
 class Room:
-    """Memory for one intermediate at a time, in the layout of `maps`, used over and over.
+    """A buffer for one intermediate tensor at a time, in the memory format of `maps`.
 
-    To ask the system for fresh pages for each costs more than what is computed in them.
+    Fresh pages from the system for each would cost more time than the computation.
     """
 
     def __init__(self, maps: Tensor) -> None:
@@ -127,7 +127,7 @@ class Room:
         self.last = maps.is_contiguous(memory_format=torch.channels_last)
 
     def like(self, x: Tensor) -> Tensor:
-        """Return uninitialised room of the shape of `x`, (B, C, H, W)."""
+        """Return an uninitialised tensor of the shape of `x`, (B, C, H, W), in the buffer where it fits."""
         b, c, h, w = x.shape
         flat = self.flat if x.numel() <= len(self.flat) else x.new_empty(x.numel())
         flat = flat[: x.numel()]
@@ -142,7 +142,7 @@ class Maps:
 
     @classmethod
     def starting_with(cls, x: Tensor, layers: Sequence[Layer]) -> "Maps":
-        """Make room for the input `x` and what the layers will add, in x's layout."""
+        """Allocate a buffer for the input `x` and the maps of all layers, in the memory format of `x`."""
         norm = layers[0].norm1
         total = x.shape[1] + sum(
             (layer.conv2 if layer.bottleneck else layer.conv1).out_channels for layer in layers
@@ -169,10 +169,10 @@ class Maps:
 
 
 class Slopes:
-    """The gradient of each map, gathered over its readers.
+    """The gradient of each feature map, summed over the layers that read it.
 
     Through a norm, the gradient of a map x with normalised form n is
-    rstd * (s - mean(s) - n * mean(s * n)), s being the sum of gamma * gradient over the readers. The first
+    rstd * (s - mean(s) - n * mean(s * n)), where s is the sum of gamma * gradient over the readers. The first
     term is added up as readers come, the two means once, when the map's gradient is taken.
     """
 
@@ -202,7 +202,7 @@ class Slopes:
 
 
 def split(weights: Sequence[Tensor], layers: Sequence[Layer]) -> list[Sequence[Tensor]]:
-    """Cut the flat weights into one run a layer."""
+    """Split the flat weights into one sequence for each layer."""
     size = len(weights) // len(layers)
     return [weights[i : i + size] for i in range(0, len(weights), size)]
 
@@ -220,7 +220,7 @@ def norm_relu(x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, rstd: Tensor
 
 
 def statistics_of(x: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return the batch's mean and reciprocal deviation, and let the norm remember them."""
+    """Return the batch's mean and reciprocal deviation, and update the norm's running statistics."""
     variance, mean = torch.var_mean(x.to(norm.weight.dtype), (0, 2, 3), correction=0)
     rstd = (variance + norm.eps).rsqrt_()
     track(norm, mean, rstd, x)
@@ -228,7 +228,7 @@ def statistics_of(x: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 def track(norm: nn.BatchNorm2d, mean: Tensor, rstd: Tensor, x: Tensor) -> None:
-    """Move the running statistics of `norm` as nn.BatchNorm2d does."""
+    """Update the running statistics of `norm` as nn.BatchNorm2d does."""
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     count, momentum = x.numel() // x.shape[1], norm.momentum or 0.0
@@ -244,7 +244,7 @@ def convolve(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def through(grad: Tensor, x: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of what went into a ReLU, whose output `x` was convolved, and of the kernel."""
+    """Return the gradients of a ReLU's input and of the kernel that its output `x` was convolved with."""
     padding = [kernel.shape[2] // 2] * 2
     grad_x, grad_kernel, _ = aten.convolution_backward(
         grad, x, kernel.to(x.dtype), None, [1, 1], padding, [1, 1], False, [0, 0], 1, [True, True, False]

@@ -85,7 +85,7 @@ class Transition(nn.Module):
 
 
 class StemNorm(nn.BatchNorm2d):
-    """BN-ReLU and 3x3/2 max pooling as one, so that all of it can be computed again."""
+    """BN-ReLU and 3x3/2 max pooling as one module, so that all of it can be recomputed."""
 
     def __init__(self, num_features: int, *, checkpoint: bool) -> None:
         super().__init__(num_features)
@@ -102,8 +102,9 @@ class DenseNet(nn.Module):
     """DenseNet for ImageNet (table 1): a 7x7/2 stem, bottleneck layers, transitions that halve the maps.
 
     Takes (B, in_channels, H, W) of 29x29 and larger, made for 224x224. `checkpoint=True` keeps, in training,
-    little but what each convolution made and computes the rest again for the gradient: the same result, less
-    than half the memory. The modules inside a block are then not called one by one: their hooks do not fire.
+    little but the outputs of convolutions and recomputes the rest in the backward pass: the same result up to
+    rounding, less than half the memory. The modules inside a block are then not called one by one: their hooks
+    do not fire.
     """
 
     def __init__(
@@ -162,12 +163,12 @@ class Stages:
 
 
 def shrink(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, C, H // 2, W // 2) by overlapping maxima."""
+    """(B, C, H, W) -> (B, C, H // 2, W // 2) by overlapping max pooling."""
     return max_pool2d(x, 3, 2, padding=1)
 
 
 def halve(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, C, H // 2, W // 2) by averages."""
+    """(B, C, H, W) -> (B, C, H // 2, W // 2) by average pooling."""
     return avg_pool2d(x, 2)
 
 

@@ -2,7 +2,7 @@
 
 https://arxiv.org/abs/1707.01629, table 1; DPN-68 and 107 from the authors' https://github.com/cypw/DPNs.
 
-One half of the maps is added to, as in ResNet, which uses features again; the other is added behind, as in
+A block adds to some of its input's channels, as in ResNet, which reuses features, and appends others, as in
 DenseNet, which finds new ones.
 
 Departures: none in layers or counts. Weights start as torch draws them.

@@ -41,7 +41,7 @@ BITMAPS = (
 
 
 class ScaledTanh(nn.Module):
-    """1.7159 tanh(2x/3), the paper's squashing function (appendix A): it maps +-1 near itself."""
+    """1.7159 tanh(2x/3), the paper's squashing function (appendix A), which maps +-1 to about +-1."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Squash each element; the shape stays."""
@@ -49,7 +49,7 @@ class ScaledTanh(nn.Module):
 
 
 class Subsampling(nn.Module):
-    """Sum each 2x2 square, times a learned weight, plus a learned bias, one of each a map."""
+    """Sum each 2x2 square, times a learned weight, plus a learned bias, one of each for every map."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

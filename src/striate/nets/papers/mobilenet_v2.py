@@ -2,7 +2,7 @@
 
 https://arxiv.org/abs/1801.04381, tables 1 and 2, figure 4(d).
 
-The shortcut joins the narrow maps; between them the block is wide, and its 3x3 works on one map at a time.
+The shortcut joins the narrow maps; between them the block is wide, and its 3x3 convolution is depthwise.
 
 Departures: none.
 """
@@ -25,7 +25,7 @@ TABLE_2 = (
 
 
 class InvertedResidual(nn.Module):
-    """Table 1: 1x1 to `expansion` times the maps, 3x3 map by map, 1x1 back without activation."""
+    """Table 1: 1x1 to `expansion` times the maps, depthwise 3x3, 1x1 back without activation."""
 
     def __init__(self, in_channels: int, out_channels: int, *, expansion: int, stride: int) -> None:
         super().__init__()

@@ -3,8 +3,8 @@
 https://www.cs.toronto.edu/~hinton/absps/tr00-004.pdf; the practice is that of Hinton's guide, UTML TR
 2010-003.
 
-A restricted Boltzmann machine: two layers, weights only between them, trained to prefer data over what it
-dreams.
+A restricted Boltzmann machine: two layers, weights only between them, trained to prefer data over its own
+samples.
 """
 
 import torch
@@ -34,7 +34,7 @@ def contrastive_divergence(
 
 
 def hidden_mean(layer: nn.Linear, visible: Tensor, *, gaussian: bool = False) -> Tensor:
-    """(B, V) -> (B, H), what each hidden unit expects to be."""
+    """(B, V) -> (B, H), the expected value of each hidden unit."""
     return layer(visible) if gaussian else torch.sigmoid(layer(visible))
 
 
@@ -50,5 +50,5 @@ def start(layer: nn.Linear) -> None:
 
 
 def linears(stack: nn.ModuleList) -> list[nn.Linear]:
-    """Return the layers of a stack as what they are."""
+    """Return the linear layers of a stack."""
     return [layer for layer in stack if isinstance(layer, nn.Linear)]

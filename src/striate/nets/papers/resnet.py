@@ -102,7 +102,7 @@ class ResNet(nn.Module):
 
     Takes (B, in_channels, H, W), made for 224x224; any size from 32 up works, since the last map is averaged.
     `shortcuts` are options A, B and C of section 4.1. `checkpoint=True` keeps only the blocks' inputs for the
-    backward pass and computes the rest again: less memory, the same gradients. He initialisation (section
+    backward pass and recomputes the rest: less memory, the same gradients. He initialisation (section
     3.4).
     """
 

@@ -1,1 +1,1 @@
-"""Weights that somebody trained, from a file or published; the one place that opens .pth files."""
+"""Pretrained weights, from a file or published; the only package that opens .pth files."""

@@ -1,4 +1,4 @@
-"""Weights from a file into a network: safetensors, or a .pth file read as tensors only.
+"""Loads weights into a network from a safetensors file, or from a .pth file read as tensors only.
 
 This is the one place that opens .pth files, always with `weights_only=True`: such a file cannot run code.
 """
@@ -44,7 +44,7 @@ LITE_FIRST_BLOCK = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv"
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsReport:
-    """What loading did: tensors taken, and the head or stem that had to differ from the file's.
+    """What loading did: tensors taken, and where the head or stem differs from the file's.
 
     `head` and `stem` are (in the file, in the network): classes and input channels.
     """
@@ -55,7 +55,7 @@ class WeightsReport:
     stem: tuple[int, int] | None = None
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the report in one line."""
         parts = [f"Took {self.loaded} tensors from {self.source}."]
         if self.head:
             parts.append(
@@ -67,7 +67,7 @@ class WeightsReport:
 
 
 def load_weights(net: nn.Module, path: str | Path) -> WeightsReport:
-    """Copy the tensors of a .safetensors or .pth file into `net` and say what had to differ.
+    """Copy the tensors of a .safetensors or .pth file into `net` and report where it differs.
 
     A head for another number of classes keeps the network's fresh weights. A first convolution for another
     number of channels is adapted: for one channel the file's are summed, which on a grey image is the same
@@ -79,7 +79,7 @@ def load_weights(net: nn.Module, path: str | Path) -> WeightsReport:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a weights file by today's names."""
+    """Return the tensors of a weights file, under the names that torchvision and timm use today."""
     if not path.is_file():
         raise DataError(f"No weights file at {path}. Give a .safetensors or .pth file.")
     if path.suffix == ".safetensors":
@@ -104,7 +104,7 @@ def read_torch(path: Path) -> object:
 
 
 def unwrap(content: object, path: Path) -> dict[str, Tensor]:
-    """Find the state_dict in a checkpoint; training scripts keep it under state_dict or model."""
+    """Return the state_dict in a checkpoint, where training scripts keep it under state_dict or model."""
     if isinstance(content, Mapping):
         for key in ("state_dict", "model"):
             if isinstance(content.get(key), Mapping):
@@ -164,7 +164,7 @@ def shape(tensor: Tensor) -> str:
 
 
 def same_but(a: Tensor, b: Tensor, *, axis: int) -> bool:
-    """Tell whether two shapes differ along one axis only."""
+    """Tell whether two tensors have the same shape, but for one axis."""
     if a.dim() != b.dim() or a.dim() <= axis:
         return False
     return all(i == axis or m == n for i, (m, n) in enumerate(zip(a.shape, b.shape, strict=True)))

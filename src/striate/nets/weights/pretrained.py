@@ -1,6 +1,6 @@
-"""Networks with weights that somebody trained.
+"""Networks with pretrained weights.
 
-Kept apart from `build`, which reads no files, so that what serves strangers cannot reach a .pth file.
+Separate from `striate.nets.build`, which reads no files, so that a server for others cannot reach a .pth file.
 """
 
 import logging
@@ -40,7 +40,7 @@ def build(
 
 
 def start_from(net: nn.Module, name: str, weights: str | Path) -> WeightsReport:
-    """Put weights into a network that is called `name` in the catalogue, and return what had to differ.
+    """Load weights into the network called `name` in the catalogue, and report where they differ.
 
     Raises UsageError where "imagenet" is asked of a network without published weights, DataError as `build`.
     """

@@ -1,4 +1,4 @@
-"""The published ImageNet weights: where they are, how to know them, what pictures they want.
+"""The published ImageNet weights: the address, SHA-256 and preprocessing of each file.
 
 A file is fetched once, checked against its SHA-256, rewritten as safetensors and kept in weights/ of the cache folder.
 """
@@ -93,7 +93,7 @@ PUBLISHED = {
 
 
 def published(name: str) -> Published:
-    """Return the published weights of a network; UsageError where none are known."""
+    """Return the entry of a network's published weights; raises UsageError where none are known."""
     if name not in PUBLISHED:
         known = ", ".join(sorted(PUBLISHED))
         raise UsageError(
@@ -103,7 +103,7 @@ def published(name: str) -> Published:
 
 
 def imagenet_weights(name: str) -> dict[str, Tensor]:
-    """Return a network's published tensors, fetched on first use; DataError where they cannot be had."""
+    """Return a network's published tensors, fetched on first use; raises DataError where they cannot be."""
     entry = published(name)
     if entry.url.startswith("package:"):
         return from_package(entry)
@@ -124,7 +124,7 @@ def cache() -> Path:
 
 
 def fetch(entry: Published, target: Path) -> None:
-    """Download one file and check it; DataError says what to do when it cannot be had or is another."""
+    """Download a file and check it; raises DataError where it cannot be fetched or is not the published one."""
     log.info("Fetching %s", entry.url)
     digest = hashlib.sha256()
     try:
@@ -142,7 +142,7 @@ def fetch(entry: Published, target: Path) -> None:
 
 
 def check(digest: str, entry: Published, where: str) -> None:
-    """Refuse a file that is not the published one."""
+    """Raise DataError for a digest that is not that of the published file."""
     if not digest.startswith(entry.sha256):
         raise DataError(
             f"{where} is not the published file: its SHA-256 begins {digest[:8]}, wanted {entry.sha256[:8]}. "

@@ -1,1 +1,1 @@
-"""Which torch function is answered by which arithmetic."""
+"""Rules: the output shape, cost and receptive field of torch functions, by arithmetic."""

@@ -49,7 +49,7 @@ _NAMES: dict[Rule, str] = {
         )
     ),
 }
-# Spelled otherwise, the same operation: with dunders, and in place with a final underscore.
+# Other spellings of the same operations: with dunders, and in place with a final underscore.
 _OPERATORS = "add sub rsub mul div pow neg eq ne lt le gt ge abs"
 _SPELLED = {
     "__truediv__": "div",
@@ -61,7 +61,7 @@ _SPELLED = {
 _SPELLED |= {"__isub__": "sub", "__imul__": "mul", "multiply": "mul", "divide": "div", "subtract": "sub"}
 _SHORT = {"concat": "cat", "concatenate": "cat", "upsample": "interpolate", "true_divide": "div"}
 
-# Functions that ask about shape, type or mode: they run as they are.
+# Functions that ask for shape, type or mode: they run as they are.
 _PLAIN = (
     "size dim numel ndimension nelement stride is_contiguous is_floating_point is_complex element_size "
     "storage_offset get_device data_ptr __len__ __hash__ __repr__ __format__ type has_names is_inference "
@@ -96,7 +96,7 @@ def table() -> dict[Any, tuple[Rule, str]]:
 
 
 def plain() -> frozenset[Any]:
-    """Return the functions that need no answer of ours."""
+    """Return the functions that run as they are, without a rule."""
     getters = [getattr(Tensor, name).__get__ for name in _PROPERTIES.split() if hasattr(Tensor, name)]
     functions = [function for name in _PLAIN.split() for function in _spelled(name)]
     return frozenset([*getters, *functions, torch._C._set_grad_enabled])

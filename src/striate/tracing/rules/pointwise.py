@@ -1,4 +1,4 @@
-"""Rules for what works element by element: activations, sums, products, normalisations, dropout."""
+"""Rules for elementwise functions, normalisation, softmax and dropout."""
 
 from math import prod
 from typing import Any
@@ -27,12 +27,12 @@ _STATISTIC_BYTES = 4  # means and inverse deviations are kept as float32
 
 
 def pointwise(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer a function of each element, of one tensor or of several joined by broadcasting."""
+    """Answer an elementwise function of one tensor, or of several with broadcasting."""
     return _pointwise(tracer, name, args, kwargs, into=args[0] if kwargs.get("inplace") else None)
 
 
 def pointwise_in_place(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer the same where the first tensor is overwritten."""
+    """Answer an elementwise function that overwrites its first tensor."""
     return _pointwise(tracer, name, args, kwargs, into=args[0])
 
 
@@ -86,13 +86,13 @@ def softmax(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
     sight = tracer.mark(x).sight
     if sight and dim is not None:
         along = dim % len(shape)
-        # What it reads along the picture, every place reads: so the axis is gathered.
+        # Every position reads the whole axis, which is therefore gathered.
         sight = tuple(gather(axis) if axis.dim == along else axis for axis in sight)
     return tracer.emit(name, (x,), Effect(shape, x.dtype, sight, saves_output=True))
 
 
 def cast(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer Tensor.to and its kin: a change of type is an operation, a change of device is none here."""
+    """Answer Tensor.to and the like: a change of dtype is an operation, a change of device is none."""
     x: Tensor = args[0]
     wanted = [a for a in (*args[1:], *kwargs.values()) if isinstance(a, torch.dtype | Tensor)]
     named = {
@@ -168,7 +168,7 @@ def _dtype(name: str, args: Args, tensors: list[Tensor]) -> torch.dtype:
 
 
 def _partners(tracer: Tracer, name: str, tensors: list[Tensor]) -> list[Tensor]:
-    """Return what a product keeps: each factor is needed for the gradient of the other."""
+    """Return what is kept for the backward pass: each factor is needed for the gradient of the other."""
     if name == "where":
         return tensors[:1]
     grads = [tracer.mark(t).grad for t in tensors]
@@ -188,7 +188,7 @@ def _affine(name: str, args: Args, kwargs: Kwargs) -> tuple[Any, Any]:
 
 
 def _statistics(name: str, args: Args, kwargs: Kwargs, shape: Shape) -> int:
-    """Return how many statistics the backward pass keeps."""
+    """Return how many statistics are kept for the backward pass."""
     if name == "batch_norm":
         return 2 * shape[1]
     if name == "instance_norm":

@@ -30,7 +30,7 @@ def linear(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
 
 
 def matmul(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
-    """Answer matmul, mm and bmm of matrices; what has a vector in it is left to torch."""
+    """Answer matmul, mm and bmm of matrices; products with a vector are left to the fallback."""
     a: Tensor = args[0]
     b: Tensor = argument(args, kwargs, 1, "other", kwargs.get("mat2"))
     if a.dim() < 2 or b.dim() < 2:
@@ -52,7 +52,7 @@ def matmul(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
 
 
 def attention(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer scaled_dot_product_attention: every place reads every other."""
+    """Answer scaled_dot_product_attention: every position reads every other."""
     q: Tensor = argument(args, kwargs, 0, "query", None)
     k: Tensor = argument(args, kwargs, 1, "key", None)
     v: Tensor = argument(args, kwargs, 2, "value", None)

@@ -1,4 +1,4 @@
-"""Rules for what moves elements about: views, slices, concatenation, padding, and sums over dimensions."""
+"""Rules for views, slices, concatenation, padding, and sums over dimensions."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def reshape(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
 
 
 def permute(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer permute, transpose and movedim: the order is read off a tensor that carries its dimensions."""
+    """Answer permute, transpose and movedim: the order is read off a tensor whose sizes number its dimensions."""
     x: Tensor = args[0] if args else kwargs["input"]
     out: Tensor = _METHODS[name](x, *args[1:], **_rest(kwargs))
     counter = torch.empty(tuple(range(1, x.dim() + 1)), device="meta")
@@ -39,7 +39,7 @@ def same(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
 
 
 def expand(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer expand and expand_as: every place of a repeated axis sees what its one place saw."""
+    """Answer expand and expand_as: every position of a repeated axis sees the same pixels."""
     x: Tensor = args[0]
     out: Tensor = _METHODS[name](x, *args[1:], **_rest(kwargs))
     return _moved(tracer, name, x, out, joined([(tracer.mark(x).sight, tuple(x.shape))], out.dim()))
@@ -63,7 +63,7 @@ def split(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
 
 
 def index(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
-    """Answer x[...] with numbers, slices, None, Ellipsis and one list of places; the rest is left to torch."""
+    """Answer x[...] with integers, slices, None, Ellipsis and one list of indices; the rest is left to the fallback."""
     x, key = args
     keys = [_places(tracer, k) for k in key] if isinstance(key, tuple) else [_places(tracer, key)]
     listed = [k for k in keys if isinstance(k, Tensor)]
@@ -140,7 +140,7 @@ def reduction(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
 
 
 def pixel_shuffle(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer pixel_shuffle and pixel_unshuffle: channels spread over places, or places over channels."""
+    """Answer pixel_shuffle and pixel_unshuffle: channels become positions, or positions channels."""
     x: Tensor = args[0]
     factor = argument(args, kwargs, 1, "upscale_factor", kwargs.get("downscale_factor"))
     *lead, channels, height, width = x.shape
@@ -157,7 +157,7 @@ def pixel_shuffle(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tens
 
 
 def shifted(field: Field, places: int) -> Field:
-    """Return the field seen from `places` further on."""
+    """Return the field renumbered, so that output 0 is the one that was output `places`."""
     if not places:
         return field
     narrowest = field.narrowest and shifted(field.narrowest, places)
@@ -193,7 +193,7 @@ def _sliced(tracer: Tracer, x: Tensor, keys: list[Any], out: Shape) -> Sight | N
             continue
         place, start, step = where[axis.dim]
         if place is None and axis.places != x.shape[axis.dim]:
-            # One element of a dimension the picture's axis was folded into: which place it is, is not known.
+            # One element of a dimension that the picture's axis was flattened into: its position is not known.
             return None
         field = shifted(axis.field, start)
         field = through(field, Window(1, stride=step)) if step > 1 else field
@@ -203,7 +203,7 @@ def _sliced(tracer: Tracer, x: Tensor, keys: list[Any], out: Shape) -> Sight | N
 
 
 def _places(tracer: Tracer, key: Any) -> Any:
-    """Return a list of places, or a tensor of them, as a tensor on the meta device; other keys as they are."""
+    """Return a list or tensor of indices as a tensor on the meta device, any other key as it is."""
     if isinstance(key, list) and all(type(place) is int for place in key):
         return torch.empty(len(key), dtype=torch.int64, device="meta")
     if isinstance(key, Tensor) and key.dim() == 1 and key.dtype != torch.bool:
@@ -212,7 +212,7 @@ def _places(tracer: Tracer, key: Any) -> Any:
 
 
 def _filled(keys: list[Any], rank: int) -> list[Any]:
-    """Return the keys with Ellipsis and what is missing at the end spelled out."""
+    """Return the keys with Ellipsis and missing dimensions at the end written as slices."""
     given = sum(k is not None and k is not Ellipsis for k in keys)
     at = next((i for i, k in enumerate(keys) if k is Ellipsis), len(keys))
     return keys[:at] + [slice(None)] * (rank - given) + keys[at + 1 :]
@@ -221,13 +221,13 @@ def _filled(keys: list[Any], rank: int) -> list[Any]:
 def _beside(sights: list[Sight | None], shapes: list[Shape], dim: int, out: Shape) -> Sight | None:
     seeing = [s for s in sights if s]
     if any(axis.dim == dim for s in seeing for axis in s):
-        # Tokens put beside a class token keep their sight; two pieces of a picture side by side do not.
+        # Tokens concatenated with a class token keep their sight; two pieces of a picture do not.
         return seeing[0] if len(seeing) == 1 and None not in sights else None
     return joined(list(zip(sights, shapes, strict=True)), len(out))
 
 
 def _moved(tracer: Tracer, name: str, x: Tensor, out: Tensor, sight: Sight | None) -> Tensor:
-    """Record a view; where torch had to copy, a copy."""
+    """Record a view, or a copy where torch had to make one."""
     if out is x:
         return x
     if sight is None and tracer.mark(x).sight:

@@ -1,4 +1,4 @@
-"""Rules for what slides over the picture: convolution, transposed convolution, pooling, resizing."""
+"""Rules for sliding windows: convolution, transposed convolution, pooling, resizing."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -104,7 +104,7 @@ def pooling(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
 
 
 def adaptive_pooling(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Any:
-    """Answer adaptive pooling: an ordinary window where it divides the map, else windows of two sizes."""
+    """Answer adaptive pooling: an ordinary window where the output divides the map, else windows of two sizes."""
     x: Tensor = argument(args, kwargs, 0, "input", None)
     axes = int(name[-2])
     shape = tuple(x.shape)
@@ -128,7 +128,7 @@ def adaptive_pooling(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> A
 
 
 def resizing(tracer: Tracer, name: str, args: Args, kwargs: Kwargs) -> Tensor:
-    """Answer interpolate: nearest neighbour reads one place of the map, linear two, cubic four."""
+    """Answer interpolate: nearest neighbour reads one position per axis, linear two, cubic four."""
     x: Tensor = argument(args, kwargs, 0, "input", None)
     size = argument(args, kwargs, 1, "size", None)
     scale = argument(args, kwargs, 2, "scale_factor", None)
@@ -177,7 +177,7 @@ def _index_bytes(name: str, out: Shape) -> int:
 
 
 def _taps(old: int, new: int, taps: int) -> list[tuple[int, int]]:
-    """Return the places each of `new` outputs reads of `old` inputs, away from the border."""
+    """Return the first and last of `old` inputs that each of `new` outputs reads, away from the border."""
     if taps == 1:
         return [(o * old // new, o * old // new) for o in range(new)]
     first = [((2 * o + 1) * old - new) // (2 * new) - taps // 2 + 1 for o in range(new)]
@@ -185,8 +185,8 @@ def _taps(old: int, new: int, taps: int) -> list[tuple[int, int]]:
 
 
 def _irregular(field: Field, old: int, reads: Sequence[tuple[int, int]]) -> Field:
-    """Return the field whose outputs read the given places, and then again `old` places further on."""
-    # A field that itself repeats only after several places makes the pattern as much longer.
+    """Return the field whose outputs read the positions (first, last) of `reads`, repeated every `old` positions."""
+    # A field that is periodic itself lengthens the pattern to a common period.
     turns = lcm(old, max(1, len(field.phases))) // old
     spans = []
     for turn in range(turns):
@@ -238,5 +238,5 @@ def _conv_padding(padding: Any) -> Any:
 
 
 def _along(sight: Sight, rank: int, axes: int) -> bool:
-    """Return whether the picture's axes still lie along the last dimensions."""
+    """Return whether the picture's axes lie along the last dimensions, in order."""
     return [axis.dim for axis in sight] == list(range(rank - axes, rank))

@@ -1,1 +1,1 @@
-"""The table of a network as text, page and drawing."""
+"""A summary as text, HTML and SVG drawing."""

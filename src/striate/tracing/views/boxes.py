@@ -1,8 +1,8 @@
-"""From the rows of a table to the boxes of a drawing.
+"""Turns the rows of a table into the boxes of a drawing.
 
 The trunk is the rows that every path through the network passes. A box is a trunk row that makes a new map or
-vector, or a block: all that lies between two trunk rows, drawn by what it gives. Rows that only work on a map
-element by element are part of the box before them. Equal boxes in a row are one box, repeated.
+vector, or a block: all rows between two trunk rows, drawn by its output. Elementwise rows are part of the box
+before them. Equal boxes in a row are one box, repeated.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def boxes(table: Table) -> list[Box]:
 
 
 def _trunk(layers: Sequence[Layer]) -> list[bool]:
-    """Return for each row whether no connection passes it by."""
+    """Return for each row whether every path passes it: whether no connection skips it."""
     passing = [0] * (len(layers) + 1)
     for number, layer in enumerate(layers):
         for source in layer.inputs:

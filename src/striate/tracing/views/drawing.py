@@ -1,4 +1,4 @@
-"""The network as a drawing: boxes sized by their tensors, from the picture on the left to the answer.
+"""The network as a drawing: boxes sized by their tensors, from the picture on the left to the output.
 
 Height and depth follow the rows and columns of a map, thickness its channels; a vector is a bar. All grow
 with a root of the size, so that the smallest still show. A shortcut is an arc; a concatenation shows what

@@ -22,7 +22,7 @@ _HEADINGS = ("layer", "operation", "output", "parameters", "MACs", "receptive fi
 
 
 def fragment(table: Table) -> str:
-    """Return what a notebook shows."""
+    """Return the summary as a notebook shows it: drawing, totals, table."""
     timed = table.total.seconds is not None
     headings = (*_HEADINGS, *(["least time"] if timed else []), "remarks")
     head = "".join(f"<th>{heading}</th>" for heading in headings)

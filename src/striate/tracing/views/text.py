@@ -12,7 +12,7 @@ from striate.units import binary_bytes, count
 
 _HEADINGS = ("layer", "operation", "output", "params", "MACs", "field", "jump", "memory", "time")
 _LEFT = 3  # the first columns are flush left, the numbers flush right
-# Rows that only look at the same memory otherwise; they are in the JSON.
+# Views, which move no data: left out of the text, present in the JSON.
 _VIEWS = names(
     "view reshape permute transpose movedim getitem unsqueeze squeeze expand chunk split unbind unflatten"
 )

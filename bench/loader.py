@@ -35,7 +35,7 @@ from striate.data.augment.mirror import draw_mirrored
 from striate.data.draw import Draws
 from striate.data.loader import Loader
 from striate.data.store.reader import Reader
-from striate.host.heap import keep_freed_memory
+from striate.host.memory import keep_freed_memory
 from striate.pictures.preprocess import Preprocess
 from striate.progress import Silent
 from striate.sources.opening import open_source

@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy
 from turns import Rival, serve
 
 import striate
-from striate.host.heap import keep_freed_memory
+from striate.host.memory import keep_freed_memory
 from striate.preparing.engine import engine_of, prepare_measured
 from striate.progress import Silent
 from striate.sources.arrays.arrays import ArrayPictures

@@ -11,7 +11,6 @@ from PIL import Image
 from planted import scene
 
 from striate.pictures.decode import decode
-from striate.pictures.encoded import digest_of
 from striate.pictures.facts import (  # fmt: skip
     ANIMATED,
     BAD,
@@ -27,6 +26,7 @@ from striate.pictures.facts import (  # fmt: skip
     facts_of,
 )
 from striate.pictures.fingerprint import fingerprint
+from striate.pictures.pixels import digest_of
 
 
 def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:

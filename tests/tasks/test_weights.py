@@ -4,8 +4,8 @@ import torch
 from oracle import oracle
 from torch.nn.functional import one_hot
 
+from striate.tasks.catalog import class_weights
 from striate.tasks.classification import Classification
-from striate.tasks.weights import class_weights
 
 LABELS = torch.tensor([0] * 6 + [1] * 3 + [3])
 

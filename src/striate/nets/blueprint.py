@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+import torch
 from torch import nn
 
 from striate.nets.heads.vector import Input, Vector
@@ -40,12 +41,14 @@ class Blueprint:
     head: str
     width: int
 
-    def make(self) -> nn.Module:
-        """Return the network with fresh weights.
+    def make(self, *, seed: int | None = None) -> nn.Module:
+        """Return the network with fresh weights, drawn from a seed or from torch's random numbers as they stand.
 
         Raises UsageError for a name that is not in the catalogue, a spec that cannot be read or does not fit, and
         code that makes no network, DataError for code that is not trusted here.
         """
+        if seed is not None:
+            torch.manual_seed(seed)
         return HEADS[self.head].make(self.net, input=self.input, width=self.width)
 
     def outputs(self, batch: int) -> tuple[int, ...]:

@@ -6,13 +6,12 @@ from PIL import Image, UnidentifiedImageError
 from striate.errors import UsageError
 from striate.host.extras import load_leaf
 from striate.pictures.deep import deep_colour, deep_grey, has_deep_colour, is_deep_grey, is_misread
-from striate.pictures.encoded import Encoded
 from striate.pictures.jpeg import PlainJpeg, decode_jpeg, plain_jpeg
 from striate.pictures.kind import image_bands, is_dicom, is_heic, is_tiff, open_picture
 from striate.pictures.npy import MAGIC, array_raster, read_npy
 from striate.pictures.orientation import UPRIGHT, orientation_of, turn_upright
 from striate.pictures.pixels import BadPicture as BadPicture
-from striate.pictures.pixels import Depth, Pixels, Raster, deep_channels, to_depth, widen
+from striate.pictures.pixels import Depth, Encoded, Pixels, Raster, deep_channels, to_depth, widen
 from striate.pictures.quiet import quiet
 
 # The colour that transparent pictures are composited on.

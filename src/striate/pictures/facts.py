@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.pictures.encoded import Encoded
 from striate.pictures.fingerprint import BYTES, fingerprint
 from striate.pictures.header import depth_of, is_animated
 from striate.pictures.kind import KINDS, SUFFIXES, image_bands, kind_of, open_picture
 from striate.pictures.orientation import UPRIGHT, orientation_of
+from striate.pictures.pixels import Encoded
 
 # One row per picture. `id` is a hash of its name, `stamp` changes with its file, as in packs; `bytes` is the size of
 # the file, `height` and `width` are of the upright picture; `kind` is an index into KINDS, `mode` one into MODES;

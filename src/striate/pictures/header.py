@@ -7,10 +7,9 @@ from PIL import Image, UnidentifiedImageError
 
 from striate.host.extras import load_leaf
 from striate.pictures.deep import is_deep
-from striate.pictures.encoded import Encoded
 from striate.pictures.kind import image_bands, is_dicom, is_tiff, open_picture
 from striate.pictures.npy import MAGIC, bands_of_array, read_npy
-from striate.pictures.pixels import Depth
+from striate.pictures.pixels import Depth, Encoded
 from striate.pictures.quiet import quiet
 
 

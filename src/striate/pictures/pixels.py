@@ -1,5 +1,6 @@
-"""Pixels of 8 or 16 bits: converting values of any type to a depth, and to one or three channels."""
+"""Pixels of 8 or 16 bits and what they are decoded from: depths, channels, and the digest of a picture's content."""
 
+from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +16,10 @@ TOP: dict[Depth, int] = {8: 255, 16: 65535}
 STEP = 257
 # Weights of red, green and blue in grey (ITU-R 601-2), in 65536ths, as in Pillow.
 LUMA = (19595, 38470, 7471)
+
+DIGEST_BYTES = 16
+# A picture as its format stores it: a file's bytes, or pixels.
+Encoded = bytes | NDArray[Any]
 
 
 class BadPicture(Exception):
@@ -76,3 +81,9 @@ def _on_white(values: Pixels) -> Pixels:
     top = TOP[16]
     share = values[:, :, -1:].astype(np.uint64)
     return ((values[:, :, :-1] * share + top * (top - share) + top // 2) // top).astype(np.uint16)
+
+
+def digest_of(encoded: Encoded) -> bytes:
+    """Return the BLAKE2b digest, 16 bytes, of a file's bytes or of the values of pixels."""
+    content = encoded if isinstance(encoded, bytes) else np.ascontiguousarray(encoded).data
+    return blake2b(content, digest_size=DIGEST_BYTES).digest()

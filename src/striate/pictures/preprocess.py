@@ -12,9 +12,8 @@ from torch.nn.functional import interpolate
 
 from striate.errors import UsageError
 from striate.pictures.decode import decode
-from striate.pictures.encoded import Encoded
 from striate.pictures.fit import Fit, Matrix, Place, Size, place, shrinking
-from striate.pictures.pixels import STEP, TOP, Depth, Pixels
+from striate.pictures.pixels import STEP, TOP, Depth, Encoded, Pixels
 
 # Raised when decoding or resizing changes, so that older packs are not taken for new.
 FORM = 1

@@ -74,7 +74,7 @@ def prepare(data: str | Path | Source, settings: Settings, progress: Progress) -
     reading = read_splits(splits, source, unscaled, settings, reader)
     recipe, facts = _recipe(blueprint, source, unscaled, reading.stores["train"], settings, reader)
     manifest = manifest_of(source, reading.stores, reading.audit)
-    return Prepared(recipe, source.classes, source, manifest, reading.stores, facts)
+    return Prepared(recipe, source.classes, source, manifest, reading.stores, blueprint, facts)
 
 
 def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pack: bool = True) -> Prepared:
@@ -96,7 +96,7 @@ def reread(run: Run, data: str | Path | Source | None, progress: Progress, *, pa
             refuse_changed(run.manifest, split, store)
             # Classes are numbered as when the run began, also where a class folder has been added since.
             stores[split] = relabel(store, source, run.classes, recipe.task)
-    return Prepared(recipe, run.classes, source, run.manifest, stores)
+    return Prepared(recipe, run.classes, source, run.manifest, stores, run.blueprint)
 
 
 def _network_asked(settings: Settings, progress: Progress) -> str:

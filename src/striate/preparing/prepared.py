@@ -10,11 +10,10 @@ from striate.nets.blueprint import Blueprint
 from striate.preparing.choice import Facts
 from striate.runs.folder.manifest import Manifest
 from striate.runs.folder.recipe import LAYOUTS, Recipe
-from striate.runs.run import EVALUATED_AT_ONCE, blueprint_of
+from striate.runs.run import EVALUATED_AT_ONCE
 from striate.sources.source import Source
-from striate.tasks.catalog import make_task
+from striate.tasks.catalog import class_weights, make_task
 from striate.tasks.task import AnyTask
-from striate.tasks.weights import class_weights
 
 # Threads that make large batches ahead of their steps.
 AHEAD = 2
@@ -32,6 +31,7 @@ class Prepared:
     source: Source
     manifest: Manifest
     stores: Mapping[str, Store]
+    blueprint: Blueprint
     facts: Facts | None = None
 
     @cached_property
@@ -45,11 +45,6 @@ class Prepared:
             label_smoothing=recipe.train.label_smoothing,
             weights=class_weights(recipe.train.class_weights, labels, len(self.classes)),
         )
-
-    @cached_property
-    def blueprint(self) -> Blueprint:
-        """The network, yet to be made."""
-        return blueprint_of(self.recipe, self.classes)
 
     def loader(self, split: str) -> Loader:
         """Return the batches of a split: the recipe's for 'train', of EVALUATED_AT_ONCE pictures for others."""

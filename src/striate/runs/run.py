@@ -163,13 +163,18 @@ class Run:
             return load_result(self.folder)
         return self._checkpoint.model if self._checkpoint.average is None else self._checkpoint.average
 
+    @cached_property
+    def blueprint(self) -> Blueprint:
+        """The network, yet to be made, with the head that the run's task wants."""
+        return Blueprint(self.recipe.net, self.recipe.input, *self.task.head)
+
     def fresh_model(self) -> nn.Module:
         """Return the run's network with new weights drawn from the run's seed.
 
         Raises DataError where it is code that was not named or trusted on this machine.
         """
         self.refuse_strange_code()
-        return fresh_model(self.recipe, self.classes)
+        return self.blueprint.make(seed=self.recipe.seed)
 
     def refuse_strange_code(self) -> None:
         """Raise DataError where the run's network is code that was not named or trusted on this machine."""
@@ -282,18 +287,6 @@ class Run:
 
 def _network(model: nn.Module, task: AnyTask, *, flip: bool) -> nn.Module:
     return Flipped(model, task).eval() if flip else model
-
-
-def fresh_model(recipe: Recipe, classes: tuple[str, ...]) -> nn.Module:
-    """Return the network of a recipe with new weights drawn from its seed."""
-    torch.manual_seed(recipe.seed)
-    return blueprint_of(recipe, classes).make()
-
-
-def blueprint_of(recipe: Recipe, classes: tuple[str, ...]) -> Blueprint:
-    """Return the network of a recipe, yet to be made, with the head that its task wants."""
-    head = make_task(recipe.task, classes, scale=recipe.targets).head
-    return Blueprint(recipe.net, (recipe.preprocess.channels, *recipe.preprocess.size), *head)
 
 
 def trust(path: str | Path) -> Files:

@@ -23,7 +23,7 @@ from striate.sources.shards.webdataset import open_pattern, open_shards, recogni
 from striate.sources.source import Source
 from striate.sources.tables.discovery import notes_on_unused, open_table, recognise_table
 from striate.sources.tables.table import SUFFIXES
-from striate.sources.targets.learnable import refuse_unlearnable, settled
+from striate.sources.targets.kind import refuse_unlearnable, settled
 
 # Bundled data set -> its folder. A path of the same name goes first.
 BUNDLED = {"fashion": Path(__file__).parent / "bundled" / "fashion"}

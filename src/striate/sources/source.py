@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.pictures.encoded import Encoded
+from striate.pictures.pixels import Encoded
 from striate.sources.names import Names
 from striate.sources.targets.task_name import ONE_CLASS, TaskName
 

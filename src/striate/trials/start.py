@@ -14,9 +14,8 @@ from striate.data.draw import key
 from striate.data.loader import Batch, Loader
 from striate.errors import StorageError, UsageError
 from striate.host.device import device_of, seed_draws
-from striate.host.heap import keep_freed_memory
 from striate.host.launch import place
-from striate.host.memory import NoRoomError
+from striate.host.memory import NoRoomError, keep_freed_memory
 from striate.learning.dropout import set_dropout
 from striate.learning.finetune import FineTuning
 from striate.learning.optim import refuse_without_filters
@@ -30,7 +29,6 @@ from striate.preparing.prepared import Prepared
 from striate.preparing.settings import Settings
 from striate.progress import Progress
 from striate.runs.folder.recipe import LAYOUTS, Plan
-from striate.runs.run import fresh_model
 from striate.sources.source import Source
 from striate.tasks.scoring import evaluate
 from striate.tasks.task import Scores
@@ -53,7 +51,7 @@ class Start:
     def model(self) -> nn.Module:
         """Return the network as it is before the first step."""
         recipe = self.prepared.recipe
-        model = fresh_model(recipe, self.prepared.classes)
+        model = self.prepared.blueprint.make(seed=recipe.seed)
         if recipe.weights:
             start_from(model, recipe.net, recipe.weights)
         set_dropout(model, recipe.train.dropout, name=recipe.net)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from striate.data.loader import Loader, Share
 from striate.errors import Interrupted, command
 from striate.host.durable import storage_errors
-from striate.host.heap import keep_freed_memory
+from striate.host.memory import keep_freed_memory
 from striate.learning.dropout import set_dropout
 from striate.nets.catalog.catalog import CATALOG
 from striate.nets.weights.pretrained import start_from
@@ -23,7 +23,7 @@ from striate.runs.folder.checkpoint import has_checkpoint
 from striate.runs.folder.lock import only_writer
 from striate.runs.folder.record import EVENTS, load_events
 from striate.runs.folder.result import has_result, save_result
-from striate.runs.run import Run, fresh_model, open_run
+from striate.runs.run import Run, open_run
 from striate.sources.source import Source
 from striate.training.job import Job
 from striate.training.loop import fit
@@ -167,7 +167,7 @@ def _finish(folder: Path, prepared: Prepared, progress: Progress, ranks: Ranks) 
         head=prepared.blueprint.head_parameters,
     )
     try:
-        model = fresh_model(recipe, prepared.classes)
+        model = prepared.blueprint.make(seed=recipe.seed)
         if ranks.first and recipe.weights and not has_checkpoint(folder / "checkpoints"):
             progress.say(str(start_from(model, recipe.net, recipe.weights)))
         set_dropout(model, recipe.train.dropout, name=recipe.net)

@@ -16,7 +16,7 @@ import striate
 from striate.errors import UsageError
 from striate.sources.arrays.arrays import ArrayPictures
 from striate.sources.source import Source
-from striate.sources.targets.learnable import settled
+from striate.sources.targets.kind import settled
 
 ROOT = Path(__file__).parents[3]
 SPEC = "conv3-4 relu [conv3-4 bn relu]+ [conv3-3]& dropout gap fc-classes"

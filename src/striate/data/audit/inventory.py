@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from striate.data.audit.duplicates import Duplicates, Group, find_duplicates
 from striate.data.store.ledger import Ledger
-from striate.pictures.encoded import Encoded
 from striate.pictures.facts import BAD
+from striate.pictures.pixels import Encoded
 from striate.progress import Progress, Silent
 from striate.sources.source import Pictures, Source
 from striate.sources.targets.kind import TARGET_KINDS, TargetKind

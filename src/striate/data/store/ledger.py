@@ -20,9 +20,9 @@ from striate.host.durable import write_file
 from striate.host.extras import missing_extras
 from striate.host.threads import in_order
 from striate.pictures.decode import NO_MEMORY, BadPicture, decode
-from striate.pictures.encoded import Encoded, digest_of
 from striate.pictures.facts import BAD, FACTS, SEEN, Row, bad_facts, facts_of
 from striate.pictures.header import UNREADABLE, header_of
+from striate.pictures.pixels import Encoded, digest_of
 from striate.progress import Progress
 from striate.sources.source import Pictures, names_of, stamps_of
 

@@ -17,10 +17,9 @@ from striate.data.store.pack import ANIMATED, ENTRY, HOLE, STILL, PackPath, Writ
 from striate.data.store.rows import DecodedRows, HeldRows, Rows
 from striate.host.threads import in_order
 from striate.pictures.decode import BadPicture
-from striate.pictures.encoded import DIGEST_BYTES, digest_of
 from striate.pictures.facts import facts_of
 from striate.pictures.header import is_animated
-from striate.pictures.pixels import TOP
+from striate.pictures.pixels import DIGEST_BYTES, TOP, digest_of
 from striate.pictures.preprocess import Preprocess, shallow
 from striate.progress import Progress
 from striate.sources.names import Names

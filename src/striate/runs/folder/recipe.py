@@ -19,8 +19,8 @@ from striate.learning.optim import OPTIMIZERS
 from striate.learning.schedule import SCHEDULES, WARM_UP
 from striate.pictures.preprocess import Preprocess
 from striate.sources.targets.task_name import ONE_CLASS, TaskName
+from striate.tasks.catalog import CLASS_WEIGHTS
 from striate.tasks.task import Scale
-from striate.tasks.weights import CLASS_WEIGHTS
 
 # Raised when a run folder changes so that older versions cannot read it.
 FORMAT = 2
@@ -166,6 +166,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         refuse_bad_values({"seed": self.seed})
+
+    @property
+    def input(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of what the network sees of a picture."""
+        height, width = self.preprocess.size
+        return self.preprocess.channels, height, width
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings by name, those of a table in a dict of their own."""

@@ -13,7 +13,7 @@ from striate.sources.arrays.plain_pickle import read_plain_pickle
 from striate.sources.naming import natural
 from striate.sources.source import Source, stamp_of
 from striate.sources.targets.class_list import listed_classes
-from striate.sources.targets.learnable import settled
+from striate.sources.targets.kind import settled
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32

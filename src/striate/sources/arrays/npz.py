@@ -15,7 +15,7 @@ from striate.sources.folders.walk import files_ending, has_folders
 from striate.sources.naming import SPLIT_NAMES
 from striate.sources.source import Source, stamp_of
 from striate.sources.targets.class_list import listed_classes
-from striate.sources.targets.learnable import settled
+from striate.sources.targets.kind import settled
 
 # Names of arrays, which may be joined with a split by an underscore: images, x_train, val_images.
 IMAGES = ("images", "image", "x", "data", "imgs", "pictures")

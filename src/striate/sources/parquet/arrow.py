@@ -22,7 +22,7 @@ from striate.sources.tables.columns import Roles, roles_of
 from striate.sources.tables.labels import in_order, targets_of
 from striate.sources.tables.listing import Part, TableRows, listed_source
 from striate.sources.tables.table import Cell, TextTable, cell_of
-from striate.sources.targets.learnable import settled
+from striate.sources.targets.kind import settled
 
 # Decoded row groups to cache: at least two, since threads that read in order work in one group and the next, and more
 # while they take no more than HELD_BYTES together.

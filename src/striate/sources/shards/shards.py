@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.pictures.encoded import Encoded
+from striate.pictures.pixels import Encoded
 from striate.sources.archives.tar import TarStream
 from striate.sources.names import Names
 from striate.sources.source import stamp_of

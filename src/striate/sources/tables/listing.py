@@ -20,8 +20,7 @@ from striate.sources.tables.columns import Roles
 from striate.sources.tables.finder import Finder, Root
 from striate.sources.tables.labels import Targets, targets_of
 from striate.sources.tables.table import Cell, TextTable
-from striate.sources.targets.kind import TARGET_KINDS
-from striate.sources.targets.learnable import settled
+from striate.sources.targets.kind import TARGET_KINDS, settled
 
 
 class Part(NamedTuple):

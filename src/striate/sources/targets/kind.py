@@ -1,13 +1,15 @@
-"""The kinds of target: all that depends on what is asked of a picture before a network is."""
+"""The kinds of target by task, and what must be true of a data set before anything can be learned from it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import DataError
-from striate.sources.source import Pictures, Source
+from striate.sources.source import Pictures, Source, learned_pictures
 from striate.sources.targets.label_set import LabelSet
 from striate.sources.targets.numbers import Numbers
 from striate.sources.targets.one_class import OneClass
@@ -89,3 +91,37 @@ def refuse_other_task(source: Source, task: TaskName) -> None:
             f"{source.root}: labelled for {source.task}, and the network was trained for {task}. "
             "Give data of the same kind."
         )
+
+
+def settled(source: Source) -> Source:
+    """Return a data set without empty splits, a single split as 'all', with a note of what a user may not expect.
+
+    Raises DataError where two classes have one name, where there is no picture, a class that train lacks, or numbers
+    that are not finite.
+    """
+    kept = {split: pictures for split, pictures in source.splits.items() if len(pictures)}
+    notes = [*source.notes, *(f"{split} has no pictures" for split in source.splits if split not in kept)]
+    if twice := [name for name, count in Counter(source.classes).items() if count > 1]:
+        raise DataError(
+            f"{source.root}: '{twice[0]}' is the name of two classes. Give each a name of its own."
+        )
+    if not kept:
+        raise DataError(f"{source.root}: no pictures in it.")
+    notes += TARGET_KINDS[source.task].settle(source, kept)
+    if len(kept) == 1 and "all" not in kept:
+        (split,) = kept
+        notes.append(f"there is only {split}: what is held out is taken from it")
+        kept = {"all": kept[split]}
+    return replace(source, splits=kept, notes=notes)
+
+
+def refuse_unlearnable(source: Source, *, wanted: str = "") -> None:
+    """Raise DataError where nothing can be learned: no train, one class, labels nobody has, or one number for all.
+
+    Such a data set can still be scored. `wanted` ends the message about classes.
+    """
+    if not source.splits.keys() & {"train", "all"}:
+        there = " and ".join(sorted(source.splits))
+        raise DataError(f"{source.root}: there is {there}, but no train to learn from.")
+    labels = learned_pictures(source.splits).labels
+    TARGET_KINDS[source.task].refuse_unlearnable(source, labels, wanted=wanted)

@@ -65,8 +65,8 @@ def launch(argv: Sequence[str], *, nproc: int) -> bool:
     """Run a command line of striate as `nproc` ranks on this machine, and return True when they have succeeded.
 
     Returns False where this process is to run it itself: as the only one, or as one of the ranks. Raises UsageError for
-    `nproc` below 1 or under torchrun, LaunchError where a rank is killed, Interrupted after Ctrl-C, and SystemExit with
-    the exit code of a rank that has printed its own error.
+    `nproc` below 1, or above 1 under torchrun, LaunchError where a rank is killed, Interrupted after Ctrl-C, and
+    SystemExit with the exit code of a rank that has printed its own error.
     """
     if nproc < 1:
         raise UsageError(f"nproc is {nproc}; it must be at least 1.")
@@ -206,7 +206,7 @@ def _wait_at_most(seconds: float, ranks: Sequence[subprocess.Popen[bytes]]) -> N
 
 
 def _judge(codes: Sequence[int | None], folder: Path, *, interrupted: bool) -> None:
-    """Raise the error that the exit codes call for: that of the rank which failed first, not of those it took along."""
+    """Raise the error of the rank that failed by itself, rather than of those that failed because of it."""
     failed = {number: code for number, code in enumerate(codes) if code}
     if not failed:
         return

@@ -3,7 +3,7 @@ from torch import nn
 
 from striate.errors import UsageError
 from striate.learning.dropout import OWN_DROPOUT, set_dropout
-from striate.nets.network import make_network
+from striate.nets.blueprint import make_network
 
 
 def rates(model: nn.Module) -> list[float]:

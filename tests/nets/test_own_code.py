@@ -17,7 +17,7 @@ from torch import nn
 import striate
 from striate.cli.main import main
 from striate.errors import UsageError
-from striate.nets.network import check_name
+from striate.nets.blueprint import check_name
 from striate.nets.own_code import is_trusted, keep, kept_files, make_kept, sources
 
 NET = """

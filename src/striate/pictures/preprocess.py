@@ -57,6 +57,11 @@ class Preprocess:
         return (*self.size, self.channels)
 
     @property
+    def input(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of what a network sees of a picture."""
+        return self.channels, *self.size
+
+    @property
     def dtype(self) -> str:
         """The type of a row's values."""
         return f"uint{self.depth}"

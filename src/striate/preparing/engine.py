@@ -218,7 +218,7 @@ def _key(prepared: Prepared, device: torch.device) -> str:
     That is machine, versions, threads, network, input, classes, batch, micro-batches and optimizer.
     """
     recipe = prepared.recipe
-    shape = recipe.input
+    shape = recipe.preprocess.input
     facts = (
         str(device), processor_name(), os.cpu_count(),
         torch.cuda.get_device_name(device) if device.type == "cuda" else None,

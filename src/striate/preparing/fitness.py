@@ -58,7 +58,7 @@ def _refuse_other_outputs(model: nn.Module, blueprint: Blueprint) -> None:
 def _refuse_too_small_batches(model: nn.Module, recipe: Recipe, loader: Loader) -> None:
     """Raise UsageError where the smallest batch of an epoch is too small for the network, as 1 is for batch norms."""
     smallest = min(2, len(loader.store) - (loader.steps - 1) * loader.batch)
-    shape = recipe.input
+    shape = recipe.preprocess.input
     try:
         with torch.no_grad():
             model.train()(torch.zeros(smallest, *shape))

@@ -129,7 +129,7 @@ def forecast(prepared: Prepared, pace: Pace) -> Forecast:
     sizes = [len(prepared.stores[split]) for split in held_out]
     steps = prepared.loader("train").steps
     epoch = steps * pace.step + pace.checkpoint + (sizes[0] * pace.evaluation if sizes else 0.0)
-    shape = recipe.input
+    shape = recipe.preprocess.input
     return Forecast(
         net=recipe.net,
         input=shape,

@@ -15,9 +15,8 @@ from striate.errors import DataError, UsageError
 from striate.host.memory import memory
 from striate.learning.dropout import set_dropout
 from striate.learning.optim import refuse_without_filters
-from striate.nets.blueprint import Blueprint
+from striate.nets.blueprint import Blueprint, check_name
 from striate.nets.catalog.catalog import CATALOG
-from striate.nets.network import check_name
 from striate.nets.own_code import is_in_file, keep
 from striate.nets.weights.pretrained import start_from
 from striate.nets.weights.published import PUBLISHED, published

@@ -48,7 +48,7 @@ def render(run: Run, *, known: Scored | None = None, progress: Progress) -> str:
     """Return the page."""
     result, words = run.summary()["result"], WORDS[run.recipe.task]
     shown = percent if run.task.metric.share else number
-    network = summary(run.fresh_model, (run.preprocess.channels, *run.preprocess.size), name=run.recipe.net)
+    network = summary(run.fresh_model, run.preprocess.input, name=run.recipe.net)
     template = page_template("striate.report", "report.html", filters={"percent": percent, "number": number})
     return template.render(
         run=run,

@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from striate.errors import unknown
+from striate.nets.blueprint import make_network
 from striate.nets.catalog.catalog import CATALOG
-from striate.nets.network import make_network
 from striate.nets.own_code import in_file, is_in_file, is_kept, made, short_name
 from striate.runs.run import open_run
 from striate.spec import is_spec
@@ -47,7 +47,7 @@ def find_network(text: str, *, input: Shape | None = None) -> Target:
         return Target(text, shape, lambda: make_network(text, input=shape))
     if _is_run(text):
         run = open_run(text)
-        own = (run.preprocess.channels, *run.preprocess.size)
+        own = run.preprocess.input
         return Target(run.recipe.net, input or own, run.fresh_model)
     if is_in_file(text):
         return _from_file(text, input or _USUAL_INPUT)

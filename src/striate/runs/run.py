@@ -166,7 +166,7 @@ class Run:
     @cached_property
     def blueprint(self) -> Blueprint:
         """The network, yet to be made, with the head that the run's task wants."""
-        return Blueprint(self.recipe.net, self.recipe.input, *self.task.head)
+        return Blueprint(self.recipe.net, self.recipe.preprocess.input, *self.task.head)
 
     def fresh_model(self) -> nn.Module:
         """Return the run's network with new weights drawn from the run's seed.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from striate.nets.network import build as build_fresh
+from striate.nets.blueprint import build as build_fresh
 from striate.nets.weights.files import WeightsReport, fit, load_weights
 from striate.nets.weights.published import imagenet_weights, published
 

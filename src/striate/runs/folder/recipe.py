@@ -167,12 +167,6 @@ class Recipe:
     def __post_init__(self) -> None:
         refuse_bad_values({"seed": self.seed})
 
-    @property
-    def input(self) -> tuple[int, int, int]:
-        """The shape (C, H, W) of what the network sees of a picture."""
-        height, width = self.preprocess.size
-        return self.preprocess.channels, height, width
-
     def to_dict(self) -> dict[str, Any]:
         """Return the settings by name, those of a table in a dict of their own."""
         values = asdict(self)

@@ -244,7 +244,7 @@ def _learning(prepared: Prepared, own: str | None) -> dict[str, Any]:
 def _network(prepared: Prepared, own: str | None) -> str:
     """Return the lines that make `net`: a spec as modules, one's `own` imported, one of the catalogue by its name."""
     recipe = prepared.recipe
-    shape = recipe.input
+    shape = recipe.preprocess.input
     seeded = "torch.manual_seed(SEED)\n"
     if is_spec(recipe.net):
         source = to_python(recipe.net, input=shape, num_classes=len(prepared.classes))

@@ -1,6 +1,7 @@
 """Small data sets and runs: pictures of 8 pixels, a network of a few dozen weights, a handful of steps."""
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -35,6 +36,12 @@ class MakePhotos(Protocol):
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hears_ctrl_c() -> None:
+    """Let the processes of the tests hear Ctrl-C, which those that a shell starts in the background do not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

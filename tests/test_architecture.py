@@ -22,7 +22,9 @@ MAY_IMPORT = {
     # The shell of every page.
     "pages": set(),
     # Where leaves that need an optional dependency are imported.
-    "extras": set(),
+    "extras": {"imports"},
+    # Imports that Ctrl-C does not break.
+    "imports": set(),
     # Where what can be made again is kept.
     "cache": set(),
     "arithmetic": set(),
@@ -71,8 +73,8 @@ MAY_IMPORT = {
     # Trainings for a look, such as a race of optimizers: prepared as by the workbench, but no run folder is written.
     "trials": {"heap", "engine", "preparation", "nets", "data", "tasks", "training", "run", "look", "pages"},
     # The command line calls the public names of `striate`: every verb is a call anyone can make.
-    "cli": {"striate", "arithmetic", "spec"},
-    "__main__": {"cli"},
+    "cli": {"striate", "arithmetic", "spec", "imports"},
+    "__main__": {"imports"},
 }
 # A package never has the name of a public function: `striate.train` is one, `striate.training` the other.
 FORBIDDEN_NAMES = {"utils.py", "helpers.py", "common.py", "misc.py"}

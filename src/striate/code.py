@@ -14,7 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -35,6 +35,8 @@ LOCK = "lock"
 USUAL_CLASSES = 1000
 # Seconds a file that is run has after Ctrl-C.
 MOMENT = 0.5
+# Seconds between two looks for Ctrl-C while it runs.
+POLL = 0.1
 _DIGITS = 12
 _IN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)")
 _KEPT = re.compile(r"(?P<file>[^/\\]+\.py):(?P<name>[^\W\d]\w*)@(?P<digest>[0-9a-f]{12})")
@@ -318,13 +320,15 @@ def _in_own_thread(work: Callable[[], None]) -> None:
         else:
             done.set_result(None)
 
-    thread = Thread(target=run, name="code", daemon=True)
-    thread.start()
     try:
-        done.result()
+        Thread(target=run, name="code", daemon=True).start()
+        # A wait without end never hears of a Ctrl-C that comes as it begins, or to another thread.
+        while not wait([done], POLL).done:
+            pass
     except KeyboardInterrupt:
-        thread.join(MOMENT)  # Python aborts where it ends while another thread prints
+        wait([done], MOMENT)  # Python aborts where it ends while another thread prints
         raise
+    done.result()
 
 
 @contextmanager

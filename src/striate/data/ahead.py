@@ -1,7 +1,7 @@
 """Making things ahead of their use with threads, in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
 from typing import TypeVar
@@ -17,7 +17,9 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def made_ahead(make: Callable[[Given], Made], given: Iterable[Given], *, threads: int) -> Iterator[Made]:
+def made_ahead(
+    make: Callable[[Given], Made], given: Iterable[Given], *, threads: int
+) -> Generator[Made, None, None]:
     """Yield make(x) for each x in order, with `threads` threads at work on what comes next; 0 makes each when asked.
 
     What is raised is raised where the thing would have been yielded. Closing the iterator stops the threads.

@@ -1,6 +1,6 @@
 """Batches of one split: shuffled and augmented by counted randomness for training, in order for evaluation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -66,7 +66,7 @@ class Loader:
 
     def training(
         self, epoch: int, *, augment: Augment, mix: Mix | None = None, start: int = 0
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Yield the shuffled, augmented and perhaps mixed batches of one epoch from batch `start` on."""
         every_place, every_id = self._sample(epoch)
         mix = mix or Mix()
@@ -85,7 +85,7 @@ class Loader:
 
         return self._made(make, range(start, self.steps))
 
-    def evaluation(self) -> Iterator[Batch]:
+    def evaluation(self) -> Generator[Batch, None, None]:
         """Yield every picture of the share once, in order and unchanged.
 
         The shares are of one length, for which the last picture is repeated in the last of them: one after another
@@ -113,7 +113,7 @@ class Loader:
             return values.to(self.device)
         return values.pin_memory().to(self.device, non_blocking=True)
 
-    def _made(self, make: Callable[[int], Batch], places: range) -> Iterator[Batch]:
+    def _made(self, make: Callable[[int], Batch], places: range) -> Generator[Batch, None, None]:
         values = self.batch * int(np.prod(self.preprocess.shape))
         return made_ahead(make, places, threads=self.threads if values > LARGE else 0)
 

@@ -3,9 +3,9 @@
 Names are imported on first use, so that `import striate` costs milliseconds and never imports torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from striate.imports import import_whole
 from striate.moved import follow_moves
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ __all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'striate' has no attribute '{name}'")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_whole(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -1,6 +1,20 @@
-"""`python -m striate` is the same as `striate`."""
+"""The `striate` command, also as `python -m striate`: what it is made of is imported here, so that Ctrl-C can wait."""
 
-from striate.cli.main import main
+import sys
+
+from striate.imports import import_whole
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    try:
+        command_line = import_whole("striate.cli.main")
+    except KeyboardInterrupt:
+        print("striate: interrupted", file=sys.stderr)
+        return 130
+    code: int = command_line.main()
+    return code
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -227,6 +228,24 @@ def test_ctrl_c_is_passed_on_once_to_each_rank(tmp_path: Path, scripted: Callabl
     thread.join()
     assert raised.value.code == 130
     assert [(tmp_path / f"got.{number}").read_text() for number in range(2)] == ["x\n"] * 2
+
+
+def test_ctrl_c_as_the_ranks_have_ended_leaves_the_handlers_as_they_were(
+    scripted: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted("exit 0")
+    before, change = signal.getsignal(signal.SIGTERM), signal.signal
+
+    def pressing(number: int, handler: Any) -> Any:
+        was = change(number, handler)
+        if number == signal.SIGINT and handler is signal.default_int_handler:
+            os.kill(os.getpid(), signal.SIGINT)
+        return was
+
+    monkeypatch.setattr(signal, "signal", pressing)
+    with pytest.raises(KeyboardInterrupt):
+        launch(["train"], nproc=2)
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_ctrl_c_reaches_ranks_that_start_after_it(

@@ -1,3 +1,5 @@
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from torch import Tensor, nn
 from striate.data.augment.augment import Augment
 from striate.data.augment.mix import Mix
 from striate.data.loader import Loader
-from striate.errors import DivergedError
+from striate.errors import DivergedError, Interrupted
 from striate.learning.optim import OPTIMIZERS
 from striate.runs.folder.checkpoint import load_checkpoint, save_checkpoint
 from striate.tasks.classification import Classification
@@ -79,6 +81,32 @@ def test_a_run_by_a_rule_resumes_to_the_same_weights(tmp_path: Path) -> None:
     resumed = linear()
     fit(resumed, job(tmp_path / "killed", rule=Perceptron))
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+
+
+class Impatient(nn.Sequential):
+    """Presses Ctrl-C when it is first scored."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training and not hasattr(self, "pressed"):
+            self.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+        answer: Tensor = super().forward(x)
+        return answer
+
+
+def test_ctrl_c_during_the_last_scoring_stops_the_run_which_can_go_on(tmp_path: Path) -> None:
+    for name in ("whole", "stopped"):
+        (tmp_path / name).mkdir()
+    fit(linear(), replace(job(tmp_path / "whole"), watched=None))
+    with pytest.raises(Interrupted) as raised:
+        fit(Impatient(*linear()), replace(job(tmp_path / "stopped"), watched=None))
+    assert str(raised.value) == (
+        "stopped after step 12 of 12; a checkpoint is written. "
+        f"Go on with: striate resume {tmp_path / 'stopped'}"
+    )
+    assert not lines(tmp_path / "stopped", "result")
+    fit(linear(), replace(job(tmp_path / "stopped"), watched=None))
+    assert lines(tmp_path / "stopped", "result") == lines(tmp_path / "whole", "result")
 
 
 def test_a_rule_whose_loss_is_not_finite_stops_the_run(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
 import striate
 from striate.errors import StriateError, unknown
+from striate.imports import import_whole
 
 # What goes wrong with a disk, not with a name that was given.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM)
@@ -42,7 +42,7 @@ class Verbs(click.Group):
         """Import one verb; an unknown one is refused with the nearest known name."""
         if name not in VERBS:
             raise unknown("verb", name, VERBS)
-        command: click.Command = import_module(f"striate.cli.{name}").command
+        command: click.Command = import_whole(f"striate.cli.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

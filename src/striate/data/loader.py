@@ -1,6 +1,6 @@
 """Batches of one split: shuffled and augmented for training, in order and unchanged for evaluation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -87,7 +87,7 @@ class Loader:
 
     def training(
         self, epoch: int, *, augment: Augment, mix: Mix | None = None, start: int = 0
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Yield the shuffled, augmented and, with `mix`, mixed batches of one epoch, from batch `start` on."""
         every_place, every_id = self._sample(epoch)
         mix = mix or Mix()
@@ -106,7 +106,7 @@ class Loader:
 
         return self._made(make, range(start, self.steps))
 
-    def evaluation(self) -> Iterator[Batch]:
+    def evaluation(self) -> Generator[Batch, None, None]:
         """Yield the pictures of the share in order and without augmentation.
 
         All shares have equally many pictures, for which the last shares are padded with the store's last picture:
@@ -134,7 +134,7 @@ class Loader:
             return values.to(self.device)
         return values.pin_memory().to(self.device, non_blocking=True)
 
-    def _made(self, make: Callable[[int], Batch], places: range) -> Iterator[Batch]:
+    def _made(self, make: Callable[[int], Batch], places: range) -> Generator[Batch, None, None]:
         values = self.batch * int(np.prod(self.preprocess.shape))
         return made_ahead(make, places, threads=self.threads if values > LARGE else 0)
 

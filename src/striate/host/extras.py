@@ -1,11 +1,11 @@
 """Optional dependencies: a module that imports one is a leaf, loaded on first use, and an error names the extra."""
 
 from collections.abc import Iterable
-from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
 from striate.errors import UsageError
+from striate.imports import import_whole
 
 
 class Leaf(NamedTuple):
@@ -31,7 +31,7 @@ def load_leaf(module: str) -> ModuleType:
     """Import a module of LEAVES; raises UsageError where a package that it needs is not installed."""
     leaf = LEAVES[module]
     try:
-        return import_module(module)
+        return import_whole(module)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in leaf.packages:

@@ -180,7 +180,8 @@ def _passing_on_signals(
     try:
         yield asked, pass_on
     finally:
-        for number, handler in before.items():
+        # Ctrl-C last: what it raises shall not leave SIGTERM to this.
+        for number, handler in reversed(before.items()):
             signal.signal(number, handler)
 
 

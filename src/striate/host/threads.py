@@ -2,7 +2,7 @@
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -18,7 +18,9 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def made_ahead(make: Callable[[Given], Made], given: Iterable[Given], *, threads: int) -> Iterator[Made]:
+def made_ahead(
+    make: Callable[[Given], Made], given: Iterable[Given], *, threads: int
+) -> Generator[Made, None, None]:
     """Yield make(x) for each x in order, computed ahead by `threads` threads; with 0, each when it is asked for.
 
     What `make` raises is raised where its result would have been yielded. Closing the iterator stops the threads.

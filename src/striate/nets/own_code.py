@@ -13,7 +13,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -34,6 +34,8 @@ LOCK = "lock"
 USUAL_CLASSES = 1000
 # Seconds that the thread which executes a file has to end after Ctrl-C.
 MOMENT = 0.5
+# Seconds between two looks for Ctrl-C while it runs.
+POLL = 0.1
 _DIGITS = 12
 _IN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[^\W\d]\w*)")
 _KEPT = re.compile(r"(?P<file>[^/\\]+\.py):(?P<name>[^\W\d]\w*)@(?P<digest>[0-9a-f]{12})")
@@ -318,13 +320,15 @@ def _in_own_thread(work: Callable[[], None]) -> None:
         else:
             done.set_result(None)
 
-    thread = Thread(target=run, name="code", daemon=True)
-    thread.start()
     try:
-        done.result()
+        Thread(target=run, name="code", daemon=True).start()
+        # A wait without end never hears of a Ctrl-C that comes as it begins, or to another thread.
+        while not wait([done], POLL).done:
+            pass
     except KeyboardInterrupt:
-        thread.join(MOMENT)  # Python aborts if it exits while another thread prints
+        wait([done], MOMENT)  # Python aborts if it exits while another thread prints
         raise
+    done.result()
 
 
 @contextmanager

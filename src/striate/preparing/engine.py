@@ -5,6 +5,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -177,7 +178,11 @@ def _turn(model: nn.Module, prepared: Prepared, device: torch.device) -> float:
     model.to(memory_format=LAYOUTS[plan.layout])  # type: ignore[call-overload]  # torch's stubs lack it
     tuning = FineTuning(model.train(), head=prepared.blueprint.head_parameters, frozen=0.0, body_lr=1.0)
     learner = back_propagation(model, prepared.task, plan, tuning=tuning)
-    batch = next(replace(prepared.loader("train"), device=device).training(0, augment=plan.augment))
+    # Closed here: Ctrl-C is lost where an iterator that is dropped waits for its threads.
+    with closing(
+        replace(prepared.loader("train"), device=device).training(0, augment=plan.augment)
+    ) as batches:
+        batch = next(batches)
 
     def step() -> float:
         started = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from weakref import ref
 
 from torch import nn
 
@@ -16,26 +17,39 @@ class LiveBytes:
     """The bytes of the tensors alive in a forward pass: now, and the peak."""
 
     def __init__(self) -> None:
-        self.live = 0
         self.peak = 0
         self.numbers = 0
+        self._live = 0
+        # Bytes of each storage that is counted, and those that are gone since they were last looked for.
+        self._bytes: dict[ref[Storage], int] = {}
+        self._gone: list[ref[Storage]] = []
+
+    @property
+    def live(self) -> int:
+        """Bytes of the tensors alive now."""
+        while self._gone:
+            self._live -= self._bytes.pop(self._gone.pop())
+        return self._live
+
+    def add(self, storage: "Storage") -> None:
+        """Count a storage until it is gone."""
+        # No Python runs where it goes, as in a __del__, since Ctrl-C is lost there.
+        self._bytes[ref(storage, self._gone.append)] = storage.bytes
+        self._live = self.live + storage.bytes
+        self.peak = max(self.peak, self._live)
 
 
 class Storage:
     """The memory of a tensor and its views, counted as live until the last of them is deleted."""
 
-    __slots__ = ("bytes", "ledger", "number")
+    __slots__ = ("__weakref__", "bytes", "ledger", "number")
 
     def __init__(self, size: int, ledger: LiveBytes) -> None:
         self.bytes = size
         self.ledger = ledger
         self.number = ledger.numbers
         ledger.numbers += 1
-        ledger.live += size
-        ledger.peak = max(ledger.peak, ledger.live)
-
-    def __del__(self) -> None:
-        self.ledger.live -= self.bytes
+        ledger.add(self)
 
 
 class Mark:

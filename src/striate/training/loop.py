@@ -212,6 +212,7 @@ class _Trainer:
             self.trainee.take(hand_over_best(self.job.folder, position.best.step, self.job.ranks))
             self.job.progress.say(f"the best of {epochs} epochs was {best['epoch']}")
         calibration, scores = self._calibration(), None
+        self._stop_if(self.team.asked(), position)
         if self.job.final is not None:
             split, loader = self.job.final
             # The last epoch's scores can stand where split and weights are the same and nothing was calibrated.
@@ -219,6 +220,7 @@ class _Trainer:
             scores = looked.at(split, position.step) if looked else None
             if scores is None:
                 scores = self._evaluate(split, loader, position.step, self.job.task.calibrated(calibration))
+            self._stop_if(self.team.asked(), position)
             values = {"split": split, **best, "loss": scores.loss, **scores.values(), "images": scores.images}
             self.record.write("result", values)
             self.job.progress.say(f"{split} {scores.text} on {scores.images:,} pictures")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -59,11 +60,12 @@ def _run(start: Start, lanes: list[Lane], steps: int, progress: Progress) -> Rac
     trials = {lane.name: Trial(start, lane.plan) for lane in lanes}
     _warm_up(start)
     progress.begin("race", steps * len(lanes), unit="steps")
-    for number, batch in enumerate(islice(start.batches(), steps)):
-        for lane in lanes:
-            if not lane.diverged:
-                _step(lane, trials[lane.name], number, batch, steps)
-            progress.advance(1)
+    with closing(start.batches()) as batches:
+        for number, batch in enumerate(islice(batches, steps)):
+            for lane in lanes:
+                if not lane.diverged:
+                    _step(lane, trials[lane.name], number, batch, steps)
+                progress.advance(1)
     progress.end()
     split = next((s for s in ("val", "test") if s in start.prepared.stores), "")
     for lane in lanes:
@@ -108,4 +110,5 @@ def _score(lane: Lane, trial: Trial, start: Start, split: str) -> None:
 
 def _warm_up(start: Start) -> None:
     """Make one step with a network that is thrown away, since the first step of a process is slower than all others."""
-    Trial(start, start.plan).step(0, next(start.batches()), lr=0.0, progress=0.0)
+    with closing(start.batches()) as batches:
+        Trial(start, start.plan).step(0, next(batches), lr=0.0, progress=0.0)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
@@ -124,17 +125,18 @@ def _rise(start: Start, progress: Progress) -> tuple[list[float], list[float]]:
     losses: list[float] = []
     trial = Trial(start, start.plan)
     progress.begin("finding lr", steps, unit="steps")
-    for number, batch in enumerate(islice(start.batches(), steps)):
-        rate = start.plan.lr * LOWEST * 10 ** (number / STEPS_A_DECADE)
-        try:
-            loss = trial.step(number, batch, lr=rate, progress=0.0).loss
-        except NotFiniteError:
-            break
-        rates.append(rate)
-        losses.append(loss)
-        smoothed = smooth(losses)
-        progress.advance(1)
-        if smoothed[-1] > DIVERGED * min(smoothed):
-            break
+    with closing(start.batches()) as batches:
+        for number, batch in enumerate(islice(batches, steps)):
+            rate = start.plan.lr * LOWEST * 10 ** (number / STEPS_A_DECADE)
+            try:
+                loss = trial.step(number, batch, lr=rate, progress=0.0).loss
+            except NotFiniteError:
+                break
+            rates.append(rate)
+            losses.append(loss)
+            smoothed = smooth(losses)
+            progress.advance(1)
+            if smoothed[-1] > DIVERGED * min(smoothed):
+                break
     progress.end()
     return rates, losses

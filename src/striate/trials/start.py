@@ -1,7 +1,7 @@
 """The start of a trial, as `striate train` starts too: the same weights, the same batches."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -63,8 +63,11 @@ class Start:
         """Return the batches of a split, for the device."""
         return replace(self.prepared.loader(split), device=self.device)
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield the batches of training, epoch after epoch, without end."""
+    def batches(self) -> Generator[Batch, None, None]:
+        """Yield the batches of training, epoch after epoch, without end.
+
+        Close it: Ctrl-C is lost where an iterator that is dropped waits for its threads.
+        """
         loader, plan = self.loader("train"), self.plan
         mix = Mix(mixup=plan.mixup, cutmix=plan.cutmix, classes=len(self.prepared.classes))
         for epoch in count():

@@ -26,6 +26,7 @@ lint: .venv/installed-dev
 # Rewrites what tests compare against; read the diff before committing it.
 golden: .venv/installed-dev
 	$(BIN)/python tools/write_cli_page.py
+	$(BIN)/python tools/draw_house.py
 	$(BIN)/python tools/write_golden.py
 	$(BIN)/python tools/write_golden_curves.py
 	$(BIN)/python tools/write_golden_pixels.py

@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from house import FILES, OPEN, SRC, family, imported_modules, owner, striate_imports, tree
 
 from striate.tasks.catalog import TASKS
 
-SRC = Path(__file__).parent.parent / "src" / "striate"
-FILES = sorted(SRC.rglob("*.py"))
-
-# Open to all: they import nothing of striate.
-OPEN = {"errors", "imports", "progress", "units"}
 # Package, sub-package or top-level module -> what else of striate it may import, ground floor first. Naming a package
 # names its sub-packages too. The flat files of a package and its sub-packages may import each other as the package
 # may; what a sub-package may import beyond its package's flat files stands in a row of its own.
@@ -95,48 +91,8 @@ LONGEST_FUNCTION = 50
 MOST_ARGUMENTS = 7
 
 
-def owner(path: Path) -> str:
-    """Return the innermost package a file stands in, such as 'sources/tables', or the name of a top-level module."""
-    folder = path.relative_to(SRC).parent.as_posix()
-    return path.stem if folder == "." else folder
-
-
-def home(module: str) -> str:
-    """Return the owner of a module by its dotted name; 'striate' for striate itself and for its public names."""
-    place = SRC.joinpath(*module.split(".")[1:])
-    if place != SRC and place.is_dir():
-        return place.relative_to(SRC).as_posix()
-    return owner(place.with_suffix(".py")) if place.with_suffix(".py").exists() else "striate"
-
-
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [n for n in ast.walk(tree(path)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-
-
-def imported_modules(path: Path) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names.add(node.module or "")
-            if node.module == "striate":
-                names |= {f"striate.{alias.name}" for alias in node.names}
-    return names
-
-
-def striate_imports(path: Path) -> set[str]:
-    """Return the packages of striate that a file imports, wherever in the file the import stands."""
-    return {home(m) for m in imported_modules(path) if m.split(".")[0] == "striate"}
-
-
-def family(name: str) -> str:
-    return name.split("/")[0]
 
 
 @pytest.mark.parametrize("path", [f for f in FILES if f.parent != SRC or f.name != "__init__.py"], ids=str)
@@ -146,7 +102,7 @@ def test_a_file_imports_only_what_lies_below_it(path: Path) -> None:
     own = {me, family(me)} if "/" in me else {room for room in MAY_IMPORT if is_within(room, me)}
     above = {
         other
-        for other in striate_imports(path) - own - OPEN
+        for other in striate_imports(path) - own - set(OPEN)
         if not any(is_within(other, room) for room in MAY_IMPORT[me])
     }
     assert not above, f"{path.relative_to(SRC)} imports {sorted(above)}"

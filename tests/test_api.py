@@ -43,6 +43,20 @@ def test_every_public_name_can_be_had_and_says_what_it_is() -> None:
         assert name == "__version__" or value.__doc__, name
 
 
+def test_a_public_name_leads_to_the_module_that_defines_it() -> None:
+    tree = ast.parse((ROOT / "src" / "striate" / "__init__.py").read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {
+        alias.name: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert typed == striate._HOMES
+    for name, home in striate._HOMES.items():
+        assert getattr(getattr(striate, name), "__module__", home) == home, name
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"^module 'striate' has no attribute 'nothing_of_the_kind'$"):
         _ = striate.nothing_of_the_kind

@@ -1,6 +1,6 @@
 """Damaged pictures by the thousand, each decoded under a watch; run as a program, so that a crash is seen as one.
 
-    python tests/data/mutants.py FIRST COUNT
+    python tests/pictures/mutants.py FIRST COUNT
 
 Prints a line of JSON for every mutant: its number, its kind, what came of it, the seconds of processor it took, and the
 most memory the process has held so far, in KiB.

@@ -146,7 +146,8 @@ def test_report_prints_where_the_page_is(striate: Striate, finished: Path) -> No
 
 
 def test_a_report_that_cannot_be_written_is_told(striate: Striate, finished: Path) -> None:
-    (finished / "report.html.tmp").mkdir()
+    (finished / "report.html").unlink()
+    (finished / "report.html").mkdir()
     assert striate("report", finished) == (
         3, "", f"striate: {finished}/report.html: cannot be written (Is a directory). The run itself is whole. "
         f"When it can be written, run: striate report {finished}\n",

@@ -25,8 +25,22 @@ class Verb(click.Command):
     """A command that also takes its options as `name=value`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Rewrite `name=value` to `--name=value` where the verb has such an option, then parse."""
-        return super().parse_args(ctx, [self._as_option(arg) for arg in args])
+        """Rewrite `name=value` to `--name=value` where the verb has such an option, then parse.
+
+        What is the value of another option, or follows `--`, stays as it is.
+        """
+        rewritten, values = list[str](), 0
+        for place, arg in enumerate(args):
+            if arg == "--" and not values:
+                return super().parse_args(ctx, rewritten + args[place:])
+            rewritten.append(arg if values else self._as_option(arg))
+            values = values - 1 if values else self._values_after(arg)
+        return super().parse_args(ctx, rewritten)
+
+    def _values_after(self, arg: str) -> int:
+        """Return how many of the next arguments are the values of an option given as `--name value`."""
+        option = next((p for p in self.params if isinstance(p, click.Option) and arg in p.opts), None)
+        return 0 if option is None or option.is_flag or option.count else option.nargs
 
     def _as_option(self, arg: str) -> str:
         match = _ASSIGNMENT.fullmatch(arg)

@@ -14,6 +14,8 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
+from typing import BinaryIO
 
 from striate.errors import DataError, StorageError
 
@@ -25,9 +27,27 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file, replacing what is there in one atomic rename."""
-    aside = path.with_name(path.name + ".tmp")
-    _write(aside, content)
-    os.replace(aside, path)
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write, which takes the place of `path` in one atomic rename once it is closed and on the disk.
+
+    Where the work inside raises, `path` stays as it was. Any number of processes may write one path: each has a file
+    of its own until then, and the last one stays.
+    """
+    aside = path.with_name(f"{path.name}.{os.getpid()}-{token_hex(4)}.tmp")
+    try:
+        with aside.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 

@@ -1,7 +1,5 @@
 """report.html: one self-contained page on a run, in English and Korean."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from markupsafe import Markup
 from striate.display.chart import CURVE_COLOURS, svg_url
 from striate.display.page import page_template
 from striate.errors import StorageError, command
+from striate.host.durable import write_file
 from striate.progress import Progress, Silent
 from striate.report import curves
 from striate.report.held_out import Scored, held_out
@@ -30,13 +29,9 @@ def write_report(run: Run, *, known: Scored | None = None, progress: Progress | 
         progress.say(run.unfinished)
     page = render(run, known=known, progress=progress)
     path = run.folder / "report.html"
-    aside = path.with_name(path.name + ".tmp")
     try:
-        aside.write_text(page, encoding="utf-8", errors="backslashreplace")  # a file's name may not be UTF-8
-        os.replace(aside, path)
+        write_file(path, page.encode(errors="backslashreplace"))  # a file's name may not be UTF-8
     except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
         raise StorageError(
             f"{path}: cannot be written ({error.strerror}). The run itself is whole. "
             f"When it can be written, run: {command('report', run.folder)}"

@@ -21,6 +21,8 @@ OF_SYSTEMS = {
 }
 NAMES_SHOWN = 3
 
+# What the splits of a data set are called, in the order in which they are told; 'all' is yet to be divided.
+SPLITS = ("train", "val", "test", "all")
 # The folder names that mean a split, in lower case.
 SPLIT_NAMES = {
     "train": "train",

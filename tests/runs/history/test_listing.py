@@ -127,3 +127,29 @@ def test_the_list_can_be_had_as_json_and_csv(four: Path, tmp_path: Path) -> None
 
 def test_durations_are_written_as_clocks_show_them() -> None:
     assert [*map(duration, (0.2, 59.4, 61, 3600, 36061))] == ["0 s", "59 s", "1:01", "1:00:00", "10:01:01"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("metrics.jsonl", "5\n", "FILE: a line is no record of a run: 5. Restore it from a copy."),
+        (
+            "metrics.jsonl",
+            '{"epoch": 1}\n',
+            'FILE: a line is no record of a run: {"epoch": 1}. Restore it from a copy.',
+        ),
+        (
+            "env.json",
+            '{"started": "yesterday"}',
+            "FILE: started is 'yesterday', which is no date. Restore it from a copy.",
+        ),
+        ("env.json", '{"started": 5}', "FILE: started is 5, which is no date. Restore it from a copy."),
+    ],
+)
+def test_one_odd_file_costs_its_own_run_alone(four: Path, name: str, content: str, reason: str) -> None:
+    (four / "b" / name).write_text(content, encoding="utf-8")
+    found = striate.list_runs(four).to_dict()
+    assert [Path(run["run"]).name for run in found["runs"]] == ["c", "첫 실험", "d"]
+    assert found["broken"] == [
+        {"run": str(four / "b"), "reason": reason.replace("FILE", str(four / "b" / name))}
+    ]

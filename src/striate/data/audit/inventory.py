@@ -13,11 +13,9 @@ from striate.data.store.ledger import Ledger
 from striate.pictures.facts import BAD
 from striate.pictures.pixels import Encoded
 from striate.progress import Progress, Silent
+from striate.sources.naming import SPLITS
 from striate.sources.source import Pictures, Source
 from striate.sources.targets.kind import TARGET_KINDS, TargetKind
-
-# The order of splits.
-SPLITS = ("train", "val", "test", "all")
 
 
 @dataclass(frozen=True)

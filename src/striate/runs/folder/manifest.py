@@ -1,5 +1,6 @@
 """data.json: what a run read, picture by picture, and what it left out."""
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from striate.data.audit.audit import Audit
 from striate.data.draw import ids_of, places_of
 from striate.data.store.store import Bad, Store
 from striate.errors import DataError
+from striate.host.durable import writing
 from striate.sources.names import Names
 from striate.sources.place import absolute
 from striate.sources.source import Pictures, Source, names_of
@@ -54,7 +56,7 @@ class Manifest:
     audit: Mapping[str, Any] | None = None
 
     def save(self, path: Path) -> None:
-        """Write data.json."""
+        """Write data.json, whole or not at all; may raise OSError."""
         values = {
             "root": self.root,
             "format": self.format,
@@ -64,13 +66,15 @@ class Manifest:
             "audit": self.audit,
         }
         # Line by line, since a dict of a million pictures would take half a gigabyte.
-        with path.open("w", encoding="utf-8") as file:
+        with writing(path) as binary:
+            file = io.TextIOWrapper(binary, encoding="utf-8")
             file.write(json.dumps(values, indent=1)[:-2] + ',\n "splits": {')
             for number, (split, listed) in enumerate(self.splits.items()):
                 file.write(("," if number else "") + f"\n  {json.dumps(split)}: {{")
                 _write_listed(file, listed)
                 file.write("\n  }")
             file.write("\n }\n}\n")
+            file.detach()  # flushes it; who opened the file closes it once it is on the disk
 
 
 def manifest_of(source: Source, stores: Mapping[str, Store], found: Audit | None = None) -> Manifest:

@@ -14,6 +14,8 @@ from striate.host.extras import load_leaf
 
 # The folder of TensorBoard's files in a run folder, if they are asked for.
 EVENTS = "tensorboard"
+# The bytes that are shown of a line that is no record.
+SHOWN = 60
 
 
 class Record:
@@ -76,6 +78,11 @@ def read_record(path: Path) -> list[dict[str, Any]]:
         return []
     lines = path.read_bytes().split(b"\n")[:-1]
     try:
-        return [json.loads(line) for line in lines]
+        records = [json.loads(line) for line in lines]
     except ValueError as error:
         raise DataError(f"{path}: a line is not JSON ({error}). Restore it from a copy.") from error
+    for line, record in zip(lines, records, strict=True):
+        if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+            shown = line[:SHOWN].decode(errors="backslashreplace")
+            raise DataError(f"{path}: a line is no record of a run: {shown}. Restore it from a copy.")
+    return records

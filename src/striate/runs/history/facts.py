@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from striate.errors import DataError
 from striate.runs.folder.lock import is_being_written
 from striate.runs.folder.recovery import load_recovery
 from striate.runs.folder.result import has_result
@@ -76,7 +77,7 @@ def run_facts(run: Run) -> RunFacts:
         loss=loss,
         split=split,
         seconds=round(sum(line.get("seconds", 0.0) for line in epochs), 3),
-        started=run.environment.get("started") or _changed(run.folder / "recipe.toml"),
+        started=_started(run),
     )
 
 
@@ -102,6 +103,20 @@ def _scored(
             split = next((s for s in ("val", "test", "train") if f"{s}_loss" in line), None)
             return split, line.get(f"{split}_{metric.key}"), line.get(f"{split}_loss")
     return None, None, None
+
+
+def _started(run: Run) -> str:
+    """Return when a run started; raises DataError where env.json has something else than a date for it."""
+    started = run.environment.get("started")
+    if not started:
+        return _changed(run.folder / "recipe.toml")
+    try:
+        datetime.fromisoformat(started)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{run.folder / 'env.json'}: started is {started!r}, which is no date. Restore it from a copy."
+        ) from error
+    return str(started)
 
 
 def _changed(path: Path) -> str:

@@ -12,7 +12,7 @@ from striate.errors import DataError
 from striate.sources.arrays.arrays import ArrayPictures, as_pictures
 from striate.sources.arrays.labels import read_labels, texts_of
 from striate.sources.folders.walk import files_ending, has_folders
-from striate.sources.naming import SPLIT_NAMES
+from striate.sources.naming import SPLIT_NAMES, SPLITS
 from striate.sources.source import Source, stamp_of
 from striate.sources.targets.class_list import listed_classes
 from striate.sources.targets.kind import settled
@@ -22,7 +22,6 @@ IMAGES = ("images", "image", "x", "data", "imgs", "pictures")
 LABELS = ("labels", "label", "y", "targets", "target")
 CLASSES = ("classes", "class_names", "label_names")
 WANTED = "Wanted: images and labels, x_train and y_train, train_images and train_labels, or such."
-SPLITS = ("train", "val", "test", "all")
 
 
 class Arrays(NamedTuple):

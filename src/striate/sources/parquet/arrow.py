@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from striate.errors import DataError
+from striate.sources.naming import SPLITS
 from striate.sources.parquet.hugging_face import class_names, features_of, kind_of, named_cells
 from striate.sources.parquet.parquet import ParquetFile
 from striate.sources.source import Pictures, Source, stamp_of
@@ -28,7 +29,6 @@ from striate.sources.targets.kind import settled
 # while they take no more than HELD_BYTES together.
 HELD = 2
 HELD_BYTES = 128 * 2**20
-SPLITS = ("train", "val", "test", "all")
 # Names of binary columns that are taken for pictures, with or without Hugging Face's metadata.
 EMBEDDED = ("image", "img", "picture", "image_bytes", "bytes", "jpg", "png")
 

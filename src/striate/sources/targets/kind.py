@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import DataError
+from striate.sources.naming import SPLITS
 from striate.sources.source import Pictures, Source, learned_pictures
 from striate.sources.targets.label_set import LabelSet
 from striate.sources.targets.numbers import Numbers
@@ -99,6 +100,10 @@ def settled(source: Source) -> Source:
     Raises DataError where two classes have one name, where there is no picture, a class that train lacks, or numbers
     that are not finite.
     """
+    if strange := [split for split in source.splits if split not in SPLITS]:
+        raise DataError(
+            f"{source.root}: a split is called '{strange[0]}'; wanted are {', '.join(SPLITS)}. Rename it."
+        )
     kept = {split: pictures for split, pictures in source.splits.items() if len(pictures)}
     notes = [*source.notes, *(f"{split} has no pictures" for split in source.splits if split not in kept)]
     if twice := [name for name, count in Counter(source.classes).items() if count > 1]:

@@ -18,8 +18,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
     "units": set(),
-    # Imports that Ctrl-C does not break.
-    "imports": set(),
+    # Ctrl-C held back while it would break something.
+    "interrupt": set(),
     # Old names of modules, which scripts already written may import.
     "moved": set(),
     "arithmetic": set(),

@@ -5,7 +5,7 @@ Names are imported on first use, so that `import striate` costs milliseconds and
 
 from typing import TYPE_CHECKING
 
-from striate.imports import import_whole
+from striate.interrupt import import_whole
 from striate.moved import follow_moves
 
 if TYPE_CHECKING:

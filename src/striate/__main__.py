@@ -2,7 +2,7 @@
 
 import sys
 
-from striate.imports import import_whole
+from striate.interrupt import import_whole
 
 
 def main() -> int:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import click
 
 import striate
-from striate.errors import StriateError, unknown
-from striate.imports import import_whole
+from striate.errors import Interrupted, StriateError, unknown
+from striate.interrupt import import_whole
 
 # What goes wrong with a disk, not with a name that was given.
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENOMEM)
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # class names may be in any script
     try:
         arguments = sys.argv[1:] if argv is None else list(argv)
-        code = app.main(args=arguments, prog_name="striate", standalone_mode=False, obj=tuple(arguments))
+        code = _called(arguments)
         sys.stdout.flush()
     except StriateError as error:
         print(f"striate: {error}", file=sys.stderr)
@@ -84,3 +84,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 3 if error.errno in DISK else 2
     # The code a verb ends with by `ctx.exit`; what it returns is None.
     return code if isinstance(code, int) else 0
+
+
+def _called(arguments: list[str]) -> object:
+    """Run a verb; an error that Ctrl-C became on its way, as where a lock was being taken, is Ctrl-C again."""
+    try:
+        return app.main(args=arguments, prog_name="striate", standalone_mode=False, obj=tuple(arguments))
+    except Interrupted:
+        raise
+    except Exception as error:
+        chain: list[BaseException] = [error]
+        for each in chain:  # which may lead back to where it began
+            if isinstance(each, KeyboardInterrupt):
+                raise each from None
+            chain += [e for e in (each.__cause__, each.__context__) if e is not None and e not in chain]
+        raise

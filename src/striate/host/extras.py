@@ -5,7 +5,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from striate.errors import UsageError
-from striate.imports import import_whole
+from striate.interrupt import import_whole
 
 
 class Leaf(NamedTuple):

@@ -26,6 +26,7 @@ from torch import nn
 from striate.errors import DataError, UsageError, unknown
 from striate.host.cache import cache_folder
 from striate.host.durable import storage_errors, write_folder
+from striate.interrupt import HeldBack
 
 # The folder of a run that holds a copy of its network's code.
 FOLDER = "code"
@@ -320,14 +321,12 @@ def _in_own_thread(work: Callable[[], None]) -> None:
         else:
             done.set_result(None)
 
-    try:
+    with HeldBack() as ctrl_c:
         Thread(target=run, name="code", daemon=True).start()
         # A wait without end never hears of a Ctrl-C that comes as it begins, or to another thread.
-        while not wait([done], POLL).done:
+        while not (wait([done], POLL).done or ctrl_c.pressed):
             pass
-    except KeyboardInterrupt:
         wait([done], MOMENT)  # Python aborts if it exits while another thread prints
-        raise
     done.result()
 
 

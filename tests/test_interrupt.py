@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from striate.imports import import_whole
+from striate.interrupt import import_whole
 
 SRC = Path(__file__).parent.parent / "src"
 

@@ -5,6 +5,7 @@ images, and all is computed in float64, so that another machine differs only in 
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -83,8 +84,11 @@ def field(name: str) -> list[int] | None:
 
 
 def main() -> None:
-    """Write the file, one network a line."""
-    lines = [f"  {json.dumps(name)}: {json.dumps(measure(name))}" for name in CATALOG]
+    """Write the file, one network a line: every network measured anew, or only those that are named."""
+    named = sys.argv[1:]
+    known = json.loads(PAGE.read_text(encoding="utf-8")) if named else {}
+    rows = {name: measure(name) if name in named or name not in known else known[name] for name in CATALOG}
+    lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items()]
     PAGE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 

@@ -13,6 +13,9 @@ from striate.runs.folder.lock import only_writer
 
 Striate = Callable[..., Any]
 
+# The verbs that read a run.
+READERS = ("resume", "eval", "predict", "report")
+
 
 def test_a_finished_run_says_so_and_is_left_as_it_is(striate: Striate, finished: Path) -> None:
     answer = striate("resume", finished)
@@ -33,7 +36,7 @@ def test_a_second_writer_is_refused(striate: Striate, finished: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("verb", ["resume", "eval", "predict", "report"])
+@pytest.mark.parametrize("verb", READERS)
 def test_a_run_of_a_newer_version_is_refused_by_every_reader(
     striate: Striate, finished: Path, verb: str
 ) -> None:
@@ -52,7 +55,7 @@ def test_a_run_of_a_newer_version_is_refused_by_every_reader(
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("verb", ["resume", "eval", "predict", "report"])
+@pytest.mark.parametrize("verb", READERS)
 def test_what_is_no_run_is_refused_by_every_reader(striate: Striate, tmp_path: Path, verb: str) -> None:
     more = ["a.png"] if verb == "predict" else []
     assert striate(verb, "runs/gone", *more) == (

@@ -198,6 +198,10 @@ class Classification:
         logs = torch.stack([(logits / self.temperature).log_softmax(1) for logits in outputs])
         return self.temperature * (logs.logsumexp(0) - math.log(len(outputs)))
 
+    def unflipped(self, outputs: Tensor) -> Tensor:
+        """Return the outputs as they are: they say no places."""
+        return outputs
+
     def guesses(self, outputs: Tensor, *, top: int | None = None) -> list[list[Guess]]:
         """Return for each row of logits (B, K) its `top` likeliest classes, or five, the likeliest first."""
         best = self._probabilities(outputs).topk(min(top or NAMED, len(self.classes)), 1)

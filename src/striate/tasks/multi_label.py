@@ -220,6 +220,10 @@ class MultiLabel:
         # The log odds of a mean, each part from its own logarithm, as 1 - p would lose what is nearly sure.
         return self.temperature * (logsigmoid(logits).logsumexp(0) - logsigmoid(-logits).logsumexp(0))
 
+    def unflipped(self, outputs: Tensor) -> Tensor:
+        """Return the outputs as they are: they say no places."""
+        return outputs
+
     def guesses(self, outputs: Tensor, *, top: int | None = None) -> list[list[Guess]]:
         """Return for each row of logits (B, K) the labels that are there, or the `top` likeliest whether or not."""
         best = self._probabilities(outputs).sort(dim=1, descending=True, stable=True)

@@ -177,6 +177,10 @@ class Regression:
         """Return the mean of several outputs (B, T)."""
         return torch.stack([*outputs]).mean(0)
 
+    def unflipped(self, outputs: Tensor) -> Tensor:
+        """Return the outputs as they are: they say no places."""
+        return outputs
+
     def guesses(self, outputs: Tensor, *, top: int | None = None) -> list[list[Estimate]]:
         """Return every target's number for each row of outputs (B, T); raises UsageError where `top` is asked."""
         if top is not None:

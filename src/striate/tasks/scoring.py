@@ -22,7 +22,7 @@ class Flipped(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs whose probabilities, or numbers, are the mean of both."""
-        return self._task.merged([self.model(x), self.model(x.flip(3))])
+        return self._task.merged([self.model(x), self._task.unflipped(self.model(x.flip(3)))])
 
 
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], task: Task[S_co, Any]) -> S_co:

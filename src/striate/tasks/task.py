@@ -78,11 +78,12 @@ Answer = Guess | Estimate
 
 @dataclass(frozen=True)
 class Metric:
-    """The number a task is watched by: its key in metrics.jsonl, its name, and whether it is a share."""
+    """The number a task is watched by: its key in metrics.jsonl, its name, if it is a share, if more is better."""
 
     key: str
     name: str
     share: bool = True
+    more_is_better: bool = True
 
     def text(self, value: float | None) -> str:
         """Return a value as a percentage or with three decimals; a dash where it is not defined."""
@@ -178,6 +179,9 @@ class Task(Protocol[S_co, A_co]):
 
     def merged(self, outputs: Sequence[Tensor]) -> Tensor:
         """Return outputs (B, K) whose probabilities, or numbers, are the mean of those of several outputs (B, K)."""
+
+    def unflipped(self, outputs: Tensor) -> Tensor:
+        """Return the outputs for mirrored pictures as those of the pictures: where they say places, mirrored back."""
 
     def guesses(self, outputs: Tensor, *, top: int | None) -> Sequence[Sequence[A_co]]:
         """Return the answers for each row of outputs (B, K), or only its `top` likeliest; None: as suits the task."""

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from typing import Any
 
 import click
@@ -195,3 +196,30 @@ def test_the_source_is_left_alone_and_each_epoch_differs(preset: str) -> None:
     assert first.dtype == torch.uint8
     assert not torch.equal(first, second)
     assert not torch.equal(first, images)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"flip": 1}, "flip is 1; it must be True or False."),
+        ({"trivial": "no"}, "trivial is 'no'; it must be True or False."),
+        ({"shift": True}, "shift is True; it must be a number."),
+        ({"hue": "0.1"}, "hue is '0.1'; it must be a number."),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_when_made(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Augment(**settings)
+    assert str(caught.value) == message
+
+
+# The settings that move whole pixels and no more; what another one does differs between a processor and a GPU.
+MOVERS = {"flip", "alternate", "upside_down", "dihedral", "shift"}
+# Settings that do nothing alone.
+COMPANIONS = {"ratio", "fill"}
+
+
+@pytest.mark.parametrize("name", sorted({f.name for f in fields(Augment)} - COMPANIONS))
+def test_what_changes_more_than_the_place_of_pixels_says_so(name: str) -> None:
+    value: Any = {bool: True, float: 0.1}.get(type(getattr(Augment(), name)), (0.5, 0.9))
+    assert Augment(**{name: value}).moves_whole_pixels == (name in MOVERS)

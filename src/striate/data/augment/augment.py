@@ -1,7 +1,8 @@
 """What may be done to a training picture; every draw is a function of (seed, epoch, sample, purpose)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Real
 from typing import get_args
 
 import numpy as np
@@ -73,6 +74,12 @@ class Augment:
     erasing: float = 0.0
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.type is bool and not isinstance(value, bool):
+                raise UsageError(f"{each.name} is {value!r}; it must be True or False.")
+            if each.type is float and (isinstance(value, bool) or not isinstance(value, Real)):
+                raise UsageError(f"{each.name} is {value!r}; it must be a number.")
         for name, most in MOST.items():
             value = getattr(self, name)
             if not 0 <= value <= most:

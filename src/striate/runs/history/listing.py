@@ -113,10 +113,14 @@ def _sorted(runs: Sequence[RunFacts], sort: str) -> tuple[RunFacts, ...]:
         return tuple(
             sorted(newest, key=lambda run: run.folder.name if sort == "name" else getattr(run, sort))
         )
-    sign = -1 if sort == "score" else 1
     known = [run for run in newest if getattr(run, sort) is not None]
     rest = [run for run in newest if getattr(run, sort) is None]
-    return (*sorted(known, key=lambda run: sign * getattr(run, sort)), *rest)
+    return (*sorted(known, key=lambda run: _sign(run, sort) * getattr(run, sort)), *rest)
+
+
+def _sign(run: RunFacts, sort: str) -> int:
+    """Return -1 where the largest number goes first: of a score that is better the larger it is."""
+    return -1 if sort == "score" and run.metric.more_is_better else 1
 
 
 def _cells(run: RunFacts, root: Path) -> dict[str, str]:

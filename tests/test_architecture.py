@@ -18,6 +18,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "progress": set(),
     "units": set(),
+    # Settings held to their declared types.
+    "declared": {"errors"},
     # Ctrl-C held back while it would break something.
     "interrupt": set(),
     # Old names of modules, which scripts already written may import.

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from striate.declared import at_least
 from striate.errors import UsageError, unknown
 from striate.nets.catalog.catalog import CATALOG
 from striate.nets.heads.vector import Make, Vector
@@ -106,6 +107,6 @@ def build(name: str, *, num_classes: int | None = None, in_channels: int | None 
     if name not in CATALOG:
         raise unknown("network", name, CATALOG)
     entry = CATALOG[name]
-    classes = entry.num_classes if num_classes is None else num_classes
-    channels = entry.input[0] if in_channels is None else in_channels
+    classes = entry.num_classes if num_classes is None else at_least("num_classes", num_classes, 1)
+    channels = entry.input[0] if in_channels is None else at_least("in_channels", in_channels, 1)
     return entry.make(classes, in_channels=channels, **entry.settings)

@@ -1,10 +1,11 @@
 """The settings of a training that a user may give; those left out are chosen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import get_args
 
 from striate.data.augment.augment import PRESETS, Augment
 from striate.data.augment.mix import Mix
+from striate.declared import declared
 from striate.errors import UsageError, unknown
 from striate.learning.dropout import OWN_DROPOUT
 from striate.learning.finetune import FREEZES
@@ -109,6 +110,8 @@ class Settings:
     dropout: float = OWN_DROPOUT
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            object.__setattr__(self, each.name, declared(each.name, getattr(self, each.name), each.type))
         for name in ("size", "threads"):
             value = getattr(self, name)
             if value is not None and value < 1:

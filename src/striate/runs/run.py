@@ -16,6 +16,7 @@ from striate.data.loader import Loader
 from striate.data.relabel import relabel
 from striate.data.store.reader import Reader
 from striate.data.store.store import Store
+from striate.declared import at_least
 from striate.errors import DataError, UsageError, command
 from striate.host.device import PROCESSOR, device_of
 from striate.host.launch import place
@@ -199,6 +200,12 @@ class Run:
         too, and probabilities are the mean of both. Raises DataError where the picture cannot be read, UsageError for
         a `threshold` that is no probability, and for `top` or `threshold` in regression.
         """
+        if not isinstance(picture, str | Path | Image.Image | np.ndarray):
+            raise UsageError(
+                f"predict was given a {type(picture).__name__}; it takes one picture: a path, a Pillow image or an "
+                "array (H, W) or (H, W, C)."
+            )
+        top = None if top is None else at_least("top", top, 1)
         if threshold is not None and not 0 <= threshold <= 1:
             raise UsageError(f"threshold is {threshold:g}; it must be from 0 to 1.")
         task = self.task if threshold is None else self.task.with_threshold(threshold)

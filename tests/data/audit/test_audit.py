@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 from messy import gathered, make_messy, picture
+from numpy.typing import NDArray
 from PIL import Image
 from planted import scene
 
+import striate
 from striate.data.audit.audit import Audit, audit, audit_gathered
 from striate.data.audit.clean import write_clean
 from striate.data.audit.findings import SENTENCES
@@ -316,3 +318,17 @@ def test_of_copies_across_splits_each_split_tells_its_own(tmp_path: Path) -> Non
     assert "train/b/0.png = test/b/in test.png" in text[test:val]
     assert "in test" not in text[val:]
     assert "train/a/0.png = val/a/in val.png" in text[val:]
+
+
+def test_arrays_of_one_root_are_each_looked_at_themselves(tmp_path: Path) -> None:
+    def made(images: NDArray[np.uint8]) -> striate.Source:
+        labels = np.arange(len(images)) % 2
+        pictures = striate.ArrayPictures("all", images, labels, np.arange(len(images)))
+        return striate.Source(tmp_path, "mine", ("a", "b"), {"all": pictures})
+
+    coloured = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), np.uint8)
+    assert striate.check(made(coloured)).audit.verdict == "ok"
+    blank = striate.check(made(np.full((40, 64, 64), 128, np.uint8))).audit
+    assert (blank.height.median, blank.modes) == (64, {"grey": 40})
+    assert {finding.code for finding in blank.findings} >= {"blank"}
+    assert striate.check(made(coloured)).audit.modes == {"colour": 40}

@@ -8,6 +8,7 @@ from striate.data.audit.audit import Audit, audit_gathered
 from striate.data.audit.clean import Cleaned, write_clean
 from striate.data.audit.inventory import Gathered
 from striate.data.store.ledger import inspect, ledger_path, open_ledgers, save_ledgers
+from striate.declared import at_least
 from striate.errors import command
 from striate.host.cache import cache_folder
 from striate.host.durable import storage_errors
@@ -41,15 +42,16 @@ def check(
     """Decode every picture of a data set whose facts are not in the cache yet, and return the audit.
 
     The facts are kept in the cache folder, so that unchanged files are not decoded again. Raises DataError where there
-    is no data set.
+    is no data set, UsageError for `threads` under 1.
     """
     progress = progress or Silent()
+    threads = (os.cpu_count() or 1) if threads is None else at_least("threads", threads, 1)
     source = open_source(data, progress=progress)
     path = ledger_path(cache_folder(), place_of(data))
     ledgers = open_ledgers(source.splits, path)
     for split, ledger in ledgers.items():
         progress.begin(f"checking {split}", len(ledger.missing))
-        inspect(source.splits[split], ledger, threads=threads or os.cpu_count() or 1, progress=progress)
+        inspect(source.splits[split], ledger, threads=threads, progress=progress)
         progress.end()
     try:
         save_ledgers(ledgers.values(), path)

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import get_args
 
 import numpy as np
@@ -16,6 +15,7 @@ from striate.data.augment.mirror import draw_mirrored, draw_shift, draw_symmetry
 from striate.data.augment.motion import Matrices, Moves, Size
 from striate.data.augment.trivial import draw_trivial, trivially_changed
 from striate.data.draw import Draws, Ids
+from striate.declared import declared
 from striate.errors import UsageError, unknown
 
 # Stored side over the network's, where a part of the picture is cut out or it is turned: 256 for 224.
@@ -75,11 +75,8 @@ class Augment:
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            value = getattr(self, each.name)
-            if each.type is bool and not isinstance(value, bool):
-                raise UsageError(f"{each.name} is {value!r}; it must be True or False.")
-            if each.type is float and (isinstance(value, bool) or not isinstance(value, Real)):
-                raise UsageError(f"{each.name} is {value!r}; it must be a number.")
+            if each.type in (bool, float):
+                object.__setattr__(self, each.name, declared(each.name, getattr(self, each.name), each.type))
         for name, most in MOST.items():
             value = getattr(self, name)
             if not 0 <= value <= most:

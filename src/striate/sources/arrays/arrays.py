@@ -1,6 +1,7 @@
 """Pictures stored as pixels in one array."""
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,14 @@ class ArrayPictures:
         return f"{self.split}/{self.positions[index]}"
 
     def stamp(self, index: int) -> int:
-        """Return a hash of the file's stamp and the position."""
-        return stamp_of(self.stamped, int(self.positions[index]))
+        """Return a number of the file's own and the position, or of the pixels where they are of no file."""
+        if self.stamped:
+            return stamp_of(self.stamped, int(self.positions[index]))
+        pixels = np.ascontiguousarray(self.read(index))
+        shape = f"{pixels.dtype.str} {pixels.shape}".encode()
+        return int.from_bytes(
+            blake2b(pixels.data, digest_size=8, salt=blake2b(shape, digest_size=8).digest()).digest()
+        )
 
     def read(self, index: int) -> NDArray[Any]:
         """Return the pixels (H, W) or (H, W, C)."""

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor, nn
 
 import striate as library
-from striate.errors import DataError, StriateError, UsageError
+from striate.errors import DataError, StorageError, StriateError, UsageError
 from striate.host.durable import write_folder
 from striate.runs.folder.checkpoint import read_checkpoint, save_checkpoint
 from striate.runs.folder.recovery import Recovery, Rollback
@@ -228,4 +229,36 @@ def test_weights_that_are_no_safetensors_are_named(finished: Path) -> None:
     assert str(raised.value) == (
         f"{finished}/model/model.safetensors: not readable (Error while deserializing: header too small). "
         "Restore it from a copy."
+    )
+
+
+class Cramped(nn.Module):
+    """A network that has no memory for more than `room` pictures at a time."""
+
+    def __init__(self, net: nn.Module, room: int) -> None:
+        super().__init__()
+        self.net, self.room = net, room
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(x) > self.room:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 12 bytes.")
+        answer: Tensor = self.net(x)
+        return answer
+
+
+def test_a_run_is_scored_in_as_little_memory_as_it_was_trained_in(finished: Path) -> None:
+    run = library.open_run(finished)
+    store = run.load(split="train")
+    scores = run.score(store)
+    run.model = Cramped(run.model, 3)
+    assert len(store) > 3
+    cramped = run.score(store)
+    assert cramped.values() == pytest.approx(scores.values(), rel=1e-5)
+    assert cramped.loss == pytest.approx(scores.loss, rel=1e-6)
+    run.model = Cramped(run.model, 0)
+    with pytest.raises(StorageError) as caught:
+        run.score(store)
+    assert str(caught.value) == (
+        f"{finished}: not enough memory to score one picture at a time (DefaultCPUAllocator: can't allocate memory: "
+        "you tried to allocate 12 bytes). Close other programs and try again."
     )

@@ -74,7 +74,10 @@ def worst_labelled(
 
     return [
         Labelled(
-            store.names[i], named(scores.labels[i]), named(scores.answers[i]), picture_url(store.images[i])
+            store.names[i],
+            named(scores.labels[i]),
+            named(scores.answers[i]),
+            picture_url(store.take(np.array([i]))[0]),
         )
         for i in ranked.tolist()
     ]
@@ -92,7 +95,7 @@ def largest_errors(
             name=store.names[i],
             numbers=tuple((truth, answer) for truth, answer in pairs[i]),
             error=float(worst[i]),
-            url=picture_url(store.images[i]),
+            url=picture_url(store.take(np.array([i]))[0]),
         )
         for i in worst.argsort(descending=True, stable=True)[:count].tolist()
     ]

@@ -17,9 +17,10 @@ from striate.data.relabel import relabel
 from striate.data.store.reader import Reader
 from striate.data.store.store import Store
 from striate.declared import at_least
-from striate.errors import DataError, UsageError, command
+from striate.errors import DataError, StorageError, UsageError, command
 from striate.host.device import PROCESSOR, device_of
 from striate.host.launch import place
+from striate.host.memory import NoRoomError
 from striate.nets.blueprint import Blueprint
 from striate.nets.own_code import FOLDER as CODE
 from striate.nets.own_code import Files, is_kept, is_trusted
@@ -39,7 +40,7 @@ from striate.sources.source import Source
 from striate.sources.targets.kind import TARGET_KINDS, TargetKind, refuse_other_task
 from striate.tasks.calibration import Calibration
 from striate.tasks.catalog import make_task
-from striate.tasks.scoring import Flipped, evaluate
+from striate.tasks.scoring import Flipped, judged_within
 from striate.tasks.task import Answer, AnyTask, Scores
 
 Picture = str | Path | Image.Image | NDArray[np.uint8]
@@ -247,7 +248,15 @@ class Run:
             threads=THREADS,
             device=self.device,
         )
-        return evaluate(_network(self.model, self.task, flip=flip), loader.evaluation(), self.task)
+        model = _network(self.model, self.task, flip=flip)
+        try:
+            kept, _ = judged_within(model, loader.evaluation, self.task.judge, at_once=EVALUATED_AT_ONCE)
+        except NoRoomError as error:
+            raise StorageError(
+                f"{self.folder}: not enough memory to score one picture at a time ({error}). "
+                "Close other programs and try again."
+            ) from None
+        return self.task.scores(*kept)
 
     def source(self, progress: Progress | None = None) -> Source:
         """Return the data set the run was trained on; raises DataError where it is no longer there."""

@@ -1,11 +1,13 @@
 """A network's answers on many pictures, judged by its task."""
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from striate.host.memory import NoRoomError, no_room_errors, release
 from striate.tasks.task import S_co, Task
 
 # What is kept of the outputs (B, K) and the labels of a batch, as Task.judge does.
@@ -42,3 +44,32 @@ def judged(
         kept = [judge(model(images), labels) for images, labels in batches]
     model.train(was_training)
     return [torch.cat(values).cpu() for values in zip(*kept, strict=True)]
+
+
+def judged_within(
+    model: nn.Module,
+    batches: Callable[[], Iterable[tuple[Tensor, Tensor]]],
+    judge: Judge,
+    *,
+    at_once: int,
+) -> tuple[list[Tensor], int]:
+    """Return what `judged` does, by at most `at_once` pictures, or fewer where memory is short, and how many that were.
+
+    The number is halved until the pictures fit. Raises NoRoomError where not even one does.
+    """
+    while True:
+        some = (part for images, labels in batches() for part in _parts(images, labels, at_once))
+        try:
+            with no_room_errors():
+                return judged(model, some, judge), at_once
+        except NoRoomError:
+            if at_once == 1:
+                raise
+        release()
+        at_once = math.ceil(at_once / 2)
+
+
+def _parts(images: Tensor, labels: Tensor, at_once: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield a batch in as few parts as have at most `at_once` pictures, all of about one size."""
+    number = math.ceil(len(images) / at_once)
+    return zip(images.tensor_split(number), labels.tensor_split(number), strict=True)

@@ -1,5 +1,6 @@
 """A batch in parts: the same gradient, and as few pictures at a time as there is memory for."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -272,3 +273,22 @@ def test_a_network_that_truly_needs_too_much_memory_trains_in_parts(tmp_path: Pa
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "[8, 4] 16\n"
+
+
+PRINTS = "import os; from striate.host.memory import keep_freed_memory_of_ours as keep; print(keep())"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_the_allocator_is_set_for_the_command_and_for_no_other_process() -> None:
+    def asked(code: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    assert asked(PRINTS) == "False"
+    as_the_command = "import striate.__main__ as m, sys; sys.argv = ['striate', 'nets']; m.main(); "
+    assert asked(as_the_command + PRINTS).splitlines()[-1] == "True"
+    assert asked(
+        f"{as_the_command}import subprocess; subprocess.run([sys.executable, '-c', {PRINTS!r}])"
+    ).endswith("False")

@@ -25,6 +25,8 @@ SAID = (
 
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
+# Where the `striate` command writes the number of its process, which its children do not have.
+OWNER = "STRIATE_PROCESS"
 # Parameters of mallopt (glibc's malloc.h) and their values: no block gets an mmap of its own, the top of the heap is
 # trimmed only where more than 2 GB are free, the heap grows by 64 MB, and all threads share one arena.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX, M_ARENA_MAX = -1, -2, -4, -8
@@ -93,6 +95,11 @@ def memory() -> int:
     except OSError:
         return machine
     return min(machine, int(limit)) if limit.isdecimal() else machine
+
+
+def keep_freed_memory_of_ours() -> bool:
+    """Do what `keep_freed_memory` does where this process is the `striate` command; a notebook's stays as it was."""
+    return os.environ.get(OWNER) == str(os.getpid()) and keep_freed_memory()
 
 
 def keep_freed_memory() -> bool:

@@ -15,7 +15,7 @@ from striate.data.loader import Batch, Loader
 from striate.errors import StorageError, UsageError
 from striate.host.device import device_of, seed_draws
 from striate.host.launch import place
-from striate.host.memory import NoRoomError, keep_freed_memory
+from striate.host.memory import NoRoomError, keep_freed_memory_of_ours
 from striate.learning.dropout import set_dropout
 from striate.learning.finetune import FineTuning
 from striate.learning.optim import refuse_without_filters
@@ -136,6 +136,6 @@ def begin(data: str | Path | Source, settings: Settings, progress: Progress) -> 
     if net in CATALOG and CATALOG[net].rule is not None:
         raise UsageError(f"{net} learns by its own rule, which has no optimizer to try. Give another --net.")
     device = device_of(settings.device, place())
-    keep_freed_memory()
+    keep_freed_memory_of_ours()
     prepared = prepare_measured(data, replace(settings, time=None), progress, device=device)
     return Start(prepared, device)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from striate.data.loader import Loader, Share
 from striate.errors import Interrupted, command
 from striate.host.durable import storage_errors
-from striate.host.memory import keep_freed_memory
+from striate.host.memory import keep_freed_memory_of_ours
 from striate.learning.dropout import set_dropout
 from striate.nets.catalog.catalog import CATALOG
 from striate.nets.weights.pretrained import start_from
@@ -87,7 +87,7 @@ def _begin(
     data: str | Path | Source, settings: Settings, out: str | Path | None, progress: Progress, ranks: Ranks
 ) -> Run:
     """Choose what is open, make the run folder, and train."""
-    keep_freed_memory()
+    keep_freed_memory_of_ours()
     if out is not None:
         refuse_taken(Path(out))
     if settings.tensorboard:
@@ -105,7 +105,7 @@ def _begin(
 
 def _go_on(run: Run, data: str | Path | Source | None, progress: Progress, ranks: Ranks) -> Run:
     """Read the pictures of a run again and train to its end, if it has not been."""
-    keep_freed_memory()
+    keep_freed_memory_of_ours()
     with only_writer(run.folder):
         if has_result(run.folder) and data is None:
             progress.say(f"{run.folder}: already trained to its end")
@@ -136,7 +136,7 @@ def _follow(data: str | Path | Source | None, ranks: Ranks, *, pack: bool = True
 
     Where its folder cannot be seen from this machine, the run returned has a recipe, but none of its files.
     """
-    keep_freed_memory()
+    keep_freed_memory_of_ours()
     with TemporaryDirectory(prefix="striate-") as copy:
         if not told_facts(Path(copy), ranks):
             return open_run(told_finished(ranks))

@@ -56,8 +56,8 @@ HOUSE = {
     "door.py": """
         from concurrent.futures import ThreadPoolExecutor
         from threading import Thread
-        from house.cellar import coal
-        from house.attic.box import Box, numbers
+        from cottage.cellar import coal
+        from cottage.attic.box import Box, numbers
 
         def enter():
             coal.fetch()
@@ -76,7 +76,7 @@ HOUSE = {
             thread.join()
 
         def import_more():
-            import house.late
+            import cottage.late
 
         def call_back():
             return max([1], key=Box().look)
@@ -98,7 +98,7 @@ HOUSE = {
             yield 2
         """,
     "late.py": """
-        from house.cellar import coal
+        from cottage.cellar import coal
         coal.fetch()
         """,
 }
@@ -106,8 +106,8 @@ FETCH, WEIGH = (Move("door.py", "cellar/coal.py", name) for name in ("fetch", "w
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("made") / "house"
+def cottage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "cottage"
     for name, text in HOUSE.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(dedent(text))
@@ -115,14 +115,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tracer(house: Path, monkeypatch: pytest.MonkeyPatch) -> Tracer:
-    monkeypatch.syspath_prepend(house.parent)
-    return Tracer(house)
+def tracer(cottage: Path, monkeypatch: pytest.MonkeyPatch) -> Tracer:
+    monkeypatch.syspath_prepend(cottage.parent)
+    return Tracer(cottage)
 
 
 def recorded(tracer: Tracer, function: str) -> list[Move]:
     """Return the calls that a function of the door makes, functions without their lines."""
-    job: Callable[[], object] = getattr(import_module("house.door"), function)
+    job: Callable[[], object] = getattr(import_module("cottage.door"), function)
     first, *moves = [move._replace(function=move.function.partition(":")[0]) for move in tracer.record(job)]
     assert first == Move(None, "door.py", function)
     return moves
@@ -181,7 +181,7 @@ def test_a_call_through_other_code_comes_from_the_file_that_began_it(tracer: Tra
 
 
 def test_nothing_is_recorded_once_stopped(tracer: Tracer) -> None:
-    coal = import_module("house.cellar.coal")
+    coal = import_module("cottage.cellar.coal")
 
     def job() -> None:
         coal.fetch()
